@@ -1,0 +1,1 @@
+"""The distortion catalogue: one file a group, batched, one level per image."""

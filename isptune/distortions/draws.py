@@ -1,0 +1,57 @@
+"""Random numbers for a batch: one stream for every image, or one that all images share."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from isptune.errors import ConfigError
+
+
+class Draws:
+    """Streams of random numbers, drawn on the CPU so that a GPU run sees the same ones.
+
+    What a method returns has a leading dimension of `batch` (a stream for each image) or 1 (shared), and
+    broadcasts over the batch either way. A function must draw the same count whatever the levels are, so
+    that images with different levels see the same field.
+    """
+
+    def __init__(self, generators: Sequence[torch.Generator], batch: int):
+        if len(generators) not in (1, batch):
+            raise ConfigError(f"{len(generators)} generators for a batch of {batch}: give one, or one an image")
+        self._generators = list(generators)
+        self.batch = batch
+
+    @classmethod
+    def of(cls, generator: torch.Generator | Sequence[torch.Generator], batch: int, shared: bool) -> "Draws":
+        """One shared stream, the given streams, or one stream an image seeded from a single generator."""
+        if not isinstance(generator, torch.Generator):
+            return cls(generator, batch)
+        if shared:
+            return cls([generator], batch)
+        seeds = [int(torch.randint(2**62, (), generator=generator)) for _ in range(batch)]
+        return cls([torch.Generator().manual_seed(seed) for seed in seeds], batch)
+
+    @property
+    def shared(self) -> bool:
+        """Whether all images see the same numbers."""
+        return len(self._generators) == 1
+
+    def take(self, index: Sequence[int]) -> "Draws":
+        """The streams of some of the images."""
+        if self.shared:
+            return Draws(self._generators, len(index))
+        return Draws([self._generators[i] for i in index], len(index))
+
+    def normal(self, *shape: int, device: torch.device | str = "cpu") -> Tensor:
+        """Standard normal numbers, [batch or 1, *shape]."""
+        return torch.stack([torch.randn(shape, generator=g) for g in self._generators]).to(device)
+
+    def uniform(self, *shape: int, device: torch.device | str = "cpu") -> Tensor:
+        """Uniform numbers in [0, 1), [batch or 1, *shape]."""
+        return torch.stack([torch.rand(shape, generator=g) for g in self._generators]).to(device)
+
+    def integers(self, low: int, high: int, *shape: int, device: torch.device | str = "cpu") -> Tensor:
+        """Whole numbers in [low, high), int64, [batch or 1, *shape]."""
+        drawn = [torch.randint(low, high, shape, generator=g) for g in self._generators]
+        return torch.stack(drawn).to(device)

@@ -1,0 +1,62 @@
+"""Everything that isptune raises on purpose.
+
+::
+
+    IsptuneError
+    ├── ConfigError        an option, a TOML key, a value or a file that was named is wrong
+    │   ├── UnknownName    no plug-in, distortion or scene of that name; the message lists what exists
+    │   ├── SpaceError     a parameter or a candidate outside what its space allows
+    │   └── SceneError     a picture that cannot be read or used
+    ├── RunFolderError     a run folder that holds something else, or cannot be written
+    ├── RenderError        a pipeline could not render; costs the trial, not the run
+    ├── ScoreError         an objective could not score; costs the trial, not the run
+    ├── AllFailed          every candidate of a generation failed; ends the run
+    └── MissingExtra       a package or a weights file that is not installed; says how to get it
+
+The command line prints the message as one line, without a traceback, and exits with status 1
+(2 for a ConfigError, as click does for wrong usage).
+"""
+
+
+class IsptuneError(Exception):
+    """Root of the tree: catch this to catch everything that isptune raises on purpose."""
+
+
+class ConfigError(IsptuneError):
+    """An option, a key, a value or a file that was named is wrong."""
+
+
+class UnknownName(ConfigError):
+    """No plug-in, distortion or scene has this name."""
+
+    def __init__(self, kind: str, name: str, known: list[str]):
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        super().__init__(f"no {kind} is called {name!r}; there are: {', '.join(self.known) or 'none'}")
+
+
+class SpaceError(ConfigError):
+    """A parameter is declared wrongly, or a candidate lies outside its space."""
+
+
+class SceneError(ConfigError):
+    """A picture is missing, unreadable, or not what a scene must be."""
+
+
+class RunFolderError(IsptuneError):
+    """A run folder holds another run, is damaged, or cannot be written."""
+
+
+class RenderError(IsptuneError):
+    """A pipeline could not render some candidate."""
+
+
+class ScoreError(IsptuneError):
+    """An objective could not score some image."""
+
+
+class AllFailed(IsptuneError):
+    """Every candidate of a generation failed."""
+
+
+class MissingExtra(IsptuneError):
+    """A package or a weights file that this needs is not installed."""

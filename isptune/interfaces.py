@@ -1,0 +1,103 @@
+"""All that a plug-in must be, on one screen.
+
+A capability is a Protocol and is asked for with `isinstance`. Plug-ins register by entry points
+(groups `isptune.pipelines`, `isptune.objectives`, `isptune.optimizers`, `isptune.scenes`); what an entry point
+names is a factory, see `isptune.registry`.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, runtime_checkable
+
+from isptune.arrays import Images, Levels, Losses, Params, Scores
+from isptune.scenes import Scene
+from isptune.space import Candidate, Space
+
+Direction = Literal["minimize", "maximize"]
+
+
+@runtime_checkable
+class Pipeline(Protocol):
+    """Turns a scene and parameter values into images, one for each value of the batch."""
+
+    space: Space
+    max_batch: int
+
+    def render(self, scene: Scene, params: Params, seed: int) -> Images:
+        """Render the batch; every image sees the noise that `seed` stands for. Raises RenderError."""
+        ...
+
+
+@runtime_checkable
+class KnownLevels(Protocol):
+    """A pipeline whose true distance from pristine is known."""
+
+    level_names: Sequence[str]
+    level_ranges: Sequence[float]  # the largest magnitude of each, to normalise by
+
+    def levels(self, params: Params) -> Levels:
+        """The signed distortion levels that these values lead to; 0 is pristine."""
+        ...
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """Scores images, in its own unit and direction."""
+
+    direction: Direction
+
+    def score(self, images: Images, scene: Scene) -> Scores:
+        """One score an image. Raises ScoreError; a NaN is a failed trial."""
+        ...
+
+
+@runtime_checkable
+class Described(Protocol):
+    """An objective that says what its scores mean. All of ours do."""
+
+    range: tuple[float, float]  # of the scores; may be infinite
+    unit: str
+    source: str  # authors, year, title
+
+
+@runtime_checkable
+class UsesReference(Protocol):
+    """An objective that compares with the scene's reference (full reference)."""
+
+    uses_reference: Literal[True]
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Says which of two images is better."""
+
+    def prefer(self, first: Images, second: Images, scene: Scene) -> Scores:
+        """The probability that the first of each pair is the better one."""
+        ...
+
+
+@runtime_checkable
+class Optimizer(Protocol):
+    """Proposes populations of candidates and learns from their losses."""
+
+    stop_reason: str | None  # why it would not go on; None while it would
+
+    def ask(self) -> list[Candidate]:
+        """The next population."""
+        ...
+
+    def tell(self, population: list[Candidate], losses: Losses) -> None:
+        """The losses of the population last asked for, in its order. A NaN row ranks last."""
+        ...
+
+    def recommend(self) -> Candidate:
+        """Its own estimate of the best candidate: not the luckiest score seen."""
+        ...
+
+
+@runtime_checkable
+class ParetoOptimizer(Protocol):
+    """An optimizer for several objectives at once."""
+
+    def front(self) -> list[Candidate]:
+        """The candidates that no other one dominates."""
+        ...

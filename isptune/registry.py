@@ -1,0 +1,64 @@
+"""Finds plug-ins by their entry points and builds them.
+
+A plug-in's entry point names a factory:
+
+* `isptune.pipelines`   `build(argument: str | None, **options) -> Pipeline`
+* `isptune.objectives`  `build(argument: str | None) -> Objective`
+* `isptune.optimizers`  `build(argument: str | None, space, *, population, seed, budget, objectives) -> Optimizer`
+  (`budget` in evaluations, `objectives` their number; a ConfigError where it cannot do what is asked)
+* `isptune.scenes`      `build(argument: str | None) -> list[Scene]`
+
+A spec is `NAME` or `NAME:ARGUMENT`: `ssim`, `nevergrad:NGOpt`, `iqa_pytorch:musiq`.
+"""
+
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from isptune.errors import ConfigError, UnknownName
+
+KINDS = ("pipeline", "objective", "optimizer", "scene")
+
+
+def installed(kind: str) -> dict[str, EntryPoint]:
+    """The entry points of one kind by name, sorted: `pipeline`, `objective`, `optimizer`, `scene`, ..."""
+    found = entry_points(group=f"isptune.{kind}s")
+    return {point.name: point for point in sorted(found, key=lambda point: point.name)}
+
+
+def parse(spec: str) -> tuple[str, str | None]:
+    """Split `NAME:ARGUMENT`; without a colon the argument is None."""
+    name, colon, argument = spec.partition(":")
+    return name.strip(), argument if colon else None
+
+
+def factory(kind: str, name: str) -> Callable[..., Any]:
+    """Load what an entry point names. Raises UnknownName, or ConfigError if its module does not import."""
+    known = installed(kind)
+    if name not in known:
+        raise UnknownName(kind, name, list(known))
+    try:
+        return known[name].load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(_explain(kind, known[name], error)) from error
+
+
+def build(kind: str, spec: str, *positional: Any, **options: Any) -> Any:
+    """Build the plug-in that a spec names.
+
+    Raises:
+        UnknownName: nothing of that name is installed.
+        ConfigError: it does not import, or refuses its argument or options.
+        MissingExtra: it needs a package or weights that are not there.
+    """
+    name, argument = parse(spec)
+    return factory(kind, name)(argument, *positional, **options)
+
+
+def _explain(kind: str, point: EntryPoint, error: Exception) -> str:
+    import importlib.util
+
+    package = point.module.partition(".")[0]
+    spec = importlib.util.find_spec(package)
+    found = f"; {package!r} was found at {spec.origin}" if spec and spec.origin else ""
+    return f"the {kind} {point.name!r} ({point.value}) cannot be imported: {error}{found}"

@@ -1,0 +1,212 @@
+"""What may be tuned: named parameters with their ranges, and the candidates inside them."""
+
+import fnmatch
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from isptune.errors import SpaceError
+
+Value = float | int | str
+Candidate = dict[str, Value]
+"""One value for every parameter, by name."""
+
+
+@dataclass(frozen=True)
+class Real:
+    """A real-valued parameter in [low, high]; with `log`, searched on a logarithmic scale."""
+
+    name: str
+    low: float
+    high: float
+    default: float
+    log: bool = False
+    unit: str = ""
+    help: str = ""
+
+    def __post_init__(self):
+        _check_numeric(self)
+
+    def check(self, value: object) -> float:
+        """Return the value as a float. Raises SpaceError if it is no number or out of range."""
+        return float(_check_number(self, value))
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole-number parameter in [low, high], both included."""
+
+    name: str
+    low: int
+    high: int
+    default: int
+    log: bool = False
+    unit: str = ""
+    help: str = ""
+
+    def __post_init__(self):
+        for field in ("low", "high", "default"):
+            value = getattr(self, field)
+            if not isinstance(value, int | np.integer) or isinstance(value, bool):
+                raise SpaceError(f"{self.name}: {field} = {value!r} is not a whole number")
+        _check_numeric(self)
+
+    def check(self, value: object) -> int:
+        """Return the value as an int. Raises SpaceError if it is not whole or out of range."""
+        number = _check_number(self, value)
+        if number != round(number):
+            raise SpaceError(f"{self.name} = {value!r} is not a whole number")
+        return round(number)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A parameter that takes one of a few named options."""
+
+    name: str
+    options: tuple[str, ...]
+    default: str
+    unit: str = ""
+    help: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "options", tuple(self.options))
+        if not self.options or len(set(self.options)) != len(self.options):
+            raise SpaceError(f"{self.name}: options {self.options!r} are empty or repeat themselves")
+        if not all(isinstance(option, str) for option in self.options):
+            raise SpaceError(f"{self.name}: options {self.options!r} are not all text")
+        self.check(self.default)
+
+    def check(self, value: object) -> str:
+        """Return the value. Raises SpaceError if it is none of the options."""
+        if value not in self.options:
+            raise SpaceError(f"{self.name} = {value!r} is none of {', '.join(self.options)}")
+        return str(value)
+
+
+Param = Real | Integer | Choice
+Numeric = Real | Integer
+
+
+@dataclass(frozen=True)
+class Space:
+    """The parameters of a pipeline, or those of them that are tuned, in a fixed order.
+
+    `fixed` holds the values of the parameters that are not tuned, by name.
+    """
+
+    params: tuple[Param, ...]
+    fixed: Mapping[str, Value] | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "params", tuple(self.params))
+        names = self.names
+        if len(set(names)) != len(names):
+            raise SpaceError(f"parameter names repeat: {', '.join(sorted(names))}")
+
+    def __iter__(self) -> Iterator[Param]:
+        return iter(self.params)
+
+    def __len__(self) -> int:
+        return len(self.params)
+
+    @property
+    def names(self) -> list[str]:
+        return [param.name for param in self.params]
+
+    @property
+    def numeric(self) -> tuple[Numeric, ...]:
+        """The reals and integers, in order."""
+        return tuple(param for param in self.params if not isinstance(param, Choice))
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        return tuple(param for param in self.params if isinstance(param, Choice))
+
+    @property
+    def default(self) -> Candidate:
+        """The default of every tuned parameter."""
+        return {param.name: param.default for param in self.params}
+
+    def select(self, patterns: Iterable[str]) -> "Space":
+        """Tune only the parameters that match a shell-style pattern; fix the others at their defaults.
+
+        Raises SpaceError for a pattern that matches nothing.
+        """
+        patterns = list(patterns)
+        for pattern in patterns:
+            if not fnmatch.filter(self.names, pattern):
+                raise SpaceError(f"{pattern!r} matches no parameter; there are: {', '.join(self.names)}")
+        tuned = [p for p in self.params if any(fnmatch.fnmatchcase(p.name, pattern) for pattern in patterns)]
+        chosen = {param.name for param in tuned}
+        rest = {param.name: param.default for param in self.params if param.name not in chosen}
+        return Space(tuple(tuned), {**(self.fixed or {}), **rest})
+
+    def starting_at(self, values: Mapping[str, Value]) -> "Space":
+        """The same space with other defaults. Raises SpaceError for unknown names or values out of range."""
+        checked = self.check(values, partial=True)
+        params = tuple(_with_default(p, checked[p.name]) if p.name in checked else p for p in self.params)
+        return Space(params, self.fixed)
+
+    def complete(self, candidate: Mapping[str, Value]) -> Candidate:
+        """Fill in the fixed values and the defaults: every parameter of the pipeline, checked."""
+        return {**(self.fixed or {}), **self.default, **self.check(candidate, partial=True)}
+
+    def check(self, candidate: Mapping[str, Value], partial: bool = False) -> Candidate:
+        """Return a clean copy in the space's order. Raises SpaceError that names what is wrong."""
+        unknown = sorted(set(candidate) - set(self.names))
+        if unknown:
+            raise SpaceError(f"no parameter is called {unknown[0]!r}; there are: {', '.join(self.names)}")
+        missing = [name for name in self.names if name not in candidate]
+        if missing and not partial:
+            raise SpaceError(f"no value for {', '.join(missing)}")
+        return {p.name: p.check(candidate[p.name]) for p in self.params if p.name in candidate}
+
+    def to_unit(self, candidate: Mapping[str, Value]) -> np.ndarray:
+        """The numeric parameters on [0, 1] (logarithmic ones by their logarithm), in order."""
+        return np.array([_to_unit(p, float(candidate[p.name])) for p in self.numeric], dtype=np.float64)
+
+    def from_unit(self, point: Sequence[float] | np.ndarray) -> Candidate:
+        """The inverse of `to_unit` for the numeric parameters; clips to [0, 1] and rounds integers."""
+        return {p.name: _from_unit(p, float(u)) for p, u in zip(self.numeric, point, strict=True)}
+
+
+def _check_numeric(param: Numeric) -> None:
+    if not all(math.isfinite(x) for x in (param.low, param.high, param.default)):
+        raise SpaceError(f"{param.name}: low, high and default must be finite")
+    if not param.low < param.high:
+        raise SpaceError(f"{param.name}: low = {param.low} is not below high = {param.high}")
+    if param.log and param.low <= 0:
+        raise SpaceError(f"{param.name}: a logarithmic scale needs low > 0, not {param.low}")
+    _check_number(param, param.default)
+
+
+def _check_number(param: Numeric, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise SpaceError(f"{param.name} = {value!r} is not a number")
+    if not param.low <= value <= param.high:
+        raise SpaceError(f"{param.name} = {value:g} is outside [{param.low:g}, {param.high:g}]")
+    return float(value)
+
+
+def _with_default(param: Param, default: Value) -> Param:
+    fields = {name: getattr(param, name) for name in param.__dataclass_fields__}
+    return type(param)(**{**fields, "default": default})
+
+
+def _to_unit(param: Numeric, value: float) -> float:
+    if param.log:
+        return math.log(value / param.low) / math.log(param.high / param.low)
+    return (value - param.low) / (param.high - param.low)
+
+
+def _from_unit(param: Numeric, unit: float) -> float | int:
+    unit = min(max(unit, 0.0), 1.0)
+    if param.log:
+        value = param.low * (param.high / param.low) ** unit
+    else:
+        value = param.low + unit * (param.high - param.low)
+    value = min(max(value, param.low), param.high)
+    return round(value) if isinstance(param, Integer) else value
