@@ -5,7 +5,7 @@ A capability is a Protocol and is asked for with `isinstance`. Plug-ins register
 names is a factory, see `isptune.registry`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from isptune.arrays import Images, Levels, Losses, Params, Scores
@@ -101,3 +101,10 @@ class ParetoOptimizer(Protocol):
     def front(self) -> list[Candidate]:
         """The candidates that no other one dominates."""
         ...
+
+
+@runtime_checkable
+class CarriesWeights(Protocol):
+    """An objective that was fitted or trained; its files go into the run's provenance."""
+
+    weights: Mapping[str, str]  # file name -> sha256

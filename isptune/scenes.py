@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from isptune.arrays import Images
 from isptune.errors import SceneError, UnknownName
@@ -134,7 +135,7 @@ def _resize(scene: Scene, resize: str | None) -> Scene:
     return _map_pixels(scene, lambda x: _bicubic(x, height, width))
 
 
-def _bicubic(image: Images, height: int, width: int) -> Images:
+def _bicubic(image: Tensor, height: int, width: int) -> Tensor:
     # Antialiased bicubic keeps edges without ringing past [0, 1] after the clamp.
     resized = torch.nn.functional.interpolate(image, (height, width), mode="bicubic", antialias=True)
     return resized.clamp(0, 1)

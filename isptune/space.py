@@ -144,17 +144,17 @@ class Space:
         rest = {param.name: param.default for param in self.params if param.name not in chosen}
         return Space(tuple(tuned), {**(self.fixed or {}), **rest})
 
-    def starting_at(self, values: Mapping[str, Value]) -> "Space":
+    def starting_at(self, values: Mapping[str, object]) -> "Space":
         """The same space with other defaults. Raises SpaceError for unknown names or values out of range."""
         checked = self.check(values, partial=True)
         params = tuple(_with_default(p, checked[p.name]) if p.name in checked else p for p in self.params)
         return Space(params, self.fixed)
 
-    def complete(self, candidate: Mapping[str, Value]) -> Candidate:
+    def complete(self, candidate: Mapping[str, object]) -> Candidate:
         """Fill in the fixed values and the defaults: every parameter of the pipeline, checked."""
         return {**(self.fixed or {}), **self.default, **self.check(candidate, partial=True)}
 
-    def check(self, candidate: Mapping[str, Value], partial: bool = False) -> Candidate:
+    def check(self, candidate: Mapping[str, object], partial: bool = False) -> Candidate:
         """Return a clean copy in the space's order. Raises SpaceError that names what is wrong."""
         unknown = sorted(set(candidate) - set(self.names))
         if unknown:

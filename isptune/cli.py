@@ -1,0 +1,72 @@
+"""The command line: finds the commands, and turns errors into one line and an exit status."""
+
+import importlib
+import sys
+from importlib.metadata import entry_points
+
+import click
+
+from isptune.errors import ConfigError, IsptuneError
+
+COMMANDS = {
+    "run": "isptune.commands.run:run",
+    "compare": "isptune.commands.compare:compare",
+    "show": "isptune.commands.show:show",
+    "report": "isptune.commands.report:report",
+    "dashboard": "isptune.commands.dashboard:dashboard",
+    "score": "isptune.commands.score:score",
+    "distort": "isptune.commands.distort:distort",
+    "list": "isptune.commands.listing:listing",
+}
+"""The built-in commands; plug-ins add theirs by the entry point group `isptune.commands`."""
+
+
+class _Commands(click.Group):
+    """Imports a command's module when it is asked for: `isptune --help` imports no torch."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *sorted(point.name for point in entry_points(group="isptune.commands"))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            module, _, name = COMMANDS[cmd_name].partition(":")
+            return getattr(importlib.import_module(module), name)
+        for point in entry_points(group="isptune.commands", name=cmd_name):
+            return point.load()
+        return None
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="isptune")
+def cli() -> None:
+    """Find the parameter values at which a camera's ISP makes its best pictures.
+
+    \b
+    isptune run                                  tune the synthetic ISP on a bundled photograph
+    isptune run --scene photo.png --objective niqe --repeats 3
+    isptune compare --objective ssim --objective niqe --objective tv --repeats 10
+    isptune score a.png b.png --objective brisque
+    isptune list objectives
+    """
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        status = leaving.exit_code
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except IsptuneError as error:
+        click.echo(f"isptune: {error}", err=True)
+        status = 2 if isinstance(error, ConfigError) else 1
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("isptune: stopped; what was finished is kept", err=True)
+        status = 130
+    except BrokenPipeError:
+        # The reader of our output went away (`isptune list ... | head`): nothing is wrong.
+        sys.stderr.close()
+        status = 0
+    sys.exit(status if isinstance(status, int) else 0)

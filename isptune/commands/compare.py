@@ -1,0 +1,68 @@
+"""`isptune compare`: several objectives on the same pipeline, seeds and budget."""
+
+from typing import Any
+
+import click
+
+from isptune.commands.options import settings_from, settings_options
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@settings_options
+@click.option("--out", metavar="DIR", help="Folder of the comparison. [runs/compare-PIPELINE-HASH]")
+def compare(runs: tuple[str, ...], out: str | None, **options: Any) -> None:
+    """Which objective leads an optimiser to the best pictures?
+
+    Runs each objective alone, on the same pipeline, scenes, seeds and budget, and compares where they end:
+    the distortion levels d_1.. and l1 of the best repeat and their mean, with 95 % bootstrap intervals, and
+    which differences are larger than chance. With run folders as arguments it compares those instead.
+
+    \b
+    Examples:
+      isptune compare --objective ssim --objective niqe --objective tv --repeats 10
+      isptune compare runs/a runs/b --out runs/a-against-b
+    """
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from isptune.errors import ConfigError
+
+    console = Console()
+    settings = settings_from(options)
+    from isptune.config import default_folder
+
+    if runs:
+        folder = Path(out) if out else Path("runs") / "comparison"
+        folders = [Path(run) for run in runs]
+    elif len(settings.objectives) < 2:
+        raise ConfigError("compare needs two objectives or more: --objective ssim --objective niqe")
+    else:
+        folder = Path(out) if out else default_folder(settings, Path("runs") / "compare")
+        folders = _run_each(settings, folder, console)
+    from isptune.report.comparison import compare as compare_runs
+    from isptune.report.comparison import print_comparison, write_comparison
+
+    comparison = compare_runs(folders)
+    page = write_comparison(folder, comparison)
+    print_comparison(comparison, console)
+    console.print(f"report: {page}", highlight=False, soft_wrap=True)
+
+
+def _run_each(settings: Any, folder: Any, console: Any) -> list[Any]:
+    """One run for each objective, in a folder of its own inside `folder`; finished ones are kept."""
+    from dataclasses import replace
+
+    from isptune.bench import Bench
+    from isptune.commands.run import run_with_progress
+    from isptune.config import slug
+    from isptune.report.run_report import write_report
+
+    benches = [Bench(replace(settings, objectives=(objective,))) for objective in settings.objectives]
+    folders = []
+    for bench, objective in zip(benches, settings.objectives, strict=True):
+        folders.append(folder / slug(objective))
+        run_with_progress(bench, folders[-1], console)
+        write_report(folders[-1])
+    return folders

@@ -1,0 +1,72 @@
+"""`isptune list`: what is installed, with one line for each."""
+
+import click
+
+KINDS = ("pipelines", "objectives", "optimizers", "scenes", "distortions")
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(KINDS), required=False)
+@click.option("--set", "chosen_set", metavar="NAME", help="Distortions of one published set: arniqa, kadid10k, depictqa, imagenet_c.")
+def listing(kind: str | None, chosen_set: str | None) -> None:
+    """List pipelines, objectives, optimizers, scenes or distortions.
+
+    \b
+    Examples:
+      isptune list                 the names of everything
+      isptune list objectives      with direction, range and source
+      isptune list distortions --set arniqa
+    """
+    from rich.console import Console
+
+    console = Console()
+    if kind == "distortions":
+        from isptune.commands.distort import print_distortions
+
+        print_distortions(chosen_set, console)
+    elif kind == "objectives":
+        _print_objectives(console)
+    else:
+        _print_names(console, (kind,) if kind else KINDS)
+
+
+def _print_names(console, kinds) -> None:
+    from isptune.registry import installed
+
+    for kind in kinds:
+        console.print(f"[bold]{kind}[/bold]")
+        if kind == "distortions":
+            console.print("  see `isptune list distortions`")
+            continue
+        for name, point in installed(kind.removesuffix("s")).items():
+            console.print(f"  {name:16} {_first_line(point)}", highlight=False)
+
+
+def _first_line(point) -> str:
+    try:
+        return (point.load().__doc__ or "").strip().split("\n")[0]
+    except (ImportError, AttributeError) as error:
+        return f"cannot be imported: {error}"
+
+
+def _print_objectives(console) -> None:
+    from rich.table import Table
+
+    from isptune.bench import describe_objective
+    from isptune.errors import IsptuneError
+    from isptune.interfaces import UsesReference
+    from isptune.registry import build, installed
+
+    table = Table("name", "direction", "range", "reference", "source", box=None)
+    for name, point in installed("objective").items():
+        try:
+            objective = build("objective", name)
+        except IsptuneError:
+            table.add_row(f"{name}:...", "", "", "", _first_line(point))
+            continue
+        facts = describe_objective(name, objective)
+        low, high = ("-inf" if facts["range"][0] is None else f"{facts['range'][0]:g}",
+                     "inf" if facts["range"][1] is None else f"{facts['range'][1]:g}")  # fmt: skip
+        reference = "needs it" if isinstance(objective, UsesReference) else "none"
+        table.add_row(name, facts["direction"], f"{low} .. {high} {facts['unit']}", reference, facts["source"])
+    console.print(table)

@@ -1,0 +1,55 @@
+"""The options that `run` and `compare` share: every setting of a run."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+_OPTIONS = [
+    click.option("--config", metavar="FILE", help="TOML file with any of these settings; options win over it."),
+    click.option("--pipeline", metavar="SPEC", help="What is tuned: NAME[:ARGUMENT], see `isptune list pipelines`. [synthetic]"),
+    click.option("-P", "--pipeline-option", "pipeline_options", metavar="KEY=VALUE", multiple=True,
+                 help="Option of the pipeline, such as map=coupled; may be repeated."),
+    click.option("--objective", "objectives", metavar="SPEC", multiple=True,
+                 help="What is optimised, see `isptune list objectives`; several give a Pareto front. [ssim]"),
+    click.option("--optimizer", metavar="SPEC", help="See `isptune list optimizers`. [auto: cma; catcma with choices]"),
+    click.option("--scene", "scenes", metavar="FILE", multiple=True,
+                 help="Photograph, or a bundled one: astronaut, cat, coffee, rocket; may be repeated. [astronaut]"),
+    click.option("--crop", metavar="WxH[+X+Y]", help="Cut scenes, by default from the middle, for speed."),
+    click.option("--resize", metavar="N|WxH", help="Resize scenes; one number is the longer side."),
+    click.option("--population", type=int, metavar="N", help="Candidates a generation. [30]"),
+    click.option("--generations", type=int, metavar="N", help="Generations; the budget is population x generations. [50]"),
+    click.option("--repeats", type=int, metavar="N", help="Optimisations in lockstep, with seeds SEED, SEED+1, ... [1]"),
+    click.option("--seed", type=int, metavar="N", help="The same seed gives the same result. [0]"),
+    click.option("--tune", metavar="PATTERN", multiple=True,
+                 help="Tune only matching parameters ('denoise.*'; commas or repeats); the others stay. [*]"),
+    click.option("--start", metavar="KEY=VALUE", multiple=True, help="Start value of a parameter; may be repeated."),
+    click.option("--confirm", type=int, metavar="N", help="Fresh noise seeds for the recommended set. [10]"),
+    click.option("--second-opinion", "second_opinions", metavar="SPEC", multiple=True,
+                 help="Objective to ask about the result, 'auto' or 'none'; may be repeated. [auto]"),
+    click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1 or auto. [auto]"),
+    click.option("--threads", type=click.IntRange(1), metavar="N", help="CPU threads. [all cores]"),
+]  # fmt: skip
+
+
+def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a run to a click command."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def settings_from(options: dict[str, Any]) -> Any:
+    """Checked settings from the options of `settings_options`, which are taken out of the dict."""
+    from isptune.config import load_settings, parse_assignments
+
+    config = options.pop("config")
+    threads = options.pop("threads")
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    options["pipeline_options"] = parse_assignments(options["pipeline_options"], "--pipeline-option")
+    options["start"] = parse_assignments(options["start"], "--start")
+    options["tune"] = tuple(part.strip() for pattern in options["tune"] for part in pattern.split(","))
+    return load_settings(config, options)

@@ -1,0 +1,60 @@
+"""Progress of a run: a bar with score, level error and time left; plain lines when not a terminal."""
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+PLAIN_EVERY_S = 2.0
+"""Not on a terminal, at most one line in this many seconds, and the last one."""
+
+
+class RunProgress:
+    """A context manager whose `update` is given to `isptune.run.run`."""
+
+    def __init__(self, console: Console, label: str):
+        self.console, self.label = console, label
+        self._last = 0.0
+        self._replayed = 0
+        self._bar: Progress | None = None
+        self._task: Any = None
+
+    def __enter__(self) -> "RunProgress":
+        if self.console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.fields[text]}"))
+            times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+            self._bar = Progress(*columns, *times, console=self.console)
+            self._bar.start()
+            self._task = self._bar.add_task(self.label, total=None, text="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def update(self, status: Any) -> None:
+        """Show an `isptune.run.Status`."""
+        if status.replayed:
+            self._replayed = status.generation
+        elif self._replayed:
+            self.console.print(f"going on after generation {self._replayed}", highlight=False)
+            self._replayed = 0
+        text = f"{status.evaluations}/{status.budget} trials"
+        if status.best is not None:
+            text += f"  score {status.best:.4g}"
+        if status.l1_normalised is not None:
+            text += f"  level error {status.l1_normalised:.4f}"
+        if status.failed:
+            text += f"  {status.failed} failed"
+        if self._bar:
+            self._bar.update(self._task, completed=status.evaluations, total=status.budget, text=text)
+        elif not status.replayed and self._due(status):
+            self.console.print(f"generation {status.generation}: {text}", highlight=False, soft_wrap=True)
+
+    def _due(self, status: Any) -> bool:
+        now = time.monotonic()
+        if now - self._last < PLAIN_EVERY_S and status.evaluations < status.budget:
+            return False
+        self._last = now
+        return True

@@ -1,0 +1,61 @@
+"""`isptune run`: one optimisation, from the options to the report."""
+
+from typing import Any
+
+import click
+
+from isptune.commands.options import settings_from, settings_options
+
+
+@click.command()
+@settings_options
+@click.option("--out", metavar="DIR", help="Run folder. [runs/PIPELINE-OBJECTIVE-HASH of the settings]")
+def run(out: str | None, **options: Any) -> None:
+    """Tune a pipeline's parameters so that an objective likes its pictures best.
+
+    Every generation is on disk before the next one begins: stop at any moment, give the same command again,
+    and the run goes on to the same result, byte for byte. A run that is finished is shown, not repeated.
+
+    \b
+    Examples:
+      isptune run                                     synthetic ISP, bundled photograph, SSIM
+      isptune run --scene photo.png --crop 512x384    your own photograph
+      isptune run --objective niqe --repeats 3        without a reference, three seeds at once
+      isptune run --objective ssim --objective tv     a Pareto front, by NSGA-II
+      isptune run --optimizer es --seed 7 -P map=coupled
+      isptune run --config tune.toml --out runs/mine
+
+    A TOML file has the same names: objectives = ["ssim"], population = 30, [pipeline_options] map = "coupled".
+    """
+    from pathlib import Path
+
+    from rich.console import Console
+
+    settings = settings_from(options)
+    from isptune.bench import Bench
+    from isptune.config import default_folder
+
+    console = Console()
+    folder = Path(out) if out else default_folder(settings)
+    bench = Bench(settings)
+    run_with_progress(bench, folder, console)
+    from isptune.report.console import print_run
+    from isptune.report.run_report import write_report
+
+    write_report(folder)
+    print_run(folder, console)
+
+
+def run_with_progress(bench: Any, folder: Any, console: Any, label: str | None = None) -> None:
+    """Run to the end with a progress bar; a finished run is only said to be finished."""
+    from isptune.commands.progress import RunProgress
+    from isptune.run import run as run_to_end
+    from isptune.runlog import RECOMMENDED
+
+    name = label or " + ".join(bench.objectives)
+    if (folder / RECOMMENDED).exists():
+        console.print(f"{folder} is finished already; another --seed or --out starts a new run", highlight=False)
+    else:
+        console.print(f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}", highlight=False)
+    with RunProgress(console, name) as progress:
+        run_to_end(bench, folder, progress.update)

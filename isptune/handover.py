@@ -1,0 +1,149 @@
+"""The end of a run: the recommended candidate against the default, second opinions, pictures."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from isptune.bench import Bench
+from isptune.evaluate import Evaluator
+from isptune.images import write_image
+from isptune.interfaces import Optimizer, ParetoOptimizer
+from isptune.recommend import Reevaluated, Verdict, best, disagreement, reevaluate, verdict
+from isptune.runlog import RECOMMENDED, RunLog
+from isptune.space import Candidate
+
+OPINION_SEEDS = 3
+"""Second opinions are asked on this many of the confirmation seeds: they only have to see a trend."""
+
+
+def hand_over(bench: Bench, log: RunLog, optimizers: Sequence[Optimizer], stop_reasons: Sequence[str]) -> None:
+    """Evaluate what the optimizers recommend again, choose, and write recommended.json and images/.
+
+    Raises:
+        AllFailed: nothing that was recommended can be evaluated.
+    """
+    default = bench.space.complete({})
+    candidates = [bench.space.complete(optimizer.recommend()) for optimizer in optimizers]
+    seeds = bench.confirmation_seeds()
+    reference, *entries = reevaluate(bench.evaluator, [default, *candidates], seeds)
+    chosen = best(entries, *bench.first_objective)
+    opinions = _second_opinions(bench, default, candidates[chosen], seeds[:OPINION_SEEDS])
+    _write_images(bench, log.folder / "images", default, candidates[chosen])
+    log.write_json(
+        RECOMMENDED,
+        {
+            "params": candidates[chosen],
+            "default": default,
+            "repeat": chosen,
+            "stop_reason": stop_reasons[chosen],
+            "seeds": seeds,
+            **_against_default(bench, reference, entries[chosen]),
+            "repeats": [
+                _repeat(bench, i, entry, reason)
+                for i, (entry, reason) in enumerate(zip(entries, stop_reasons, strict=True))
+            ],
+            "front": _front(bench, optimizers, seeds[0]),
+            "second_opinions": opinions,
+            "warnings": _warnings(bench, reference, entries[chosen], opinions),
+        },
+    )
+
+
+def _against_default(bench: Bench, default: Reevaluated, chosen: Reevaluated) -> dict[str, Any]:
+    pair = {"recommended": chosen, "default": default}
+    intervals = {
+        name: {who: entry.interval(name).as_dict() for who, entry in pair.items() if entry.error is None}
+        for name in bench.objectives
+    }
+    levels: dict[str, Any] = {"levels": None, "l1": None, "l1_normalised": None}
+    if chosen.levels:
+        for key in levels:
+            levels[key] = {who: getattr(entry, key) for who, entry in pair.items()}
+    return {"objectives": intervals, **levels}
+
+
+def _repeat(bench: Bench, index: int, entry: Reevaluated, stop_reason: str) -> dict[str, Any]:
+    scores = {} if entry.error else {name: entry.interval(name).as_dict() for name in bench.objectives}
+    return {
+        "repeat": index,
+        "seed": bench.settings.seed + index,
+        "params": entry.candidate,
+        "objectives": scores,
+        "levels": list(entry.levels),
+        "l1": entry.l1,
+        "l1_normalised": entry.l1_normalised,
+        "stop_reason": stop_reason,
+        "error": entry.error,
+    }
+
+
+def _front(bench: Bench, optimizers: Sequence[Optimizer], seed: int) -> list[dict[str, Any]]:
+    """The candidates of all repeats that no other one dominates, evaluated again under one fresh seed."""
+    if len(bench.objectives) < 2:
+        return []
+    found: list[Candidate] = []
+    for optimizer in optimizers:
+        if isinstance(optimizer, ParetoOptimizer):
+            found += [bench.space.complete(candidate) for candidate in optimizer.front()]
+    unique = [candidate for i, candidate in enumerate(found) if candidate not in found[:i]]
+    if not unique:
+        return []
+    evaluations = bench.evaluator.evaluate(unique, seed)
+    losses = bench.losses([evaluation.scores for evaluation in evaluations])
+    kept = [
+        i
+        for i, own in enumerate(losses)
+        if not any((other <= own).all() and (other < own).any() for other in losses) and own.sum() == own.sum()
+    ]
+    return [
+        {"params": unique[i], "scores": dict(evaluations[i].scores), "levels": list(evaluations[i].levels)}
+        for i in sorted(kept, key=lambda i: losses[i][0])
+    ]
+
+
+def _second_opinions(
+    bench: Bench, default: Candidate, recommended: Candidate, seeds: Sequence[int]
+) -> list[dict[str, Any]]:
+    """What objectives that took no part say of both; one that cannot score is listed with its reason."""
+    opinions = []
+    for name, objective in bench.second_opinions.items():
+        evaluator = Evaluator(bench.pipeline, {name: objective}, bench.scenes, bench.device)
+        before, after = reevaluate(evaluator, [default, recommended], seeds)
+        opinion: dict[str, Any] = {"objective": name, "direction": objective.direction}
+        error = before.error or after.error
+        if error:
+            opinion |= {"default": None, "recommended": None, "says": None, "error": error}
+        else:
+            opinion |= {
+                "default": before.interval(name).mean,
+                "recommended": after.interval(name).mean,
+                "says": verdict(before.scores[name], after.scores[name], objective.direction),
+            }
+        opinions.append(opinion)
+    return opinions
+
+
+def _warnings(
+    bench: Bench, default: Reevaluated, chosen: Reevaluated, opinions: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    name, direction = bench.first_objective
+    warnings = []
+    if default.error:
+        warnings.append(f"the default could not be rendered or scored: {default.error}")
+    elif len(bench.objectives) == 1 and verdict(default.scores[name], chosen.scores[name], direction) != "better":
+        warnings.append(f"{name} does not call the recommended set better than the default: keep the default")
+    verdicts: dict[str, Verdict] = {o["objective"]: o["says"] for o in opinions if o["says"] is not None}
+    warning = disagreement(" and ".join(bench.objectives), verdicts)
+    return [*warnings, warning] if warning else warnings
+
+
+def _write_images(bench: Bench, folder: Path, default: Candidate, recommended: Candidate) -> None:
+    folder.mkdir(exist_ok=True)
+    seed = bench.confirmation_seeds()[0]
+    for scene in bench.evaluator.scenes:
+        stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in scene.name)
+        for label, candidate in (("default", default), ("recommended", recommended)):
+            evaluator = bench.evaluator
+            write_image(folder / f"{stem}_{label}.png", evaluator.render_one(candidate, scene, seed).cpu())
+        if scene.reference is not None:
+            write_image(folder / f"{stem}_reference.png", scene.reference.cpu())

@@ -1,0 +1,224 @@
+"""The loop: ask, render, score, tell, append; and replay, which makes the log a checkpoint."""
+
+import dataclasses
+import fcntl
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from isptune.bench import Bench
+from isptune.errors import AllFailed, RunFolderError
+from isptune.evaluate import Evaluation
+from isptune.handover import hand_over
+from isptune.interfaces import Optimizer
+from isptune.runlog import CONFIG, PROVENANCE, RECOMMENDED, TIMING, Generation, LogWriter, RunLog, Trial, write_csv
+from isptune.settings import RunSettings
+from isptune.space import Candidate
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a progress bar shows after a generation.
+
+    `best` is the best score so far of the first objective; `l1_normalised` that trial's level error.
+    """
+
+    generation: int
+    evaluations: int
+    budget: int
+    best: float | None
+    l1_normalised: float | None
+    failed: int
+    replayed: bool
+
+
+@dataclass
+class _Lane:
+    """One of the lockstep optimisations: its optimizer and what it has used of its budget."""
+
+    optimizer: Optimizer
+    budget: int
+    used: int = 0
+    population: list[Candidate] = field(default_factory=list)
+
+    @property
+    def active(self) -> bool:
+        return self.used < self.budget and self.optimizer.stop_reason is None
+
+    @property
+    def stop_reason(self) -> str:
+        return self.optimizer.stop_reason or f"budget of {self.budget} evaluations used"
+
+
+def run(bench: Bench, folder: Path, on_generation: Callable[[Status], None] = lambda status: None) -> Path:
+    """Run the optimisation that `bench` describes in `folder`, or go on with it, to its end.
+
+    Returns:
+        The folder, with everything but the report in it.
+
+    Raises:
+        RunFolderError: the folder holds another run, is in use, damaged, or the disk is full.
+        AllFailed: every candidate of a generation failed. Earlier generations are kept.
+    """
+    with _claimed(folder):
+        log = RunLog(folder)
+        _check_or_write_config(log, bench.settings)
+        log.write_json("bench.json", bench.description())
+        if not (folder / PROVENANCE).exists():
+            log.write_json(PROVENANCE, bench.provenance())
+        lanes = [_Lane(bench.optimizer(repeat), bench.settings.budget) for repeat in range(bench.settings.repeats)]
+        loop = _Loop(bench, lanes, on_generation)
+        with log.open() as writer:
+            generations = loop.replay(log.generations())
+            generations += loop.search(writer, len(generations))
+        write_csv(folder / "trials.csv", generations, bench.level_names)
+        if not (folder / RECOMMENDED).exists():
+            hand_over(bench, log, [lane.optimizer for lane in lanes], [lane.stop_reason for lane in lanes])
+        _write_timing(log, loop)
+    return folder
+
+
+class _Loop:
+    """The state of a run in progress: the lanes, the best so far, and the clock."""
+
+    def __init__(self, bench: Bench, lanes: list[_Lane], on_generation: Callable[[Status], None]):
+        self.bench, self.lanes, self.on_generation = bench, lanes, on_generation
+        self.best: Trial | None = None
+        self.failed = 0
+        self.total_s = self.render_s = self.score_s = 0.0
+        self.searched = 0
+
+    def replay(self, generations: Sequence[Generation]) -> list[Generation]:
+        """Feed logged generations to fresh optimizers. Raises RunFolderError if they ask for others."""
+        for generation in generations:
+            trials = iter(generation.trials)
+            for repeat, lane in self._asking():
+                own = [next(trials, None) for _ in lane.population]
+                if any(t is None or t.repeat != repeat or t.params != c for t, c in zip(own, lane.population, strict=True)):
+                    raise RunFolderError(
+                        f"generation {generation.index} of the log is not what the optimizer asks for now: another "
+                        "version of isptune or of the optimizer's package wrote it; start a new run with --out"
+                    )
+                self._tell(lane, [t for t in own if t is not None])
+            self._report(generation, replayed=True)
+        return list(generations)
+
+    def search(self, writer: LogWriter, first: int) -> list[Generation]:
+        """Ask, evaluate, append, tell, until every lane has stopped."""
+        start = time.perf_counter()
+        done = []
+        while any(lane.active for lane in self.lanes):
+            index = first + len(done)
+            generation = self._evaluate(index, self.bench.noise_seed(index))
+            writer.append(generation)
+            for repeat, lane in enumerate(self.lanes):
+                own = [trial for trial in generation.trials if trial.repeat == repeat]
+                if own:
+                    self._tell(lane, own)
+            done.append(generation)
+            self.searched += len(generation.trials)
+            self._report(generation, replayed=False)
+        self.total_s = time.perf_counter() - start
+        self.render_s, self.score_s = self.bench.evaluator.render_s, self.bench.evaluator.score_s
+        return done
+
+    def _asking(self) -> list[tuple[int, _Lane]]:
+        """The active lanes, each asked for its next population, cut to what is left of its budget."""
+        active = [(repeat, lane) for repeat, lane in enumerate(self.lanes) if lane.active]
+        for _, lane in active:
+            lane.population = lane.optimizer.ask()
+        return active
+
+    def _evaluate(self, index: int, seed: int) -> Generation:
+        asked = [(repeat, candidate) for repeat, lane in self._asking() for candidate in lane.population]
+        complete = [self.bench.space.complete(candidate) for _, candidate in asked]
+        evaluations = self.bench.evaluator.evaluate(complete, seed)
+        if all(evaluation.error is not None for evaluation in evaluations):
+            raise AllFailed(
+                f"all {len(evaluations)} candidates of generation {index} failed; the first: {evaluations[0].error}"
+            )
+        trials = tuple(_trial(r, c, e) for (r, c), e in zip(asked, evaluations, strict=True))
+        return Generation(index, seed, trials)
+
+    def _tell(self, lane: _Lane, trials: Sequence[Trial]) -> None:
+        lane.optimizer.tell(lane.population, self.bench.losses([trial.scores for trial in trials]))
+        lane.used += len(trials)
+
+    def _report(self, generation: Generation, replayed: bool) -> None:
+        name, direction = self.bench.first_objective
+        sign = 1.0 if direction == "minimize" else -1.0
+        for trial in generation.trials:
+            self.failed += trial.error is not None
+            if trial.error is None and (
+                self.best is None or sign * trial.scores[name] < sign * self.best.scores[name]
+            ):
+                self.best = trial
+        self.on_generation(
+            Status(
+                generation=generation.index + 1,
+                evaluations=sum(lane.used for lane in self.lanes),
+                budget=sum(lane.budget for lane in self.lanes),
+                best=None if self.best is None else self.best.scores[name],
+                l1_normalised=None if self.best is None else self.best.l1_normalised,
+                failed=self.failed,
+                replayed=replayed,
+            )
+        )
+
+
+def _trial(repeat: int, candidate: Candidate, evaluation: Evaluation) -> Trial:
+    fields = {f.name: getattr(evaluation, f.name) for f in dataclasses.fields(evaluation)}
+    return Trial(repeat=repeat, params=candidate, **fields)
+
+
+def _check_or_write_config(log: RunLog, settings: RunSettings) -> None:
+    """A new folder gets the settings; an old one must hold the same, and gets nothing."""
+    new = json.loads(json.dumps(settings.as_dict()))
+    if not (log.folder / CONFIG).exists():
+        strangers = sorted(path.name for path in log.folder.iterdir() if path.name != ".lock")
+        if strangers:
+            raise RunFolderError(f"{log.folder}: is not empty ({strangers[0]}) and holds no run; choose another --out")
+        log.write_json(CONFIG, new)
+        return
+    old = log.read_json(CONFIG)
+    differing = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+    if differing:
+        shown = ", ".join(f"{key} = {old.get(key)!r} there, {new.get(key)!r} now" for key in differing)
+        raise RunFolderError(f"{log.folder}: holds another run ({shown}); choose another --out")
+
+
+@contextmanager
+def _claimed(folder: Path):
+    """Make the folder, and keep other processes out of it for as long as this one is at work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / ".lock", "w")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise RunFolderError(f"{folder}: cannot be used as a run folder: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise RunFolderError(f"{folder}: another process is at work in it") from error
+    try:
+        yield
+    finally:
+        lock.close()
+
+
+def _write_timing(log: RunLog, loop: _Loop) -> None:
+    if not loop.searched:
+        return
+    log.write_json(
+        TIMING,
+        {
+            "trials": loop.searched,
+            "search_s": round(loop.total_s, 3),
+            "render_s": round(loop.render_s, 3),
+            "score_s": round(loop.score_s, 3),
+            "other_s": round(loop.total_s - loop.render_s - loop.score_s, 3),
+        },
+    )

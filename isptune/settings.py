@@ -1,0 +1,122 @@
+"""The settings that determine a run's result, with their types checked."""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from isptune.errors import ConfigError
+from isptune.space import Value
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Everything that a run's result depends on: the keys of a TOML file, and what config.json holds.
+
+    Attributes:
+        pipeline: spec of the pipeline, `NAME` or `NAME:ARGUMENT`.
+        pipeline_options: options for the pipeline's factory.
+        objectives: specs; the first one is shown while the run goes on.
+        optimizer: spec, or `auto`: cma; catcma where the space has choices; NSGA-II for several objectives.
+        scenes: files, bundled names or `SOURCE:ARGUMENT`.
+        crop, resize: see `isptune.scenes.load_scenes`.
+        population: candidates a generation and repeat.
+        generations: the budget is population x generations evaluations for each repeat.
+        repeats: optimisations in lockstep, with the seeds seed, seed + 1, ...
+        seed: of the optimizers and of the noise that the pipeline draws.
+        tune: shell-style patterns of the parameters to tune; the others stay at their start values.
+        start: values to start from (and to hold where they are not tuned), by parameter name.
+        confirm: how many fresh noise seeds the recommended candidate is evaluated on again.
+        second_opinions: specs of objectives to ask about the result; `auto` for all that are registered.
+        device: `cpu`, `cuda`, `cuda:1`, or `auto`.
+    """
+
+    pipeline: str = "synthetic"
+    pipeline_options: Mapping[str, Any] = field(default_factory=dict)
+    objectives: tuple[str, ...] = ("ssim",)
+    optimizer: str = "auto"
+    scenes: tuple[str, ...] = ("bundled:astronaut",)
+    crop: str | None = None
+    resize: str | None = None
+    population: int = 30
+    generations: int = 50
+    repeats: int = 1
+    seed: int = 0
+    tune: tuple[str, ...] = ("*",)
+    start: Mapping[str, Value] = field(default_factory=dict)
+    confirm: int = 10
+    second_opinions: tuple[str, ...] = ("auto",)
+    device: str = "auto"
+
+    def __post_init__(self):
+        for name in ("population", "generations", "repeats", "confirm"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} = {getattr(self, name)} must be at least 1")
+        if self.population < 2:
+            raise ConfigError(f"population = {self.population} must be at least 2")
+        if not 0 <= self.seed < 2**31:
+            raise ConfigError(f"seed = {self.seed} must be in [0, 2^31)")
+        for name in ("objectives", "scenes", "tune"):
+            if not getattr(self, name):
+                raise ConfigError(f"{name} is empty: give at least one")
+        if len(set(self.objectives)) != len(self.objectives):
+            raise ConfigError(f"objectives repeat: {', '.join(self.objectives)}")
+
+    @property
+    def budget(self) -> int:
+        """Evaluations for each repeat."""
+        return self.population * self.generations
+
+    def as_dict(self) -> dict[str, Any]:
+        """As config.json and a TOML file hold it."""
+        values = dataclasses.asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def keys() -> list[str]:
+    """The names of all settings."""
+    return [setting.name for setting in dataclasses.fields(RunSettings)]
+
+
+def from_mapping(values: Mapping[str, Any], source: str) -> RunSettings:
+    """Settings from a TOML table or a JSON object.
+
+    Args:
+        values: by key.
+        source: where they come from, for messages.
+
+    Raises:
+        ConfigError: an unknown key (the known ones are listed) or a value of the wrong type.
+    """
+    for key in values:
+        if key not in keys():
+            near = difflib.get_close_matches(key, keys(), 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ConfigError(f"{source}: unknown key {key!r}; {hint}known are: {', '.join(keys())}")
+    return RunSettings(**{key: _checked(key, value, source) for key, value in values.items()})
+
+
+_SHAPES: Mapping[str, str] = {
+    "pipeline": "text", "pipeline_options": "a table", "objectives": "a list of text", "optimizer": "text",
+    "scenes": "a list of text", "crop": "text or nothing", "resize": "text or nothing", "population": "a whole number",
+    "generations": "a whole number", "repeats": "a whole number", "seed": "a whole number",
+    "tune": "a list of text", "start": "a table", "confirm": "a whole number",
+    "second_opinions": "a list of text", "device": "text",
+}  # fmt: skip
+
+
+def _checked(key: str, value: Any, source: str) -> Any:
+    shape = _SHAPES[key]
+    if shape == "a list of text" and isinstance(value, str):
+        value = [value]
+    fits = {
+        "text": isinstance(value, str),
+        "text or nothing": value is None or isinstance(value, str),
+        "a table": isinstance(value, Mapping),
+        "a whole number": isinstance(value, int) and not isinstance(value, bool),
+        "a list of text": isinstance(value, list | tuple) and all(isinstance(item, str) for item in value),
+    }[shape]
+    if not fits:
+        raise ConfigError(f"{source}: {key} = {value!r} must be {shape}")
+    return tuple(value) if shape == "a list of text" else value

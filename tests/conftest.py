@@ -1,0 +1,46 @@
+"""Shapes and types are checked at run time in all tests; toy plug-ins stand beside the real ones."""
+
+from importlib.metadata import EntryPoint
+
+from jaxtyping import install_import_hook
+
+import tests.typechecking  # noqa: F401 - the hook looks it up by name
+
+install_import_hook(["isptune", "objectives", "pipelines"], "tests.typechecking.typechecked")
+
+import matplotlib
+import pytest
+import torch
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def _fixed_threads():
+    torch.set_num_threads(2)
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    """Register the plug-ins of tests/toys.py by the same route as the real ones."""
+    import isptune.bench
+    import isptune.registry
+
+    real = isptune.registry.installed
+    extra = {
+        "pipeline": {"tint": "tests.toys:tint", "moody": "tests.toys:moody"},
+        "objective": {
+            "redness": "tests.toys:redness",
+            "greenness": "tests.toys:greenness",
+            "picky": "tests.toys:picky",
+        },
+    }
+
+    def installed(kind):
+        known = dict(real(kind))
+        for name, value in extra.get(kind, {}).items():
+            known[name] = EntryPoint(name, value, f"isptune.{kind}s")
+        return known
+
+    monkeypatch.setattr(isptune.registry, "installed", installed)
+    monkeypatch.setattr(isptune.bench, "installed", installed)

@@ -1,0 +1,108 @@
+"""Small plug-ins with known behaviour, for tests of the loop."""
+
+import torch
+
+from isptune.errors import RenderError
+from isptune.space import Choice, Real, Space
+
+
+class Tint:
+    """Adds (r, g) to the scene's red and green; a choice swaps them. Its levels are |r - 0.3|, |g + 0.2|."""
+
+    max_batch = 7
+    level_names = ("red", "green")
+    level_ranges = (1.0, 1.0)
+
+    def __init__(self, noise=0.0, with_choice=False):
+        params = [Real("tint.red", -0.5, 0.5, 0.0), Real("tint.green", -0.5, 0.5, 0.0)]
+        if with_choice:
+            params.append(Choice("tint.order", ("rg", "gr"), "rg"))
+        self.space = Space(tuple(params))
+        self.noise = noise
+        self.batches = []
+
+    def render(self, scene, params, seed):
+        red, green = params["tint.red"].float(), params["tint.green"].float()
+        if params.get("tint.order", "rg") == "gr":
+            red, green = green, red
+        self.batches.append(len(red))
+        images = scene.image.repeat(len(red), 1, 1, 1)
+        images[:, 0] += red[:, None, None]
+        images[:, 1] += green[:, None, None]
+        field = torch.randn(scene.image.shape, generator=torch.Generator().manual_seed(seed))
+        return (images + self.noise * field).clamp(0, 1)
+
+    def levels(self, params):
+        return torch.stack([(params["tint.red"] - 0.3).abs(), (params["tint.green"] + 0.2).abs()], dim=1)
+
+
+class Moody(Tint):
+    """Refuses to render what has red above 0.2, or everything when `always`."""
+
+    def __init__(self, always=False, **options):
+        super().__init__(**options)
+        self.always = always
+
+    def render(self, scene, params, seed):
+        if self.always or bool((params["tint.red"] > 0.2).any()):
+            raise RenderError("red is above 0.2")
+        return super().render(scene, params, seed)
+
+
+class ChannelNear:
+    """How far the mean of a channel is from a target."""
+
+    direction = "minimize"
+    range = (0.0, 1.0)
+    unit = ""
+    source = "a toy"
+
+    def __init__(self, channel, target):
+        self.channel, self.target = channel, target
+
+    def score(self, images, scene):
+        return (images[:, self.channel].mean((1, 2)) - self.target).abs()
+
+
+class Picky:
+    """Gives NaN for dark pictures, raises for bright ones."""
+
+    direction = "maximize"
+
+    def __init__(self, mood):
+        self.mood = mood
+
+    def score(self, images, scene):
+        means = images.mean((1, 2, 3))
+        if self.mood == "raises" and bool((means > 0.5).any()):
+            raise ValueError("too bright\nfor me")
+        if self.mood == "nan":
+            means[means > 0.5] = float("nan")
+        if self.mood == "hopeless":
+            means[:] = float("nan")
+        return means
+
+
+def tint(argument, **options):
+    """A pipeline of two knobs."""
+    return Tint(**options)
+
+
+def moody(argument, **options):
+    """A pipeline that fails at times."""
+    return Moody(**options)
+
+
+def redness(argument):
+    """Red near 0.8."""
+    return ChannelNear(0, 0.8)
+
+
+def greenness(argument):
+    """Green near 0.3."""
+    return ChannelNear(1, 0.3)
+
+
+def picky(argument):
+    """An objective that fails at times: picky:nan, picky:raises, picky:hopeless."""
+    return Picky(argument)
