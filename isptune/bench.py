@@ -14,14 +14,23 @@ import torch
 from isptune.arrays import Losses
 from isptune.errors import ConfigError
 from isptune.evaluate import Evaluator
-from isptune.interfaces import CarriesWeights, Described, Direction, KnownLevels, Objective, Optimizer, Pipeline
+from isptune.interfaces import (
+    CarriesWeights,
+    Described,
+    Direction,
+    KnownLevels,
+    Objective,
+    Optimizer,
+    Pipeline,
+)
 from isptune.registry import build, installed
 from isptune.scenes import Scene, load_scenes
 from isptune.settings import RunSettings
 from isptune.space import Choice, Integer, Param, Space
 
 PACKAGES = (
-    "torch", "numpy", "scipy", "opencv-python-headless", "pillow", "scikit-image", "cma", "cmaes", "nevergrad", "optuna",
+    "torch", "numpy", "scipy", "opencv-python-headless", "pillow", "scikit-image",
+    "cma", "cmaes", "nevergrad", "optuna",
 )  # fmt: skip
 
 
@@ -38,7 +47,9 @@ class Bench:
         self.device = choose_device(settings.device)
         self.pipeline: Pipeline = build("pipeline", settings.pipeline, **settings.pipeline_options)
         self.space: Space = self.pipeline.space.starting_at(settings.start).select(settings.tune)
-        self.objectives: dict[str, Objective] = {spec: build("objective", spec) for spec in settings.objectives}
+        self.objectives: dict[str, Objective] = {
+            spec: build("objective", spec) for spec in settings.objectives
+        }
         self.scenes: list[Scene] = load_scenes(settings.scenes, settings.crop, settings.resize)
         self.evaluator = Evaluator(self.pipeline, self.objectives, self.scenes, self.device)
         self.optimizer(0)  # refuses an unknown name, several objectives, choices ...
@@ -92,7 +103,11 @@ class Bench:
         from isptune.interfaces import UsesReference
 
         asked = self.settings.second_opinions
-        names = list(installed("second_opinion")) if asked == ("auto",) else [name for name in asked if name != "none"]
+        names = (
+            list(installed("second_opinion"))
+            if asked == ("auto",)
+            else [name for name in asked if name != "none"]
+        )
         built = {name: build("objective", name) for name in names if name not in self.objectives}
         referenced = all(scene.reference is not None for scene in self.scenes)
         return {name: o for name, o in built.items() if referenced or not isinstance(o, UsesReference)}
@@ -103,7 +118,11 @@ class Bench:
         levels = None
         if isinstance(pipeline, KnownLevels):
             units = getattr(pipeline, "level_units", [""] * len(pipeline.level_names))
-            levels = {"names": list(pipeline.level_names), "ranges": list(pipeline.level_ranges), "units": list(units)}
+            levels = {
+                "names": list(pipeline.level_names),
+                "ranges": list(pipeline.level_ranges),
+                "units": list(units),
+            }
         return {
             "space": [_describe_param(param) for param in self.space],
             "levels": levels,
@@ -145,7 +164,13 @@ def choose_device(name: str) -> torch.device:
 
 def describe_objective(name: str, objective: Objective) -> dict[str, Any]:
     """Name, direction, unit, range and source, as far as the objective says."""
-    described: dict[str, Any] = {"name": name, "direction": objective.direction, "unit": "", "range": [None, None], "source": ""}
+    described: dict[str, Any] = {
+        "name": name,
+        "direction": objective.direction,
+        "unit": "",
+        "range": [None, None],
+        "source": "",
+    }
     if isinstance(objective, Described):
         limits = [float(limit) if np.isfinite(limit) else None for limit in objective.range]
         described |= {"unit": objective.unit, "range": limits, "source": objective.source}
@@ -162,7 +187,12 @@ def _describe_param(param: Param) -> dict[str, Any]:
 
 def _describe_scene(scene: Scene) -> dict[str, Any]:
     height, width = scene.image.shape[-2:]
-    return {"name": scene.name, "width": width, "height": height, "has_reference": scene.reference is not None}
+    return {
+        "name": scene.name,
+        "width": width,
+        "height": height,
+        "has_reference": scene.reference is not None,
+    }
 
 
 def _version(package: str) -> str | None:

@@ -36,7 +36,9 @@ class _Commands(click.Group):
         return None
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(package_name="isptune")
 def cli() -> None:
     """Find the parameter values at which a camera's ISP makes its best pictures.
@@ -69,4 +71,7 @@ def main() -> None:
         # The reader of our output went away (`isptune list ... | head`): nothing is wrong.
         sys.stderr.close()
         status = 0
+    except OSError as error:
+        click.echo(f"isptune: {error.filename or 'disk'}: {error.strerror or error}", err=True)
+        status = 1
     sys.exit(status if isinstance(status, int) else 0)

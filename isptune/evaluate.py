@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -29,11 +30,39 @@ class Evaluation:
     error: str | None = None
 
 
+@dataclass(frozen=True)
+class Part:
+    """What is rendered and scored as one batch: candidates of equal choices, one scene, one noise seed."""
+
+    candidates: tuple[Candidate, ...]
+    scene: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a part: for each candidate its scores by objective, or why it failed."""
+
+    results: tuple[dict[str, float] | str, ...]
+    render_s: float
+    score_s: float
+
+
+RunParts = Callable[[Sequence[Part]], Iterable[Outcome]]
+"""Evaluates parts somewhere, and gives the outcomes in their order."""
+
+
 class Evaluator:
     """Renders and scores populations; knows where the time went.
 
+    Args:
+        pipeline, objectives, scenes: what to work with.
+        device: where the scenes are put, and so where everything is computed.
+        run_parts: evaluates the parts elsewhere (`isptune.workers`); by default they are evaluated here. The
+            parts do not depend on it, so neither do the scores.
+
     Attributes:
-        render_s, score_s: seconds spent in pipelines and objectives so far.
+        render_s, score_s: seconds spent in pipelines and objectives so far; of all workers together.
     """
 
     def __init__(
@@ -42,87 +71,76 @@ class Evaluator:
         objectives: Mapping[str, Objective],
         scenes: Sequence[Scene],
         device: torch.device | str = "cpu",
+        run_parts: RunParts | None = None,
     ):
         self.pipeline = pipeline
         self.objectives = dict(objectives)
         self.device = torch.device(device)
         self.scenes = [scene.to(self.device) for scene in scenes]
+        self.run_parts: RunParts = run_parts or (lambda parts: map(self.evaluate_part, parts))
         self.render_s = 0.0
         self.score_s = 0.0
 
-    @torch.inference_mode()
     def evaluate(self, candidates: Sequence[Candidate], seed: int) -> list[Evaluation]:
         """Evaluate complete candidates (every parameter of the pipeline), in order, under one noise seed."""
-        results: list[dict[str, dict[str, float]]] = [{} for _ in candidates]
-        errors: dict[int, str] = {}
-        for scene in self.scenes:
-            limit = self._batch_limit(scene)
-            for group in _equal_choices(candidates):
-                for start in range(0, len(group), limit):
-                    part = [i for i in group[start : start + limit] if i not in errors]
-                    self._evaluate_part(candidates, part, scene, seed, results, errors)
+        groups = _equal_choices(candidates)
+        indices = [
+            (scene, group[start : start + limit])
+            for scene, limit in enumerate(map(self._batch_limit, self.scenes))
+            for group in groups
+            for start in range(0, len(group), limit)
+        ]
+        parts = [Part(tuple(candidates[i] for i in index), scene, seed) for scene, index in indices]
+        found: list[dict[str, dict[str, float] | str]] = [{} for _ in candidates]
+        for (scene, index), outcome in zip(indices, self.run_parts(parts), strict=True):
+            self.render_s += outcome.render_s
+            self.score_s += outcome.score_s
+            for i, result in zip(index, outcome.results, strict=True):
+                found[i][self.scenes[scene].name] = result
         levels = self._levels(candidates)
-        return [self._evaluation(results[i], levels[i], errors.get(i)) for i in range(len(candidates))]
+        return [self._evaluation(found[i], levels[i]) for i in range(len(candidates))]
+
+    @torch.inference_mode()
+    def evaluate_part(self, part: Part) -> Outcome:
+        """Render and score one part; on failure halve it, down to the candidates that fail."""
+        clock = _Clock()
+        return Outcome(tuple(self._results(part, clock)), clock.render_s, clock.score_s)
 
     @torch.inference_mode()
     def render_one(self, candidate: Candidate, scene: Scene, seed: int) -> Images:
         """One image of one candidate, [1, 3, H, W]. Raises RenderError."""
         return self.pipeline.render(scene, _to_params([candidate], self.device), seed)
 
-    def _evaluate_part(
-        self,
-        candidates: Sequence[Candidate],
-        part: list[int],
-        scene: Scene,
-        seed: int,
-        results: list[dict[str, dict[str, float]]],
-        errors: dict[int, str],
-    ) -> None:
-        """Render and score candidates of equal choices; on failure halve, down to the one that fails."""
-        if not part:
-            return
+    def _results(self, part: Part, clock: "_Clock") -> list[dict[str, float] | str]:
         try:
-            scores = self._scores([candidates[i] for i in part], scene, seed)
+            columns = self._scores(part, clock)
         except Exception as error:  # a plug-in may raise anything, and it costs one trial
-            if len(part) == 1:
-                errors[part[0]] = f"{scene.name}: {_in_words(error)}"
-                return
-            middle = len(part) // 2
-            self._evaluate_part(candidates, part[:middle], scene, seed, results, errors)
-            self._evaluate_part(candidates, part[middle:], scene, seed, results, errors)
-            return
-        for row, i in enumerate(part):
-            values = {name: column[row] for name, column in scores.items()}
-            bad = [name for name, value in values.items() if not math.isfinite(value)]
-            if bad:
-                errors[i] = f"{scene.name}: {bad[0]} gave {values[bad[0]]}"
-            else:
-                results[i][scene.name] = values
+            if len(part.candidates) == 1:
+                return [_in_words(error)]
+            middle = len(part.candidates) // 2
+            halves = (part.candidates[:middle], part.candidates[middle:])
+            return [r for half in halves for r in self._results(replace(part, candidates=half), clock)]
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        return [_finite(row) for row in rows]
 
-    def _scores(self, candidates: Sequence[Candidate], scene: Scene, seed: int) -> dict[str, list[float]]:
-        start = time.perf_counter()
-        try:
-            images = self.pipeline.render(scene, _to_params(candidates, self.device), seed)
-            if images.shape[0] != len(candidates) or images.ndim != 4 or images.shape[1] != 3:
-                raise RenderError(f"the pipeline gave {tuple(images.shape)} for {len(candidates)} candidates")
-            self._wait()
-        finally:
-            self.render_s += time.perf_counter() - start
-        start = time.perf_counter()
-        try:
-            return {name: self._score(objective, images, scene) for name, objective in self.objectives.items()}
-        finally:
-            self.score_s += time.perf_counter() - start
+    def _scores(self, part: Part, clock: "_Clock") -> dict[str, list[float]]:
+        scene = self.scenes[part.scene]
+        with clock.rendering():
+            images = self.pipeline.render(scene, _to_params(part.candidates, self.device), part.seed)
+            if images.shape[0] != len(part.candidates) or images.ndim != 4 or images.shape[1] != 3:
+                raise RenderError(
+                    f"the pipeline gave {tuple(images.shape)} for {len(part.candidates)} candidates"
+                )
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+        with clock.scoring():
+            return {name: self._score(o, images, scene) for name, o in self.objectives.items()}
 
     def _score(self, objective: Objective, images: Images, scene: Scene) -> list[float]:
         scores = objective.score(images, scene)
         if scores.shape != (len(images),):
             raise ScoreError(f"gave scores of shape {tuple(scores.shape)} for {len(images)} images")
         return scores.double().cpu().tolist()
-
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
 
     def _batch_limit(self, scene: Scene) -> int:
         pixels = scene.image.shape[-2] * scene.image.shape[-1]
@@ -140,18 +158,48 @@ class Evaluator:
         return levels
 
     def _evaluation(
-        self, scenes: dict[str, dict[str, float]], levels: tuple[float, ...], error: str | None
+        self, found: Mapping[str, dict[str, float] | str], levels: tuple[float, ...]
     ) -> Evaluation:
         l1 = l1_normalised = None
         if isinstance(self.pipeline, KnownLevels):
             l1 = sum(abs(d) for d in levels) / len(levels)
             ranges = self.pipeline.level_ranges
             l1_normalised = sum(abs(d) / r for d, r in zip(levels, ranges, strict=True)) / len(levels)
-        if error is not None:
+        scenes = {name: result for name, result in found.items() if isinstance(result, dict)}
+        if len(scenes) < len(found):
+            error = next(f"{name}: {result}" for name, result in found.items() if isinstance(result, str))
             return Evaluation({}, {}, levels, l1, l1_normalised, error)
         rows = list(scenes.values())
         means = {name: sum(row[name] for row in rows) / len(rows) for name in self.objectives}
         return Evaluation(means, scenes if len(scenes) > 1 else {}, levels, l1, l1_normalised)
+
+
+class _Clock:
+    """Adds up the seconds of rendering and scoring."""
+
+    def __init__(self):
+        self.render_s = self.score_s = 0.0
+
+    @contextmanager
+    def rendering(self) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.render_s += time.perf_counter() - start
+
+    @contextmanager
+    def scoring(self) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.score_s += time.perf_counter() - start
+
+
+def _finite(scores: dict[str, float]) -> dict[str, float] | str:
+    bad = [name for name, value in scores.items() if not math.isfinite(value)]
+    return f"{bad[0]} gave {scores[bad[0]]}" if bad else scores
 
 
 def _equal_choices(candidates: Sequence[Candidate]) -> list[list[int]]:

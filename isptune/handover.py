@@ -16,7 +16,9 @@ OPINION_SEEDS = 3
 """Second opinions are asked on this many of the confirmation seeds: they only have to see a trend."""
 
 
-def hand_over(bench: Bench, log: RunLog, optimizers: Sequence[Optimizer], stop_reasons: Sequence[str]) -> None:
+def hand_over(
+    bench: Bench, log: RunLog, optimizers: Sequence[Optimizer], stop_reasons: Sequence[str]
+) -> None:
     """Evaluate what the optimizers recommend again, choose, and write recommended.json and images/.
 
     Raises:
@@ -93,7 +95,8 @@ def _front(bench: Bench, optimizers: Sequence[Optimizer], seed: int) -> list[dic
     kept = [
         i
         for i, own in enumerate(losses)
-        if not any((other <= own).all() and (other < own).any() for other in losses) and own.sum() == own.sum()
+        if not any((other <= own).all() and (other < own).any() for other in losses)
+        and own.sum() == own.sum()
     ]
     return [
         {"params": unique[i], "scores": dict(evaluations[i].scores), "levels": list(evaluations[i].levels)}
@@ -130,7 +133,10 @@ def _warnings(
     warnings = []
     if default.error:
         warnings.append(f"the default could not be rendered or scored: {default.error}")
-    elif len(bench.objectives) == 1 and verdict(default.scores[name], chosen.scores[name], direction) != "better":
+    elif (
+        len(bench.objectives) == 1
+        and verdict(default.scores[name], chosen.scores[name], direction) != "better"
+    ):
         warnings.append(f"{name} does not call the recommended set better than the default: keep the default")
     verdicts: dict[str, Verdict] = {o["objective"]: o["says"] for o in opinions if o["says"] is not None}
     warning = disagreement(" and ".join(bench.objectives), verdicts)

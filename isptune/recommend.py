@@ -53,7 +53,9 @@ class Reevaluated:
         return Interval.of(self.scores[objective])
 
 
-def reevaluate(evaluator: Evaluator, candidates: Sequence[Candidate], seeds: Sequence[int]) -> list[Reevaluated]:
+def reevaluate(
+    evaluator: Evaluator, candidates: Sequence[Candidate], seeds: Sequence[int]
+) -> list[Reevaluated]:
     """Evaluate complete candidates under each of the seeds; one that fails under any seed has failed."""
     rounds = [evaluator.evaluate(candidates, seed) for seed in seeds]
     return [_gather(candidates[i], [row[i] for row in rounds]) for i in range(len(candidates))]

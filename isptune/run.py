@@ -14,7 +14,17 @@ from isptune.errors import AllFailed, RunFolderError
 from isptune.evaluate import Evaluation
 from isptune.handover import hand_over
 from isptune.interfaces import Optimizer
-from isptune.runlog import CONFIG, PROVENANCE, RECOMMENDED, TIMING, Generation, LogWriter, RunLog, Trial, write_csv
+from isptune.runlog import (
+    CONFIG,
+    PROVENANCE,
+    RECOMMENDED,
+    TIMING,
+    Generation,
+    LogWriter,
+    RunLog,
+    Trial,
+    write_csv,
+)
 from isptune.settings import RunSettings
 from isptune.space import Candidate
 
@@ -69,7 +79,9 @@ def run(bench: Bench, folder: Path, on_generation: Callable[[Status], None] = la
         log.write_json("bench.json", bench.description())
         if not (folder / PROVENANCE).exists():
             log.write_json(PROVENANCE, bench.provenance())
-        lanes = [_Lane(bench.optimizer(repeat), bench.settings.budget) for repeat in range(bench.settings.repeats)]
+        lanes = [
+            _Lane(bench.optimizer(repeat), bench.settings.budget) for repeat in range(bench.settings.repeats)
+        ]
         loop = _Loop(bench, lanes, on_generation)
         with log.open() as writer:
             generations = loop.replay(log.generations())
@@ -97,7 +109,10 @@ class _Loop:
             trials = iter(generation.trials)
             for repeat, lane in self._asking():
                 own = [next(trials, None) for _ in lane.population]
-                if any(t is None or t.repeat != repeat or t.params != c for t, c in zip(own, lane.population, strict=True)):
+                if any(
+                    t is None or t.repeat != repeat or t.params != c
+                    for t, c in zip(own, lane.population, strict=True)
+                ):
                     raise RunFolderError(
                         f"generation {generation.index} of the log is not what the optimizer asks for now: another "
                         "version of isptune or of the optimizer's package wrote it; start a new run with --out"
@@ -180,7 +195,9 @@ def _check_or_write_config(log: RunLog, settings: RunSettings) -> None:
     if not (log.folder / CONFIG).exists():
         strangers = sorted(path.name for path in log.folder.iterdir() if path.name != ".lock")
         if strangers:
-            raise RunFolderError(f"{log.folder}: is not empty ({strangers[0]}) and holds no run; choose another --out")
+            raise RunFolderError(
+                f"{log.folder}: is not empty ({strangers[0]}) and holds no run; choose another --out"
+            )
         log.write_json(CONFIG, new)
         return
     old = log.read_json(CONFIG)

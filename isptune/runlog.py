@@ -113,7 +113,7 @@ class LogWriter:
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> "LogWriter":
-        self._file = open(self.path, "ab+")  # noqa: SIM115 - closed in __exit__
+        self._file = open(self.path, "ab+")
         self._file.truncate(_whole_lines(self.path))
         return self
 
@@ -177,7 +177,9 @@ def write_csv(path: Path, generations: Sequence[Generation], level_names: Sequen
     writer.writerow(["trial", "generation", "repeat", *params, *objectives, *tail])
     rows = ((g.index, trial) for g in generations for trial in g.trials)
     for number, (generation, trial) in enumerate(rows):
-        levels = [*(trial.levels or [""] * len(distances)), trial.l1, trial.l1_normalised] if distances else []
+        levels = (
+            [*(trial.levels or [""] * len(distances)), trial.l1, trial.l1_normalised] if distances else []
+        )
         values = [trial.params[name] for name in params] + [trial.scores.get(name) for name in objectives]
         writer.writerow([number, generation, trial.repeat, *values, *levels, trial.error])
     write_atomically(path, table.getvalue().encode())
@@ -186,7 +188,11 @@ def write_csv(path: Path, generations: Sequence[Generation], level_names: Sequen
 def _to_json(generation: Generation) -> dict[str, Any]:
     trials = []
     for trial in generation.trials:
-        record: dict[str, Any] = {"repeat": trial.repeat, "params": dict(trial.params), "scores": dict(trial.scores)}
+        record: dict[str, Any] = {
+            "repeat": trial.repeat,
+            "params": dict(trial.params),
+            "scores": dict(trial.scores),
+        }
         if trial.scenes:
             record["scenes"] = {name: dict(scores) for name, scores in trial.scenes.items()}
         if trial.levels:

@@ -108,15 +108,15 @@ _SHAPES: Mapping[str, str] = {
 
 def _checked(key: str, value: Any, source: str) -> Any:
     shape = _SHAPES[key]
-    if shape == "a list of text" and isinstance(value, str):
-        value = [value]
-    fits = {
+    if shape == "a list of text":
+        items = [value] if isinstance(value, str) else value
+        if isinstance(items, list | tuple) and all(isinstance(item, str) for item in items):
+            return tuple(items)
+    elif {
         "text": isinstance(value, str),
         "text or nothing": value is None or isinstance(value, str),
         "a table": isinstance(value, Mapping),
         "a whole number": isinstance(value, int) and not isinstance(value, bool),
-        "a list of text": isinstance(value, list | tuple) and all(isinstance(item, str) for item in value),
-    }[shape]
-    if not fits:
-        raise ConfigError(f"{source}: {key} = {value!r} must be {shape}")
-    return tuple(value) if shape == "a list of text" else value
+    }[shape]:
+        return value
+    raise ConfigError(f"{source}: {key} = {value!r} must be {shape}")

@@ -84,7 +84,9 @@ def test_a_batch_that_runs_out_of_memory_is_halved(scenes):
             return super().render(scene, params, seed)
 
     pipeline = Greedy()
-    evaluations = Evaluator(pipeline, {"red": toys.redness(None)}, scenes[:1]).evaluate(_candidates(10), seed=0)
+    evaluations = Evaluator(pipeline, {"red": toys.redness(None)}, scenes[:1]).evaluate(
+        _candidates(10), seed=0
+    )
     assert all(e.error is None for e in evaluations)
     assert max(pipeline.batches) == 3
 
@@ -102,5 +104,7 @@ def test_a_pipeline_that_gives_the_wrong_number_of_images_is_an_error(scenes):
         def render(self, scene, params, seed):
             return super().render(scene, params, seed)[:-1]
 
-    (evaluation,) = Evaluator(Short(), {"red": toys.redness(None)}, scenes[:1]).evaluate(_candidates(1), seed=0)
+    (evaluation,) = Evaluator(Short(), {"red": toys.redness(None)}, scenes[:1]).evaluate(
+        _candidates(1), seed=0
+    )
     assert "the pipeline gave (0, 3, 8, 6) for 1 candidates" in evaluation.error

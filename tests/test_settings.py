@@ -8,7 +8,9 @@ from isptune.settings import RunSettings, from_mapping, keys
 def test_options_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
     file = tmp_path / "tune.toml"
     file.write_text('objectives = ["niqe"]\nseed = 3\n[pipeline_options]\nmap = "coupled"\nmap_seed = 4\n')
-    settings = load_settings(file, {"seed": 9, "pipeline_options": {"map_seed": 5}, "scenes": (), "crop": None})
+    settings = load_settings(
+        file, {"seed": 9, "pipeline_options": {"map_seed": 5}, "scenes": (), "crop": None}
+    )
     assert settings.objectives == ("niqe",)
     assert settings.seed == 9
     assert settings.pipeline_options == {"map": "coupled", "map_seed": 5}

@@ -11,7 +11,7 @@ from isptune.commands.options import settings_from, settings_options
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @settings_options
 @click.option("--out", metavar="DIR", help="Folder of the comparison. [runs/compare-PIPELINE-HASH]")
-def compare(runs: tuple[str, ...], out: str | None, **options: Any) -> None:
+def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **options: Any) -> None:
     """Which objective leads an optimiser to the best pictures?
 
     Runs each objective alone, on the same pipeline, scenes, seeds and budget, and compares where they end:
@@ -40,7 +40,7 @@ def compare(runs: tuple[str, ...], out: str | None, **options: Any) -> None:
         raise ConfigError("compare needs two objectives or more: --objective ssim --objective niqe")
     else:
         folder = Path(out) if out else default_folder(settings, Path("runs") / "compare")
-        folders = _run_each(settings, folder, console)
+        folders = _run_each(settings, folder, console, workers)
     from isptune.report.comparison import compare as compare_runs
     from isptune.report.comparison import print_comparison, write_comparison
 
@@ -50,7 +50,7 @@ def compare(runs: tuple[str, ...], out: str | None, **options: Any) -> None:
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
 
 
-def _run_each(settings: Any, folder: Any, console: Any) -> list[Any]:
+def _run_each(settings: Any, folder: Any, console: Any, workers: str | None) -> list[Any]:
     """One run for each objective, in a folder of its own inside `folder`; finished ones are kept."""
     from dataclasses import replace
 
@@ -63,6 +63,6 @@ def _run_each(settings: Any, folder: Any, console: Any) -> list[Any]:
     folders = []
     for bench, objective in zip(benches, settings.objectives, strict=True):
         folders.append(folder / slug(objective))
-        run_with_progress(bench, folders[-1], console)
+        run_with_progress(bench, folders[-1], console, workers)
         write_report(folders[-1])
     return folders

@@ -7,19 +7,23 @@ import click
 
 _OPTIONS = [
     click.option("--config", metavar="FILE", help="TOML file with any of these settings; options win over it."),
-    click.option("--pipeline", metavar="SPEC", help="What is tuned: NAME[:ARGUMENT], see `isptune list pipelines`. [synthetic]"),
+    click.option("--pipeline", metavar="SPEC",
+                 help="What is tuned: NAME[:ARGUMENT], see `isptune list pipelines`. [synthetic]"),
     click.option("-P", "--pipeline-option", "pipeline_options", metavar="KEY=VALUE", multiple=True,
                  help="Option of the pipeline, such as map=coupled; may be repeated."),
     click.option("--objective", "objectives", metavar="SPEC", multiple=True,
                  help="What is optimised, see `isptune list objectives`; several give a Pareto front. [ssim]"),
-    click.option("--optimizer", metavar="SPEC", help="See `isptune list optimizers`. [auto: cma; catcma with choices]"),
+    click.option("--optimizer", metavar="SPEC",
+                 help="See `isptune list optimizers`. [auto: cma; catcma with choices]"),
     click.option("--scene", "scenes", metavar="FILE", multiple=True,
                  help="Photograph, or a bundled one: astronaut, cat, coffee, rocket; may be repeated. [astronaut]"),
     click.option("--crop", metavar="WxH[+X+Y]", help="Cut scenes, by default from the middle, for speed."),
     click.option("--resize", metavar="N|WxH", help="Resize scenes; one number is the longer side."),
     click.option("--population", type=int, metavar="N", help="Candidates a generation. [30]"),
-    click.option("--generations", type=int, metavar="N", help="Generations; the budget is population x generations. [50]"),
-    click.option("--repeats", type=int, metavar="N", help="Optimisations in lockstep, with seeds SEED, SEED+1, ... [1]"),
+    click.option("--generations", type=int, metavar="N",
+                 help="Generations; the budget is population x generations. [50]"),
+    click.option("--repeats", type=int, metavar="N",
+                 help="Optimisations in lockstep, with seeds SEED, SEED+1, ... [1]"),
     click.option("--seed", type=int, metavar="N", help="The same seed gives the same result. [0]"),
     click.option("--tune", metavar="PATTERN", multiple=True,
                  help="Tune only matching parameters ('denoise.*'; commas or repeats); the others stay. [*]"),
@@ -29,6 +33,8 @@ _OPTIONS = [
                  help="Objective to ask about the result, 'auto' or 'none'; may be repeated. [auto]"),
     click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1 or auto. [auto]"),
     click.option("--threads", type=click.IntRange(1), metavar="N", help="CPU threads. [all cores]"),
+    click.option("--workers", metavar="N|dask:ADDRESS",
+                 help="Render and score in N processes or on a Dask cluster; for slow pipelines. [in this process]"),
 ]  # fmt: skip
 
 

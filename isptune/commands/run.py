@@ -10,7 +10,7 @@ from isptune.commands.options import settings_from, settings_options
 @click.command()
 @settings_options
 @click.option("--out", metavar="DIR", help="Run folder. [runs/PIPELINE-OBJECTIVE-HASH of the settings]")
-def run(out: str | None, **options: Any) -> None:
+def run(out: str | None, workers: str | None, **options: Any) -> None:
     """Tune a pipeline's parameters so that an objective likes its pictures best.
 
     Every generation is on disk before the next one begins: stop at any moment, give the same command again,
@@ -38,7 +38,7 @@ def run(out: str | None, **options: Any) -> None:
     console = Console()
     folder = Path(out) if out else default_folder(settings)
     bench = Bench(settings)
-    run_with_progress(bench, folder, console)
+    run_with_progress(bench, folder, console, workers)
     from isptune.report.console import print_run
     from isptune.report.run_report import write_report
 
@@ -46,16 +46,25 @@ def run(out: str | None, **options: Any) -> None:
     print_run(folder, console)
 
 
-def run_with_progress(bench: Any, folder: Any, console: Any, label: str | None = None) -> None:
+def run_with_progress(bench: Any, folder: Any, console: Any, workers: str | None) -> None:
     """Run to the end with a progress bar; a finished run is only said to be finished."""
+    from contextlib import nullcontext
+
     from isptune.commands.progress import RunProgress
     from isptune.run import run as run_to_end
     from isptune.runlog import RECOMMENDED
+    from isptune.workers import workers as open_workers
 
-    name = label or " + ".join(bench.objectives)
+    name = " + ".join(bench.objectives)
     if (folder / RECOMMENDED).exists():
-        console.print(f"{folder} is finished already; another --seed or --out starts a new run", highlight=False)
+        console.print(
+            f"{folder} is finished already; another --seed or --out starts a new run", highlight=False
+        )
     else:
-        console.print(f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}", highlight=False)
-    with RunProgress(console, name) as progress:
-        run_to_end(bench, folder, progress.update)
+        console.print(
+            f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}", highlight=False
+        )
+    with open_workers(workers, bench.settings) if workers else nullcontext() as run_parts:
+        bench.evaluator.run_parts = run_parts or bench.evaluator.run_parts
+        with RunProgress(console, name) as progress:
+            run_to_end(bench, folder, progress.update)

@@ -1,0 +1,75 @@
+"""Evaluating in other processes: workers get the settings and build their own bench, once.
+
+Any `concurrent.futures.Executor` does: spawned processes here, Dask on other machines. Parts do not depend on
+where they are evaluated, so all give the same log (on machines of the same kind, with the same threads).
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from multiprocessing import get_context
+
+import torch
+
+from isptune.bench import Bench
+from isptune.errors import ConfigError, IsptuneError, MissingExtra
+from isptune.evaluate import Outcome, Part, RunParts
+from isptune.settings import RunSettings, from_mapping
+
+
+@contextmanager
+def workers(spec: str, settings: RunSettings) -> Iterator[RunParts]:
+    """Workers for as long as the context is open.
+
+    Args:
+        spec: a number of processes on this machine, or `dask:ADDRESS` of a running scheduler.
+        settings: what each worker builds its bench from.
+
+    Raises:
+        ConfigError: a spec that is neither.
+        MissingExtra: Dask is asked for and not installed.
+    """
+    with _executor(spec) as executor:
+        recipe = json.dumps(settings.as_dict(), sort_keys=True)
+        threads = torch.get_num_threads()
+
+        def run_parts(parts: Sequence[Part]) -> Iterable[Outcome]:
+            futures = [executor.submit(_evaluate, recipe, threads, part) for part in parts]
+            try:
+                return [future.result() for future in futures]
+            except IsptuneError:
+                raise
+            except Exception as error:
+                raise IsptuneError(f"a worker ended: {type(error).__name__}: {error}") from error
+
+        yield run_parts
+
+
+@contextmanager
+def _executor(spec: str) -> Iterator[Executor]:
+    kind, _, address = spec.partition(":")
+    if kind == "dask" and address:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise MissingExtra("workers on Dask need: pip install 'isptune[dask]'") from error
+        with Client(address, timeout="10s") as client:
+            yield client.get_executor()
+    elif spec.isdigit() and int(spec) > 0:
+        # Spawned, not forked: a fork hangs once torch has threads.
+        with ProcessPoolExecutor(int(spec), mp_context=get_context("spawn")) as executor:
+            yield executor
+    else:
+        raise ConfigError(f"workers = {spec!r} is neither a number of processes nor dask:ADDRESS")
+
+
+def _evaluate(recipe: str, threads: int, part: Part) -> Outcome:
+    torch.set_num_threads(threads)
+    return _bench(recipe).evaluator.evaluate_part(part)
+
+
+@lru_cache(maxsize=2)
+def _bench(recipe: str) -> Bench:
+    return Bench(from_mapping(json.loads(recipe), "recipe"))
