@@ -52,7 +52,9 @@ class Stage:
 
     @property
     def _room(self) -> float:
-        return max(self.distortion.high - self.distortion.identity, self.distortion.identity - self.distortion.low)
+        return max(
+            self.distortion.high - self.distortion.identity, self.distortion.identity - self.distortion.low
+        )
 
     def catalogue_level(self, d: Tensor) -> Tensor:
         """From a (signed) distance to the distortion's own level scale."""
@@ -72,7 +74,9 @@ class SyntheticISP:
         self.chain = tuple(chain)
         self.map = hidden_map(family, len(chain), map_seed)
         help_text = "hidden: moves one or several distortion levels"
-        self.space = Space(tuple(Real(f"isp.x{i + 1}", 0.0, 1.0, 0.5, help=help_text) for i in range(len(chain))))
+        self.space = Space(
+            tuple(Real(f"isp.x{i + 1}", 0.0, 1.0, 0.5, help=help_text) for i in range(len(chain)))
+        )
         self.level_names = _unique([stage.distortion.name for stage in self.chain])
         self.level_ranges = [stage.range for stage in self.chain]
         self.level_units = [stage.distortion.unit for stage in self.chain]
@@ -147,4 +151,7 @@ def _stage(table: Mapping[str, Any]) -> Stage:
 
 def _unique(names: list[str]) -> list[str]:
     """A distortion that stands twice in the chain gets a number, so that levels have names of their own."""
-    return [name if names.count(name) == 1 else f"{name}_{names[: i + 1].count(name)}" for i, name in enumerate(names)]
+    return [
+        name if names.count(name) == 1 else f"{name}_{names[: i + 1].count(name)}"
+        for i, name in enumerate(names)
+    ]

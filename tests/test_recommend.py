@@ -11,8 +11,8 @@ def _entry(values, error=None):
     return Reevaluated({"x": 0.5}, scores, (), None, None, error)
 
 
-def test_the_interval_is_students(rng=np.random.default_rng(0)):
-    values = rng.normal(3, 2, 7).tolist()
+def test_the_interval_is_students():
+    values = np.random.default_rng(0).normal(3, 2, 7).tolist()
     interval = Interval.of(values)
     low, high = stats.t.interval(0.95, 6, loc=np.mean(values), scale=stats.sem(values))
     assert (interval.low, interval.high) == pytest.approx((low, high))

@@ -7,7 +7,12 @@ KINDS = ("pipelines", "objectives", "optimizers", "scenes", "distortions")
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(KINDS), required=False)
-@click.option("--set", "chosen_set", metavar="NAME", help="Distortions of one published set: arniqa, kadid10k, depictqa, imagenet_c.")
+@click.option(
+    "--set",
+    "chosen_set",
+    metavar="NAME",
+    help="Distortions of one published set: arniqa, kadid10k, depictqa, imagenet_c.",
+)
 def listing(kind: str | None, chosen_set: str | None) -> None:
     """List pipelines, objectives, optimizers, scenes or distortions.
 
@@ -68,5 +73,7 @@ def _print_objectives(console) -> None:
         low, high = ("-inf" if facts["range"][0] is None else f"{facts['range'][0]:g}",
                      "inf" if facts["range"][1] is None else f"{facts['range'][1]:g}")  # fmt: skip
         reference = "needs it" if isinstance(objective, UsesReference) else "none"
-        table.add_row(name, facts["direction"], f"{low} .. {high} {facts['unit']}", reference, facts["source"])
+        table.add_row(
+            name, facts["direction"], f"{low} .. {high} {facts['unit']}", reference, facts["source"]
+        )
     console.print(table)
