@@ -80,7 +80,11 @@ class Distortion:
 
     def _apply(self, images: Images, levels: Tensor, draws: Draws | None, options: dict[str, Any]) -> Images:
         extra = (draws,) if self.stochastic else ()
-        return self.function(images, levels, *extra, **options).clamp(0, 1)
+        result = self.function(images, levels, *extra, **options)
+        # A second batch of memory costs as much as the fastest distortions do: clamp in place where the
+        # result is the function's own.
+        own = result.untyped_storage().data_ptr() != images.untyped_storage().data_ptr()
+        return result.clamp_(0, 1) if own and result.is_contiguous() else result.clamp(0, 1)
 
     def _levels(self, level: Tensor | float, images: Images) -> Tensor:
         levels = torch.as_tensor(level, dtype=torch.float32, device=images.device).expand(len(images))
