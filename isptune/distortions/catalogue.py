@@ -71,7 +71,9 @@ class Distortion:
             return self._apply(images, levels, draws, options)
         index = active.nonzero()[:, 0]
         result = images.clone()
-        result[index] = self._apply(images[index], levels[index], draws and draws.take(index.tolist()), options)
+        result[index] = self._apply(
+            images[index], levels[index], draws and draws.take(index.tolist()), options
+        )
         return result
 
     def magnitude(self, level: Tensor) -> Tensor:
