@@ -1,0 +1,209 @@
+"""Runs and comparisons on the console: tables on a terminal, aligned plain text elsewhere."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isptune.report import series
+from isptune.report.answer import Answer, Interval, gamed
+from isptune.report.changes import bounds_reached, changes
+from isptune.report.digits import limits_of, mean_of, number, percent
+from isptune.report.record import RunRecord, read_run
+from isptune.runlog import REPORT
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from isptune.report.comparison import Comparison
+
+KNOBS = 24
+"""Rows of the table of knobs at most; those that changed most."""
+
+
+def print_run(folder: Path, console: "Console") -> None:
+    """Print what `isptune show` shows: settings, progress, the answer, opinions, warnings, the report's place.
+
+    Raises:
+        RunFolderError: the folder is no run folder, or is damaged.
+    """
+    record = read_run(Path(folder))
+    _print_progress(record, console)
+    if record.answer:
+        _print_answer(record, record.answer, console)
+    report = record.folder / REPORT
+    _line(
+        console,
+        f"report: {report}" if report.exists() else f"report: none yet; isptune report {record.folder}",
+    )
+
+
+def print_tables(comparison: "Comparison", console: "Console") -> None:
+    """Print a comparison: where each objective led, and which differences are larger than chance."""
+    known = comparison.rows[0].l1_normalised is not None
+    levels = [f"d_{i + 1} {level.name}" for i, level in enumerate(comparison.levels)] if known else []
+    tail = ["l1", "l1 normalised"] if known else []
+    rows = []
+    for row in comparison.rows:
+        best = [*row.best.levels, row.best.l1, row.best.l1_normalised] if known else []
+        means = [*row.level_means, row.l1, row.l1_normalised] if known else []
+        rows.append([row.objective, f"best ({row.best_repeat})", mean_of(row.best_score), *map(number, best)])
+        if means:
+            rows.append(["", "mean", "", *(mean_of(mean) if mean else "" for mean in means)])
+        if means and comparison.repeats > 1:
+            rows.append(["", "95 %", "", *(limits_of(mean) if mean else "" for mean in means)])
+    _table(console, "where each objective led", ["objective", "repeat", "own score", *levels, *tail], rows)
+    if comparison.differences:
+        head = [
+            "first",
+            "second",
+            "difference in l1 normalised",
+            "95 % interval",
+            "p (Holm)",
+            "larger than chance",
+        ]
+        pairs = [
+            [
+                d.first,
+                d.second,
+                mean_of(d.mean),
+                limits_of(d.mean),
+                number(d.p_holm),
+                "yes" if d.real else "no",
+            ]
+            for d in comparison.differences
+        ]
+        _table(console, "differences", head, pairs)
+    for row in comparison.rows:
+        says = ", ".join(f"{o.objective} {o.says or 'could not score'}" for o in row.opinions)
+        _line(console, f"second opinions on {row.objective}: {says or 'none'}")
+    for note in comparison.notes:
+        _line(console, f"note: {note}", "yellow")
+
+
+def _print_progress(record: RunRecord, console: "Console") -> None:
+    config, trials = record.config, list(record.trials())
+    failed = sum(trial.error is not None for trial in trials)
+    optimizer = record.bench.get("optimizer") or config.get("optimizer")
+    scenes = ", ".join(scene["name"] for scene in record.bench.get("scenes", []))
+    objectives = " and ".join(o.name for o in record.objectives)
+    _line(
+        console,
+        f"{record.folder}: {config.get('pipeline')} for {objectives} by {optimizer} on {scenes}",
+        "bold",
+    )
+    asked = f" of {config['generations']}" if config.get("generations") else ""
+    repeats = f" in {len(record.repeats)} repeats" if len(record.repeats) > 1 else ""
+    state = "finished" if record.answer else "not finished"
+    failures = f", {failed} failed" if failed else ""
+    done = len(record.generations)
+    _line(console, f"{state}: {done}{asked} generations, {len(trials)} trials{repeats}{failures}")
+    for message, where in list(series.failures(record).items())[:3]:
+        _line(console, f"  {len(where)} x {message}")
+    for objective in record.objectives:
+        best = record.best_trial(objective)
+        if best is not None:
+            level = "" if best.l1_normalised is None else f", its normalised l1 {number(best.l1_normalised)}"
+            _line(console, f"best {objective.name} seen: {number(best.scores[objective.name])}{level}")
+
+
+def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None:
+    _line(console, f"stopped: {answer.stop_reason}")
+    rows = []
+    for objective in record.objectives:
+        if objective.name in answer.scores:
+            pair = answer.scores[objective.name]
+            rows.append(
+                [
+                    objective.label,
+                    _with_limits(pair.default),
+                    _with_limits(pair.recommended),
+                    objective.direction,
+                ]
+            )
+    before, after = answer.default_distance, answer.recommended_distance
+    if after.levels:
+        defaults = before.levels or (None,) * len(after.levels)
+        for i, level in enumerate(record.levels):
+            rows.append([f"d_{i + 1} {level.label}", number(defaults[i]), number(after.levels[i]), "to 0"])
+        rows.append(["l1", number(before.l1), number(after.l1), "to 0"])
+        rows.append(["l1 normalised", number(before.l1_normalised), number(after.l1_normalised), "to 0"])
+    _table(console, "evaluated again", ["", "default", "recommended", "aim"], rows)
+    knobs = changes(record, answer)
+    cells = [
+        [
+            k.param.name,
+            number(k.default),
+            number(k.recommended),
+            percent(k.share) if k.places else "",
+            k.param.unit,
+            k.note,
+        ]
+        for k in knobs[:KNOBS]
+    ]
+    _table(
+        console,
+        "the recommended set",
+        ["knob", "default", "recommended", "change of range", "unit", ""],
+        cells,
+    )
+    if len(knobs) > KNOBS:
+        _line(console, f"and {len(knobs) - KNOBS} more, which changed less, in the report")
+    opinions = [
+        [o.objective, number(o.default), number(o.recommended), o.says or f"could not score: {o.error}"]
+        for o in answer.second_opinions
+    ]
+    _table(console, "second opinions", ["objective", "default", "recommended", "says"], opinions)
+    _print_warnings(answer, bounds_reached(knobs), console)
+
+
+def _print_warnings(answer: Answer, bounds: list[str], console: "Console") -> None:
+    for text in answer.warnings:
+        _line(console, f"warning: {text}", "yellow")
+    if gamed(answer.second_opinions) and not answer.warnings:
+        _line(
+            console, "warning: most second opinions call the recommended set worse than the default", "yellow"
+        )
+    if bounds:
+        _line(
+            console, f"on a bound of its range: {', '.join(bounds)}; the best value may lie outside", "yellow"
+        )
+
+
+def _with_limits(interval: Interval) -> str:
+    limits = limits_of(interval)
+    return f"{mean_of(interval)} ({limits})" if interval.n > 1 else mean_of(interval)
+
+
+def _line(console: "Console", text: str, style: str | None = None) -> None:
+    # Names and messages come from outside: never read as markup.
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(console: "Console", title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if not rows:
+        return
+    if console.is_terminal:
+        _rich_table(console, title, head, rows)
+        return
+    columns = len(head)
+    padded = [[*row, *[""] * (columns - len(row))] for row in [head, *rows]]
+    widths = [max(len(row[i]) for row in padded) for i in range(columns)]
+    _line(console, f"{title}:")
+    for row in padded:
+        _line(
+            console,
+            "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(),
+        )
+
+
+def _rich_table(console: "Console", title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+    for number_of, name in enumerate(head):
+        table.add_column(Text(name), justify="left" if number_of == 0 else "right")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)

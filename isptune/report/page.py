@@ -1,0 +1,67 @@
+"""From a template to one self-contained page: everything is escaped, pictures are inside, nothing is fetched."""
+
+import base64
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isptune.report import digits
+from isptune.report.figures import DPI, WIDTH_IN
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+PAGE_PX = 1040
+"""The width of the widest plot on the page."""
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(template: str, **context: Any) -> bytes:
+    """Fill in a template of `templates/`. The same context gives the same bytes."""
+    return _environment().get_template(template).render(**context).encode()
+
+
+def data_uri(png: bytes) -> str:
+    """A PNG as an address that holds the picture itself."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def shown_width(png: bytes) -> int:
+    """How wide a plot stands on the page, CSS pixels: all plots in one scale, so that their letters match."""
+    return round(int.from_bytes(png[16:20], "big") * PAGE_PX / (WIDTH_IN * DPI))
+
+
+def _typeset(write: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Numbers with a real minus sign; text, such as a choice's option, as it is."""
+
+    def typeset(value: Any) -> str:
+        text = write(value)
+        if text == digits.UNKNOWN:
+            return "–"
+        return text if isinstance(value, str) else text.replace("-", "−")
+
+    return typeset
+
+
+@lru_cache(maxsize=1)
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,  # scene names and error messages come from outside
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": _typeset(digits.number),
+        "mean_of": _typeset(digits.mean_of),
+        "limits_of": _typeset(digits.limits_of),
+        "percent": _typeset(digits.percent),
+        "data_uri": data_uri,
+        "shown_width": shown_width,
+    }
+    return environment

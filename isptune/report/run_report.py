@@ -1,0 +1,146 @@
+"""The report of one run: plots/*.png and report.html, made of nothing but the run folder."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from isptune.errors import RunFolderError
+from isptune.report import run_plots, series
+from isptune.report.answer import Answer, ScorePair, gamed
+from isptune.report.changes import bounds_reached, changes
+from isptune.report.importance import Importance, importance
+from isptune.report.page import render
+from isptune.report.pictures import before_after
+from isptune.report.record import ObjectiveFacts, RunRecord, fixed_values, read_run
+from isptune.runlog import REPORT, write_atomically
+
+RELIABLE = 0.5
+"""Below this share of explained variance, importances come with a warning."""
+FRONT_ROWS, FAILURE_ROWS = 40, 20
+
+
+def write_report(folder: Path) -> Path:
+    """Write the plots and the page of a run, finished or not. The same folder gives the same bytes.
+
+    Returns:
+        The path of report.html.
+
+    Raises:
+        RunFolderError: the folder is no run folder, is damaged, or cannot be written.
+    """
+    record = read_run(folder)
+    found = {o.name: part for o in record.objectives if (part := importance(record, o)) is not None}
+    plots = {
+        "convergence": run_plots.convergence(record),
+        "levels": run_plots.levels(record),
+        "params": run_plots.params(record),
+        "importance": run_plots.importances(record, found),
+        "front": run_plots.front(record),
+    }
+    write_plots(record.folder / "plots", plots)
+    page = render("run.html", **_context(record, plots, found))
+    write_atomically(record.folder / REPORT, page)
+    return record.folder / REPORT
+
+
+def write_plots(folder: Path, plots: Mapping[str, bytes | None]) -> None:
+    """Write each plot that there is as NAME.png. Raises RunFolderError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFolderError(f"{folder}: cannot be made: {error.strerror}") from error
+    for name, png in plots.items():
+        if png is not None:
+            write_atomically(folder / f"{name}.png", png)
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested settings as rows of text, keys joined by dots."""
+    rows: list[tuple[str, str]] = []
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            rows += flat(value, f"{prefix}{key}.")
+        else:
+            rows.append((f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value)))
+    return rows
+
+
+def _context(
+    record: RunRecord, plots: Mapping[str, bytes | None], found: Mapping[str, Importance]
+) -> dict[str, Any]:
+    trials = list(record.trials())
+    failed = series.failures(record)
+    answer = record.answer
+    knobs = changes(record, answer) if answer else []
+    pictures, left_out = before_after(
+        record.folder, [scene["name"] for scene in record.bench.get("scenes", [])]
+    )
+    return {
+        "record": record,
+        "answer": answer,
+        "plots": plots,
+        "trials": len(trials),
+        "failed": sum(len(where) for where in failed.values()),
+        "failures": list(failed.items())[:FAILURE_ROWS],
+        "kinds_of_failure": len(failed),
+        "asked": record.config.get("generations"),
+        "headlines": [_headline(record, objective) for objective in record.objectives],
+        "distance": _distance(answer) if answer else None,
+        "knobs": knobs,
+        "bounds": bounds_reached(knobs),
+        "fixed": fixed_values(record),
+        "pictures": pictures,
+        "pictures_left_out": left_out,
+        "importance": _importance_notes(record, found),
+        "opposed": gamed(answer.second_opinions) if answer else [],
+        "front": answer.front[:FRONT_ROWS] if answer else (),
+        "best": [(objective, record.best_trial(objective)) for objective in record.objectives],
+        "settings": flat(record.config),
+        "provenance": flat(record.provenance),
+        "timing": flat(record.timing),
+    }
+
+
+def _headline(record: RunRecord, objective: ObjectiveFacts) -> dict[str, Any]:
+    """What the top of the page says of one objective; `verdict` is better, worse or same."""
+    pair = record.answer.scores.get(objective.name) if record.answer else None
+    gain = pair.difference if pair else None
+    return {
+        "objective": objective,
+        "pair": pair,
+        "gain": gain,
+        "paired": pair is not None and pair.gain is not None,
+        "verdict": _verdict(objective, pair) if pair else None,
+    }
+
+
+def _verdict(objective: ObjectiveFacts, pair: ScorePair) -> str:
+    difference = pair.difference
+    if math.isnan(difference.mean):
+        return "unknown"
+    low, high = sorted((objective.sign * difference.low, objective.sign * difference.high))
+    if low > 0:
+        return "better"
+    return "worse" if high < 0 else "same"
+
+
+def _distance(answer: Answer) -> dict[str, Any] | None:
+    after, before = answer.recommended_distance, answer.default_distance
+    return {"after": after, "before": before} if after.l1 is not None else None
+
+
+def _importance_notes(record: RunRecord, found: Mapping[str, Importance]) -> list[dict[str, Any]]:
+    notes = []
+    for objective in record.objectives:
+        part = found.get(objective.name)
+        notes.append(
+            {
+                "objective": objective,
+                "importance": part,
+                "reliable": part is not None and part.explained >= RELIABLE,
+                "flat": part is not None and not any(part.shares.values()),
+            }
+        )
+    return notes
