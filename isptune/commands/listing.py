@@ -26,7 +26,7 @@ def listing(kind: str | None, chosen_set: str | None) -> None:
 
     console = Console()
     if kind == "distortions":
-        from isptune.commands.distort import print_distortions
+        from isptune.commands.distortion_table import print_distortions
 
         print_distortions(chosen_set, console)
     elif kind == "objectives":
