@@ -14,8 +14,9 @@ from isptune.interfaces import KnownLevels, Objective, Pipeline
 from isptune.scenes import Scene
 from isptune.space import Candidate
 
-PIXELS_A_BATCH = {"cpu": 8_000_000, "cuda": 128_000_000}
-"""How many pixels one batch may have. On a CPU small batches stay nearer to its caches and are no slower."""
+PIXELS_A_BATCH = {"cpu": 2_500_000, "cuda": 128_000_000}
+"""How many pixels one batch may have. On a CPU a tensor of a batch stays below 32 MB, up to which the C library
+keeps freed memory: beyond it every new tensor pays for its pages again, which costs more than most filters."""
 
 
 @dataclass(frozen=True)

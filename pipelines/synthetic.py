@@ -128,7 +128,7 @@ def build(argument: str | None, **options: Any) -> SyntheticISP:
     return SyntheticISP(parse_chain(settings["chain"]), str(settings["map"]), settings["map_seed"])
 
 
-def parse_chain(chain: str | Sequence[Mapping[str, Any]]) -> list[Stage]:
+def parse_chain(chain: object) -> list[Stage]:
     """Stages from `gaussian_blur:5,jpeg:96` or from tables. Raises ConfigError that names what is wrong."""
     if isinstance(chain, str):
         parts = [part.partition(":") for part in chain.split(",")]
