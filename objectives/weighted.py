@@ -1,0 +1,145 @@
+"""A weighted sum of objectives: `weighted:0.7*ssim+0.3*niqe`."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, final
+
+import torch
+
+from isptune.arrays import Images, Scores
+from isptune.errors import ConfigError, UnknownName
+from isptune.interfaces import CarriesWeights, Described, Direction, Objective, UsesReference
+from isptune.registry import build as build_plugin
+from isptune.scenes import Scene
+
+EXAMPLE = "weighted:0.7*ssim+0.3*niqe"
+
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+# A sign parts two terms where a weight follows or blanks surround it: names of objectives have signs too.
+_SEPARATOR = re.compile(rf"\s*(?<![\d.][eE])([+-])\s*(?={_NUMBER}\s*\*)|\s+([+-])\s+")
+_TERM = re.compile(rf"(?:({_NUMBER})\s*\*\s*)?([^\s*]+)")
+_UNIT = re.compile(r"unit\((.+)\)")
+
+
+@dataclass(frozen=True)
+class Term:
+    """A component and how it counts: `weight` times its score, turned, and scaled if `to_unit`."""
+
+    weight: float
+    spec: str
+    objective: Objective
+    to_unit: bool
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Of the component's own scores; infinite where it does not say."""
+        return self.objective.range if isinstance(self.objective, Described) else (-math.inf, math.inf)
+
+    def contribution(self, scores: Scores) -> Scores:
+        """What scores of the component add to the sum; more is better."""
+        turned = scores if self.objective.direction == "maximize" else -scores
+        if not self.to_unit:
+            return self.weight * turned
+        low, high = self.range
+        worst = low if self.objective.direction == "maximize" else -high
+        return self.weight * (turned - worst) / (high - low)
+
+    def contribution_range(self) -> tuple[float, float]:
+        """The lowest and the highest that it can add."""
+        ends = self.contribution(torch.tensor(self.range, dtype=torch.float64)).tolist()
+        return min(ends), max(ends)
+
+
+@final
+class Weighted:
+    """The weighted sum of several objectives; higher is better.
+
+    Every component is first turned so that higher is better: one that is minimised counts with its sign
+    changed, and weights are always positive. By default the scores are summed as they are. Scales differ: SSIM
+    moves within 1, NIQE by several units, PSNR by tens, so weights must make up for that. `unit(NAME)` brings a
+    component whose range is finite to [0, 1], 1 being the best.
+
+    `uses_reference` and `weights` (files and their hashes) are set only if a component has them.
+    """
+
+    uses_reference: Literal[True]
+    weights: Mapping[str, str]
+    direction: Direction = "maximize"
+    unit = ""
+
+    def __init__(self, terms: tuple[Term, ...]):
+        self.terms = terms
+        ranges = [term.contribution_range() for term in terms]
+        self.range = (sum(low for low, _ in ranges), sum(high for _, high in ranges))
+        sources = [term.objective.source for term in terms if isinstance(term.objective, Described)]
+        self.source = "weighted sum of: " + "; ".join(dict.fromkeys(sources))
+        if any(isinstance(term.objective, UsesReference) for term in terms):
+            self.uses_reference = True
+        files = [term.objective.weights for term in terms if isinstance(term.objective, CarriesWeights)]
+        if files:
+            self.weights = {name: digest for held in files for name, digest in held.items()}
+
+    def score(self, images: Images, scene: Scene) -> Scores:
+        """The weighted sum for each image; NaN where a component gives NaN. Raises ScoreError as they do."""
+        parts = [term.contribution(term.objective.score(images, scene)) for term in self.terms]
+        return torch.stack(parts).sum(0)
+
+
+def build(argument: str | None) -> Weighted:
+    """A weighted sum of objectives (weighted:0.7*ssim+0.3*niqe), each turned so that higher is better.
+
+    Components may have arguments: `weighted:0.5*unit(psnr)+0.5*iqa_pytorch:musiq`. A component whose name has a
+    sign in it is safe: a sign parts two terms only where a weight follows or blanks surround it.
+
+    Raises:
+        ConfigError: the sum cannot be read, a weight is not positive, or `unit` of an infinite range.
+        UnknownName: a component is not installed.
+        MissingExtra: a component needs what is not there.
+    """
+    if argument is None or not argument.strip():
+        raise ConfigError(f"weighted needs a sum of objectives, such as {EXAMPLE}")
+    return Weighted(tuple(_build_term(weight, spec) for weight, spec in parse(argument)))
+
+
+def parse(argument: str) -> list[tuple[float, str]]:
+    """Weights and specs of a sum. Raises ConfigError with an example."""
+    pieces = _SEPARATOR.split(argument.strip())
+    # split() gives term, two groups of which one is the sign, term, ...
+    signs = [first or second for first, second in zip(pieces[1::3], pieces[2::3], strict=True)]
+    if "-" in signs:
+        raise ConfigError(
+            f"weighted: {argument!r} has a minus; weights are positive, since every component is turned so that "
+            f"higher is better by itself; for example {EXAMPLE}"
+        )
+    terms = []
+    for piece in pieces[::3]:
+        match = _TERM.fullmatch(piece.strip())
+        if match is None or match[2][0] in "+-":
+            raise ConfigError(f"weighted: {piece.strip()!r} is not WEIGHT*OBJECTIVE; for example {EXAMPLE}")
+        weight = float(match[1] or 1)
+        if not 0 < weight < math.inf:
+            raise ConfigError(
+                f"weighted: the weight of {match[2]} is {weight:g}; it must be above 0 and finite, as in {EXAMPLE}"
+            )
+        terms.append((weight, match[2]))
+    return terms
+
+
+def _build_term(weight: float, written: str) -> Term:
+    scaled = _UNIT.fullmatch(written)
+    spec = scaled[1] if scaled else written
+    if spec.partition(":")[0] == "weighted":
+        raise ConfigError(f"weighted: {spec!r} is a sum inside a sum; write it as one, for example {EXAMPLE}")
+    try:
+        objective = build_plugin("objective", spec)
+    except UnknownName as error:
+        if error.kind == "objective":
+            raise ConfigError(f"weighted: {error}; a sum looks like {EXAMPLE}") from error
+        raise
+    term = Term(weight, spec, objective, bool(scaled))
+    low, high = term.range
+    if scaled and not math.isfinite(high - low):
+        raise ConfigError(f"weighted: the range of {spec} is {low:g} to {high:g}; unit() needs a finite one")
+    return term
