@@ -1,0 +1,141 @@
+"""`isptune score`: what objectives say of pictures."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import torch
+
+    from isptune.interfaces import Objective
+    from isptune.scenes import Scene
+
+    Row = tuple[str, dict[str, float]]  # a picture and its score by objective; what failed is left out
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option(
+    "--objective",
+    "objectives",
+    metavar="SPEC",
+    multiple=True,
+    required=True,
+    help="NAME or NAME:ARGUMENT, see `isptune list objectives`; may be repeated.",
+)
+@click.option(
+    "--reference", metavar="FILE", help="The perfect picture, for objectives that compare with one."
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values, one line a score.")
+@click.option("--device", metavar="NAME", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or auto.")
+def score(
+    images: tuple[str, ...], objectives: tuple[str, ...], reference: str | None, as_csv: bool, device: str
+) -> None:
+    """Score pictures, of any sizes, with one objective or several.
+
+    Pictures that cannot be read or scored are named on stderr and the exit status is 1; the others are scored.
+    `iqa_pytorch:NAME` needs the extra isptune[pyiqa], which is licensed for non-commercial use only.
+
+    \b
+    Examples:
+      isptune score a.png b.png --objective niqe --objective sharpness
+      isptune score render.png --objective ssim --objective gmsd --reference perfect.png
+      isptune score *.jpg --objective brisque --csv > scores.csv
+    """
+    from isptune.bench import choose_device
+    from isptune.images import read_image
+    from isptune.registry import build
+    from isptune.scenes import photograph
+
+    built: dict[str, Objective] = {spec: build("objective", spec) for spec in objectives}
+    target = choose_device(device)
+    perfect = None if reference is None else photograph(reference, read_image(reference)).to(target)
+    rows, problems = [], 0
+    for path in images:
+        row, failed = _score_file(path, built, perfect, target)
+        rows.append(row)
+        problems += failed
+    rows = [row for row in rows if row[1]]
+    if as_csv:
+        _print_csv(rows, built)
+    elif rows:
+        _print_table(rows, built)
+    if problems:
+        click.get_current_context().exit(1)
+
+
+def _score_file(
+    path: str, objectives: "dict[str, Objective]", perfect: "Scene | None", device: "torch.device"
+) -> "tuple[Row, int]":
+    """The scores of one file, and how many of them failed; each failure is told on stderr."""
+    from isptune.errors import SceneError, ScoreError
+    from isptune.images import read_image
+    from isptune.scenes import Scene
+
+    try:
+        image = read_image(path).to(device)
+    except SceneError as error:
+        click.echo(f"isptune: {error}", err=True)
+        return (path, {}), 1
+    scene = perfect or Scene(path, image)
+    scores = {}
+    for spec, objective in objectives.items():
+        try:
+            scores[spec] = float(objective.score(image, scene)[0])
+        except ScoreError as error:
+            click.echo(f"isptune: {path}: {error}", err=True)
+    return (path, scores), len(objectives) - len(scores)
+
+
+def _unit(objective: "Objective") -> str:
+    from isptune.interfaces import Described
+
+    return objective.unit if isinstance(objective, Described) else ""
+
+
+def _print_csv(rows: "Sequence[Row]", objectives: "dict[str, Objective]") -> None:
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(("image", "objective", "score", "direction", "unit"))
+    for path, scores in rows:
+        for spec, value in scores.items():
+            objective = objectives[spec]
+            writer.writerow((path, spec, f"{value:.7g}", objective.direction, _unit(objective)))
+
+
+def _print_table(rows: "Sequence[Row]", objectives: "dict[str, Objective]") -> None:
+    wishes = {"maximize": "higher is better", "minimize": "lower is better"}
+    heads = [("image", "", "")]
+    heads += [(spec, wishes[objective.direction], _unit(objective)) for spec, objective in objectives.items()]
+    cells = [
+        [path, *(f"{scores[spec]:.4f}" if spec in scores else "failed" for spec in objectives)]
+        for path, scores in rows
+    ]
+    if sys.stdout.isatty():
+        _print_rich(heads, cells)
+    else:
+        _print_plain(heads, cells)
+
+
+def _print_rich(heads: list[tuple[str, str, str]], cells: list[list[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None)
+    for index, head in enumerate(heads):
+        table.add_column("\n".join(line for line in head if line), justify="right" if index else "left")
+    for row in cells:
+        table.add_row(*row)
+    Console().print(table, markup=False)
+
+
+def _print_plain(heads: list[tuple[str, str, str]], cells: list[list[str]]) -> None:
+    lines = [list(line) for line in zip(*heads, strict=True) if any(line)] + cells
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    for first, *others in lines:
+        columns = [first.ljust(widths[0])]
+        columns += [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
+        click.echo("  ".join(columns).rstrip())
