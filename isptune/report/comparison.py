@@ -214,8 +214,9 @@ def _notes(records: Sequence[RunRecord], repeats: int, pairs: int) -> tuple[str,
     if repeats < 2:
         notes.append("One repeat: no intervals, and no telling chance from a difference. Use --repeats 10.")
     elif pairs and smallest_p(repeats, pairs) > LEVEL:
+        what = "the difference" if pairs == 1 else f"any of {pairs} differences"
         notes.append(
-            f"{repeats} repeats cannot show any of {pairs} differences to be larger than chance, however clear; "
+            f"{repeats} repeats cannot show {what} to be larger than chance, however clear; "
             f"{_needed(pairs)} or more can."
         )
     optimizers = {str(record.bench.get("optimizer")) for record in records}

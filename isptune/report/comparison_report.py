@@ -105,7 +105,7 @@ def levels(comparison: Comparison) -> bytes | None:
         colour = "white" if share > 0.6 * top else INK
         panel.text(x, y, f"{raw[y, x]:.3g}", ha="center", va="center", color=colour, fontsize=8)
     _label_rows(panel, comparison)
-    names = [f"d{number + 1}\n{level.label}" for number, level in enumerate(facts)]
+    names = [f"d{number + 1}\n{level.name}\n{level.unit}" for number, level in enumerate(facts)]
     panel.set_xticks(range(len(facts)), names)
     panel.grid(visible=False)
     panel.set(title="levels of the best repeat")

@@ -117,10 +117,15 @@ def legend_below(figure: "Figure", axes: "Axes", columns: int = 6) -> None:
 
 
 def log_scale(axes: "Axes", which: Literal["x", "y"] = "y") -> None:
-    """A logarithmic axis with plain numbers: names are never read as formulas, so exponents cannot be."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    """Make an axis logarithmic, once all is drawn on it.
+
+    Its numbers are plain: names are never read as formulas, so exponents cannot be either.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set(**{f"{which}scale": "log"})
     axis = axes.yaxis if which == "y" else axes.xaxis
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 30 * low else (1.0,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())

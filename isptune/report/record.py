@@ -12,6 +12,8 @@ from isptune.runlog import CONFIG, PROVENANCE, RECOMMENDED, TIMING, Generation, 
 from isptune.space import Choice, Integer, Param, Real, Value
 
 BENCH = "bench.json"
+SHORT = 14
+"""Letters of a unit that still fit behind a name."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class ObjectiveFacts:
 
     @property
     def label(self) -> str:
-        """Name with unit, for axes and table heads."""
-        return f"{self.name} ({self.unit})" if self.unit else self.name
+        """Name with unit, for axes and table heads; a unit that is a sentence stays out of those."""
+        return f"{self.name} ({self.unit})" if 0 < len(self.unit) <= SHORT else self.name
 
     def gain(self, value: float, over: float) -> float:
         """By how much the first score is better than the second; negative where it is worse."""
@@ -48,7 +50,7 @@ class LevelFacts:
 
     @property
     def label(self) -> str:
-        return f"{self.name} ({self.unit})" if self.unit else self.name
+        return f"{self.name}, {self.unit}" if self.unit else self.name
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The plots of one run. Each takes the record and returns PNG bytes, or None where there is nothing to draw."""
 
 from itertools import combinations
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,9 +62,7 @@ def levels(record: RunRecord) -> bytes | None:
         panel = axes[1 + number]
         _draw_population(panel, record, lambda trial, i=number: trial.levels[i] if trial.levels else None)
         panel.axhline(0, color=GREY, linewidth=0.8)
-        panel.set(
-            title=f"d{number + 1} · {facts.name}", ylabel=f"level ({facts.unit})" if facts.unit else "level"
-        )
+        panel.set(title=f"d{number + 1} · {facts.name}", ylabel=fill(facts.unit or "level", 26))
         if record.answer:
             distances = record.answer.default_distance, record.answer.recommended_distance
             _mark(panel, *(d.levels[number] if d.levels else None for d in distances))
@@ -78,7 +77,7 @@ def params(record: RunRecord) -> bytes | None:
         return None
     figure, axes = panels(len(record.params), 3 if len(record.params) <= FITTED else 4, 2.1)
     for panel, param in zip(axes, record.params, strict=True):
-        panel.set(title=param.name, xlabel="generation", ylabel=param.unit or "value")
+        panel.set(title=param.name, xlabel="generation", ylabel=fill(param.unit or "value", 26))
         if isinstance(param, Choice):
             _draw_shares(panel, record, param)
         else:
@@ -143,7 +142,11 @@ def _draw_convergence(panel: "Axes", record: RunRecord, objective: ObjectiveFact
     if record.answer and objective.name in record.answer.scores:
         panel.axhline(record.answer.scores[objective.name].default.mean, label="default", **DEFAULT_LINE)
     word = "higher" if objective.sign > 0 else "lower"
-    panel.set(title=objective.name, xlabel="generation", ylabel=f"{objective.label}, {word} is better")
+    panel.set(
+        title=objective.name,
+        xlabel="generation",
+        ylabel=f"{objective.label}, {word} is better",
+    )
 
 
 def _look_closer(panel: "Axes", record: RunRecord, objective: ObjectiveFacts) -> None:
@@ -176,8 +179,6 @@ def _draw_distance(panel: "Axes", record: RunRecord) -> None:
             panel.plot(
                 x, best, ".", color=VERMILLION, markersize=3, alpha=0.8 if len(record.repeats) == 1 else 0.35
             )
-    if np.isfinite(each.median).any():
-        log_scale(panel)
     panel.set(title="distance from pristine", xlabel="generation", ylabel="l1, normalised")
     if record.answer:
         answer = record.answer
@@ -186,6 +187,8 @@ def _draw_distance(panel: "Axes", record: RunRecord) -> None:
             answer.default_distance.l1_normalised or None,
             answer.recommended_distance.l1_normalised or None,
         )
+    if np.isfinite(each.median).any():
+        log_scale(panel)
 
 
 def _draw_population(panel: "Axes", record: RunRecord, measure: series.Measure) -> None:
@@ -211,9 +214,7 @@ def _draw_population(panel: "Axes", record: RunRecord, measure: series.Measure) 
 
 def _draw_param(panel: "Axes", record: RunRecord, param: Numeric) -> None:
     _draw_population(panel, record, lambda trial: float(trial.params[param.name]))
-    if param.log:
-        log_scale(panel)
-    else:
+    if not param.log:
         margin = 0.04 * (param.high - param.low)
         panel.set_ylim(param.low - margin, param.high + margin)
     for bound in (param.low, param.high):
@@ -222,6 +223,8 @@ def _draw_param(panel: "Axes", record: RunRecord, param: Numeric) -> None:
     _mark(
         panel, answer.default[param.name] if answer else param.default, answer and answer.params[param.name]
     )
+    if param.log:
+        log_scale(panel)
 
 
 def _draw_shares(panel: "Axes", record: RunRecord, param: Choice) -> None:

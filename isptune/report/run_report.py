@@ -9,7 +9,7 @@ from typing import Any
 from isptune.errors import RunFolderError
 from isptune.report import run_plots, series
 from isptune.report.answer import Answer, ScorePair, gamed
-from isptune.report.changes import bounds_reached, changes
+from isptune.report.changes import Change, bounds_reached, changes
 from isptune.report.importance import Importance, importance
 from isptune.report.page import render
 from isptune.report.pictures import before_after
@@ -18,7 +18,7 @@ from isptune.runlog import REPORT, write_atomically
 
 RELIABLE = 0.5
 """Below this share of explained variance, importances come with a warning."""
-FRONT_ROWS, FAILURE_ROWS = 40, 20
+FRONT_ROWS, FAILURE_ROWS, HEADLINE_KNOBS = 40, 20, 16
 
 
 def write_report(folder: Path) -> Path:
@@ -89,6 +89,7 @@ def _context(
         "headlines": [_headline(record, objective) for objective in record.objectives],
         "distance": _distance(answer) if answer else None,
         "knobs": knobs,
+        "headline_knobs": _headline_knobs(record, knobs),
         "bounds": bounds_reached(knobs),
         "fixed": fixed_values(record),
         "pictures": pictures,
@@ -114,6 +115,14 @@ def _headline(record: RunRecord, objective: ObjectiveFacts) -> dict[str, Any]:
         "paired": pair is not None and pair.gain is not None,
         "verdict": _verdict(objective, pair) if pair else None,
     }
+
+
+def _headline_knobs(record: RunRecord, knobs: list[Change]) -> list[Change]:
+    """In the pipeline's order if there is room for all, else those that changed most."""
+    if len(knobs) > HEADLINE_KNOBS:
+        return knobs[:HEADLINE_KNOBS]
+    order = [param.name for param in record.params]
+    return sorted(knobs, key=lambda change: order.index(change.param.name))
 
 
 def _verdict(objective: ObjectiveFacts, pair: ScorePair) -> str:
