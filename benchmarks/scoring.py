@@ -1,4 +1,4 @@
-"""How long the objectives take: `python benchmarks/objectives.py [--images 30] [--threads 2] [NAME ...]`.
+"""How long the objectives take: `python benchmarks/scoring.py [--images 30] [--threads 2] [NAME ...]`.
 
 Prints a Markdown table: milliseconds an image of 512x384 in a batch, for every registered objective that needs no
 argument, and beside some of them a plain float64 version in the same process and how many times longer it
@@ -8,11 +8,9 @@ summed over the threads: on a busy machine it says more than the time that passe
 
 import argparse
 import platform
-import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -26,7 +24,6 @@ from isptune.scenes import Scene, load_scenes
 
 def main() -> None:
     """Time what was asked for, and print the table."""
-    leave_own_folder()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -50,12 +47,6 @@ def main() -> None:
                 raise SystemExit(f"{name}: {error}") from error
             continue  # it needs an argument
         print(row(name, objective, images, scene, options.repeats), flush=True)
-
-
-def leave_own_folder() -> None:
-    """Take this folder off the path: Python puts it first, where this file hides the package `objectives`."""
-    here = Path(__file__).resolve().parent
-    sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != here]
 
 
 def noisy_batch(scene: Scene, count: int) -> torch.Tensor:
