@@ -8,8 +8,8 @@ from isptune.bench import Bench
 from isptune.evaluate import Evaluator
 from isptune.images import write_image
 from isptune.interfaces import Optimizer, ParetoOptimizer
-from isptune.recommend import Reevaluated, Verdict, best, disagreement, reevaluate, verdict
-from isptune.runlog import RECOMMENDED, RunLog
+from isptune.recommend import Interval, Reevaluated, Verdict, best, disagreement, reevaluate, verdict
+from isptune.runlog import RECOMMENDED, RunLog, image_path
 from isptune.space import Candidate
 
 OPINION_SEEDS = 3
@@ -30,7 +30,7 @@ def hand_over(
     reference, *entries = reevaluate(bench.evaluator, [default, *candidates], seeds)
     chosen = best(entries, *bench.first_objective)
     opinions = _second_opinions(bench, default, candidates[chosen], seeds[:OPINION_SEEDS])
-    _write_images(bench, log.folder / "images", default, candidates[chosen])
+    _write_images(bench, log.folder, default, candidates[chosen])
     log.write_json(
         RECOMMENDED,
         {
@@ -57,6 +57,13 @@ def _against_default(bench: Bench, default: Reevaluated, chosen: Reevaluated) ->
         name: {who: entry.interval(name).as_dict() for who, entry in pair.items() if entry.error is None}
         for name in bench.objectives
     }
+    if default.error is None:
+        for name, both in intervals.items():
+            gains = [
+                after - before
+                for after, before in zip(chosen.scores[name], default.scores[name], strict=True)
+            ]
+            both["gain"] = Interval.of(gains).as_dict()
     levels: dict[str, Any] = {"levels": None, "l1": None, "l1_normalised": None}
     if chosen.levels:
         for key in levels:
@@ -144,12 +151,11 @@ def _warnings(
 
 
 def _write_images(bench: Bench, folder: Path, default: Candidate, recommended: Candidate) -> None:
-    folder.mkdir(exist_ok=True)
+    (folder / "images").mkdir(exist_ok=True)
     seed = bench.confirmation_seeds()[0]
     for scene in bench.evaluator.scenes:
-        stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in scene.name)
         for label, candidate in (("default", default), ("recommended", recommended)):
-            evaluator = bench.evaluator
-            write_image(folder / f"{stem}_{label}.png", evaluator.render_one(candidate, scene, seed).cpu())
+            image = bench.evaluator.render_one(candidate, scene, seed)
+            write_image(image_path(folder, scene.name, label), image.cpu())
         if scene.reference is not None:
-            write_image(folder / f"{stem}_reference.png", scene.reference.cpu())
+            write_image(image_path(folder, scene.name, "reference"), scene.reference.cpu())

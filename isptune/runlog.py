@@ -148,6 +148,12 @@ class LogWriter:
         os.truncate(self.path, size)
 
 
+def image_path(folder: Path, scene: str, label: str) -> Path:
+    """Where a run keeps a picture of a scene: `default`, `recommended` or `reference`."""
+    stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in scene)
+    return folder / "images" / f"{stem}_{label}.png"
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file beside its place, sync it, and move it there. Raises RunFolderError."""
     temporary = path.with_name(path.name + ".part")

@@ -135,7 +135,7 @@ def test_ctrl_c_keeps_what_was_finished(isptune, tmp_path, monkeypatch):
 
     monkeypatch.setattr(RunProgress, "update", interrupt)
     status, _, err = isptune("run", *TOY, *SHORT, "--out", "r")
-    assert (status, err) == (130, "isptune: stopped; what was finished is kept\n")
+    assert (status, err.strip()) == (130, "isptune: stopped; what was finished is kept")
     assert (tmp_path / "r" / "trials.jsonl").read_bytes().count(b"\n") == 2
     monkeypatch.setattr(RunProgress, "update", real)
     status, out, _ = isptune("run", *TOY, *SHORT, "--out", "r")

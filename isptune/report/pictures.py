@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isptune.errors import RunFolderError
+from isptune.runlog import image_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,9 +47,8 @@ def before_after(folder: Path, scenes: list[str]) -> tuple[list[BeforeAfter], in
     Raises:
         RunFolderError: a picture cannot be read, or default and recommended differ in size.
     """
-    images = folder / "images"
     found = [
-        _scene(images, scene) for scene in scenes if _kinds(images, scene)[:2] == ["default", "recommended"]
+        _scene(folder, scene) for scene in scenes if _kinds(folder, scene)[:2] == ["default", "recommended"]
     ]
     found.sort(key=lambda part: -part.difference)
     return found[:SHOWN], max(0, len(found) - SHOWN)
@@ -82,21 +82,14 @@ def _inner_sums(sums: np.ndarray, height: int, width: int, part: int) -> np.ndar
     return sums[lower, far] - sums[upper, far] - sums[lower, near] + sums[upper, near]
 
 
-def image_stem(scene: str) -> str:
-    """How a scene's pictures are called on disk: whatever is no letter, digit, `-`, `_` or `.` becomes `_`."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in scene)
+def _kinds(folder: Path, scene: str) -> list[str]:
+    return [
+        kind for kind in ("default", "recommended", "reference") if image_path(folder, scene, kind).exists()
+    ]
 
 
-def _path(images: Path, scene: str, kind: str) -> Path:
-    return images / f"{image_stem(scene)}_{kind}.png"
-
-
-def _kinds(images: Path, scene: str) -> list[str]:
-    return [kind for kind in ("default", "recommended", "reference") if _path(images, scene, kind).exists()]
-
-
-def _scene(images: Path, scene: str) -> BeforeAfter:
-    pictures = {kind: _read(_path(images, scene, kind)) for kind in _kinds(images, scene)}
+def _scene(folder: Path, scene: str) -> BeforeAfter:
+    pictures = {kind: _read(image_path(folder, scene, kind)) for kind in _kinds(folder, scene)}
     default, recommended = (np.asarray(pictures[kind]) for kind in ("default", "recommended"))
     if default.shape != recommended.shape:
         raise RunFolderError(f"{images}: the default and recommended pictures of {scene} differ in size")
