@@ -55,25 +55,35 @@ def _first_line(point) -> str:
 
 
 def _print_objectives(console) -> None:
-    from rich.table import Table
-
     from isptune.bench import describe_objective
     from isptune.errors import IsptuneError
     from isptune.interfaces import UsesReference
     from isptune.registry import build, installed
 
-    table = Table("name", "direction", "range", "reference", "source", box=None)
+    rows = [("name", "direction", "range", "unit", "reference", "source")]
     for name, point in installed("objective").items():
         try:
             objective = build("objective", name)
         except IsptuneError:
-            table.add_row(f"{name}:...", "", "", "", _first_line(point))
+            rows.append((f"{name}:...", "", "", "", "", _first_line(point)))
             continue
         facts = describe_objective(name, objective)
-        low, high = ("-inf" if facts["range"][0] is None else f"{facts['range'][0]:g}",
-                     "inf" if facts["range"][1] is None else f"{facts['range'][1]:g}")  # fmt: skip
+        low, high = facts["range"]
+        limits = f"{'-inf' if low is None else f'{low:g}'} .. {'inf' if high is None else f'{high:g}'}"
         reference = "needs it" if isinstance(objective, UsesReference) else "none"
-        table.add_row(
-            name, facts["direction"], f"{low} .. {high} {facts['unit']}", reference, facts["source"]
-        )
+        rows.append((name, facts["direction"], limits, facts["unit"], reference, facts["source"]))
+    _print_table(console, rows)
+
+
+def _print_table(console, rows) -> None:
+    """A table on a terminal; tabs between the columns for other programs."""
+    if not console.is_terminal:
+        for row in rows:
+            print("\t".join(row))
+        return
+    from rich.table import Table
+
+    table = Table(*rows[0], box=None)
+    for row in rows[1:]:
+        table.add_row(*row)
     console.print(table)
