@@ -303,9 +303,8 @@ def _batch_of_params(space: Space, count: int) -> dict[str, Tensor | str]:
 
 
 def _check_images(images: Tensor, count: int, scene: Scene) -> None:
-    assert images.ndim == 4 and tuple(images.shape[:2]) == (count, 3), (
-        f"images of shape {tuple(images.shape)}"
-    )
+    shape = tuple(images.shape)
+    assert shape[:2] == (count, 3), f"images of shape {shape} for {count} candidates"
     assert images.dtype == torch.float32, f"images of type {images.dtype}"
     assert bool(torch.isfinite(images).all()), "a picture has NaN or infinite pixels"
     assert torch.equal(images, images.clamp(0, 1)), "a picture leaves [0, 1]"
