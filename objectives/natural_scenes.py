@@ -23,7 +23,8 @@ from isptune.arrays import Images, Scores
 from isptune.errors import ScoreError
 from isptune.interfaces import Direction
 from isptune.scenes import Scene
-from objectives.no_reference import Gray, luma_levels, require_side, score_in_portions
+from objectives.generalized_gaussian import fit_aggd, fit_ggd
+from objectives.no_reference import require_side, score_finite
 from objectives.published_parameters import (
     PristineModel,
     Regression,
@@ -33,14 +34,11 @@ from objectives.published_parameters import (
 )
 from objectives.scene_statistics import (
     BRISQUE_2012,
+    NIQE_2013,
     OPENCV,
     brisque_features,
-    describe_niqe,
-    fit_aggd,
-    fit_ggd,
-    halve,
     mscn,
-    mscn_and_deviation,
+    patch_features,
 )
 
 __all__ = ["brisque", "brisque_features", "fit_aggd", "fit_ggd", "mscn", "niqe", "niqe_features"]
@@ -85,7 +83,7 @@ class Niqe:
             ScoreError: the images hold fewer than two blocks.
         """
         require_two_blocks(images)
-        return score_in_portions(self._distances, images)
+        return score_finite(self._distances, images)
 
     def _distances(self, images: Images) -> Scores:
         features, defined, _ = niqe_features(images)
@@ -126,23 +124,10 @@ def niqe_features(
     Sharpness is the mean local deviation at the first scale (equation 10 of the paper), by which blocks are
     chosen when a pristine model is fitted.
     """
-    height, width = (side // BLOCK * BLOCK for side in images.shape[-2:])
-    gray = luma_levels(images[..., :height, :width]).double()
-    normalised, deviation = mscn_and_deviation(gray, "replicate")
-    first, defined_first = describe_niqe(_blocks(normalised, BLOCK))
-    second, defined_second = describe_niqe(_blocks(mscn(halve(gray)), BLOCK // 2))
-    sharpness = _blocks(deviation, BLOCK).mean((1, 2))
-    batch = len(images)
-    return (
-        torch.cat([first, second], 1).unflatten(0, (batch, -1)),
-        (defined_first & defined_second).unflatten(0, (batch, -1)),
-        sharpness.unflatten(0, (batch, -1)),
-    )
-
-
-def _blocks(plane: Gray, side: int) -> Float[Tensor, "patches side side"]:
-    rows = plane.unflatten(2, (-1, side)).unflatten(1, (-1, side))
-    return rows.transpose(2, 3).flatten(0, 2).contiguous()
+    features, defined, sharpness = patch_features(images, NIQE_2013)
+    blocks = (images.shape[-2] // BLOCK) * (images.shape[-1] // BLOCK)
+    shape = (len(images), blocks)
+    return features.unflatten(0, shape), defined.unflatten(0, shape), sharpness.unflatten(0, shape)
 
 
 def mean_and_covariance(
@@ -181,7 +166,7 @@ class Brisque:
             ScoreError: the images are smaller than 16 pixels a side.
         """
         require_side("brisque", images, BRISQUE_SMALLEST_SIDE)
-        return score_in_portions(self._opinions, images)
+        return score_finite(self._opinions, images)
 
     def _opinions(self, images: Images) -> Scores:
         definition = OPENCV if self.regression.opencv else BRISQUE_2012

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
-from isptune.errors import ConfigError, ScoreError
+from isptune.errors import ScoreError
 from isptune.interfaces import Direction
 from isptune.scenes import Scene
 
@@ -54,8 +54,8 @@ class NoReference:
 
 
 def score_in_portions(score_portion: Callable[[Images], Scores], images: Images) -> Scores:
-    """Score a batch portion by portion, float32; an image with a NaN or an infinity gets NaN."""
-    scores = [_score_finite(score_portion, portion.float()) for portion in portions(images)]
+    """Score a batch portion by portion."""
+    scores = [score_finite(score_portion, portion) for portion in portions(images)]
     return torch.cat(scores) if scores else images.new_zeros(0, dtype=torch.float32)
 
 
@@ -70,11 +70,13 @@ def portions(images: Images) -> Iterator[Images]:
     yield from images.split(count)
 
 
-def _score_finite(score_portion: Callable[[Images], Scores], images: Images) -> Scores:
+def score_finite(score: Callable[[Images], Scores], images: Images) -> Scores:
+    """Score a batch of float32 images; one with a NaN or an infinity gets NaN and is scored as black."""
+    images = images.float()
     finite = images.sum((1, 2, 3)).isfinite()
     if not finite.all():
         images = torch.where(finite.view(-1, 1, 1, 1), images, 0)
-    return torch.where(finite, score_portion(images).float(), torch.nan)
+    return torch.where(finite, score(images).float(), torch.nan)
 
 
 def require_side(name: str, images: Images, smallest_side: int) -> None:
@@ -82,12 +84,6 @@ def require_side(name: str, images: Images, smallest_side: int) -> None:
     height, width = images.shape[-2:]
     if min(height, width) < smallest_side:
         raise ScoreError(f"{name} is defined from {smallest_side} pixels a side; images are {width}x{height}")
-
-
-def refuse_argument(name: str, argument: str | None) -> None:
-    """Raise ConfigError for an argument where an objective takes none."""
-    if argument is not None:
-        raise ConfigError(f"the objective {name} takes no argument; got {name}:{argument}")
 
 
 def luma_levels(images: Images) -> Gray:

@@ -1,15 +1,14 @@
-"""Statistics of natural scenes: normalised luminance, the distributions fitted to it, and their features.
+"""Statistics of natural scenes: normalised luminance, and the features that NIQE and BRISQUE have of it.
 
 Where a photograph is undistorted, its luminance, made locally free of mean and contrast (MSCN), is close to
 generalised Gaussian, and so are products of neighbours; distortions change the shapes. BRISQUE describes a
-whole image with 36 such numbers, NIQE each of its blocks.
+whole image with 36 such numbers, NIQE each of its blocks. This is the way of tensors, for GPUs; that of a CPU
+is in `objectives.scene_planes`.
 
 Sources: Mittal, Moorthy and Bovik 2012, No-reference image quality assessment in the spatial domain; Mittal,
-Soundararajan and Bovik 2013, Making a completely blind image quality analyzer; Sharifi and Leon-Garcia 1995
-and Lasmar, Stitou and Berthoumieu 2009 for the fits.
+Soundararajan and Bovik 2013, Making a completely blind image quality analyzer.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -17,60 +16,31 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64
-from scipy.special import gammaln
 from torch import Tensor
 
 from isptune.arrays import Images
+from objectives import scene_planes
+from objectives.generalized_gaussian import Row, aggd_of_sums, ggd_of_sums, sums_of
 from objectives.no_reference import Gray, luma_levels, portions
 
 FEATURES = 36
 """18 at each of two scales."""
 
-SHAPES = (0.2, 10.0, 0.001)
-"""Shapes that the published fits search: from, to, step. Between the steps we interpolate."""
+SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
+"""Rows down and columns right to the neighbours whose products are looked at."""
 
-_SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))  # rows down, columns right: the neighbours that are multiplied
-_ROUNDING = 1e-6  # levels: what float64 leaves of a difference that is 0
+ROUNDING = 1e-6
+"""Levels of 255: what float64 may leave of a difference that is 0."""
 
-Patches = Float[Tensor, "patches height width"]
+CUBIC_TAPS = (-0.01171875, -0.03515625, 0.11328125, 0.43359375)
+"""Half the weights of Keys' cubic (a = -1/2) stretched to twice its width, at 1.75, 1.25, 0.75, 0.25."""
+
+Border = Literal["replicate", "constant"]
+Patches = Float[Tensor, "patches rows columns"]
 Half = Float[Tensor, "batch halfheight halfwidth"]
-Sample = Float[Tensor, "rows samples"]
-Row = Float[Tensor, " rows"]
-
-
-@dataclass(frozen=True)
-class GeneralizedGaussian:
-    """Density proportional to exp(-(|x| / b)^shape): shape 2 is Gaussian, 1 Laplacian."""
-
-    shape: Row
-    deviation: Row
-
-
-@dataclass(frozen=True)
-class AsymmetricGaussian:
-    """A generalised Gaussian with another deviation on either side of 0.
-
-    Attributes:
-        shape: of both sides.
-        left, right: root mean squares of the negative and of the positive samples.
-        one_sided: whether a side had no sample, so that the published fit would be undefined.
-    """
-
-    shape: Row
-    left: Row
-    right: Row
-    one_sided: Bool[Tensor, " rows"]
-
-    @property
-    def spread_per_deviation(self) -> Row:
-        """b / deviation = sqrt(Gamma(1/a) / Gamma(3/a))."""
-        return ((torch.lgamma(1 / self.shape) - torch.lgamma(3 / self.shape)) / 2).exp()
-
-    @property
-    def mean(self) -> Row:
-        """(b_right - b_left) Gamma(2/a) / Gamma(1/a): equation 8 of BRISQUE."""
-        ratio = (torch.lgamma(2 / self.shape) - torch.lgamma(1 / self.shape)).exp()
-        return (self.right - self.left) * self.spread_per_deviation * ratio
+Measured = Float64[Tensor, "5 patches 5"]
+"""Sums (see `objectives.generalized_gaussian.Sums`) of the coefficients and of the products with the four
+neighbours, for every patch."""
 
 
 @dataclass(frozen=True)
@@ -78,19 +48,33 @@ class Definition:
     """In what the published computations of the same 36 features differ.
 
     Attributes:
-        border: what the 7x7 window sees beyond the image: `replicate` or `constant` (zeros).
+        block: side of the patches at the first scale, pixels; None for the whole image.
+        border: what the 7x7 window sees beyond the image: the outer pixels again, or zeros.
         wrap: whether a pixel at the end is multiplied with that at the other end, as circshift does, or with 0.
-        halve: gives the second scale.
-        describe: patches of normalised luminance to their 18 features.
+        matlab_cubic: whether the second scale is that of imresize, or OpenCV's, which is not antialiased.
+        symmetric: whether the coefficients are fitted alike on both sides of 0.
+        spreads: whether widths are given as spreads b, or as variances.
     """
 
-    border: Literal["replicate", "constant"]
-    wrap: bool
-    halve: Callable[[Gray], Half]
-    describe: Callable[[Patches, "Definition"], Float[Tensor, "patches 18"]]
+    block: int | None = None
+    border: Border = "replicate"
+    wrap: bool = True
+    matlab_cubic: bool = True
+    symmetric: bool = False
+    spreads: bool = False
 
 
-def brisque_features(images: Images, definition: Definition | None = None) -> Float[Tensor, "batch 36"]:
+BRISQUE_2012 = Definition(border="constant", symmetric=True)
+"""As the authors' Matlab release of BRISQUE computes the features."""
+
+NIQE_2013 = Definition(block=96, spreads=True)
+"""As the authors' Matlab release of NIQE computes them."""
+
+OPENCV = Definition(wrap=False, matlab_cubic=False)
+"""As OpenCV's quality module computes those of BRISQUE; for its models."""
+
+
+def brisque_features(images: Images, definition: Definition = BRISQUE_2012) -> Float[Tensor, "batch 36"]:
     """The 36 features of BRISQUE of each image, in the published order, float32.
 
     At each of two scales: shape and variance of the MSCN coefficients, then for horizontal, vertical and the
@@ -98,174 +82,160 @@ def brisque_features(images: Images, definition: Definition | None = None) -> Fl
 
     Args:
         images: at least 16 pixels a side.
-        definition: which computation; that of the authors' release (`BRISQUE_2012`) if None.
+        definition: which computation; that of the authors' release by default.
     """
-    definition = definition or BRISQUE_2012
-    found = [_image_features(luma_levels(portion.float()), definition) for portion in portions(images)]
-    return torch.cat(found) if found else images.new_zeros(0, FEATURES, dtype=torch.float32)
+    return patch_features(images, definition)[0].float()
 
 
-def mscn(gray: Gray, border: Literal["replicate", "constant"] = "replicate") -> Gray:
+def patch_features(
+    images: Images, definition: Definition
+) -> tuple[Float64[Tensor, "patches 36"], Bool[Tensor, " patches"], Float[Tensor, " patches"]]:
+    """The features of the patches of all images, one image after another, row by row.
+
+    Returns:
+        the features; whether the published ones are defined: they are not where a distribution has one side
+        only, as in flat regions; the mean local deviation at the first scale, levels of 255.
+    """
+    first, second, sharpness = _measure(images, definition)
+    height, width = images.shape[-2:]
+    if definition.block is not None:
+        height = width = definition.block
+    halves = ((height + 1) // 2, (width + 1) // 2) if definition.matlab_cubic else (height // 2, width // 2)
+    features_1, defined_1 = _describe(first, height * width, definition)
+    features_2, defined_2 = _describe(second, halves[0] * halves[1], definition)
+    return torch.cat([features_1, features_2], 1), defined_1 & defined_2, sharpness
+
+
+def _describe(
+    measured: Measured, count: int, definition: Definition
+) -> tuple[Float64[Tensor, "patches 18"], Bool[Tensor, " patches"]]:
+    whole = aggd_of_sums(measured[0], count)
+    defined = ~whole.one_sided
+    if definition.symmetric:
+        fit = ggd_of_sums(measured[0], count)
+        features = [fit.shape, fit.deviation**2]
+    elif definition.spreads:
+        features = [whole.shape, (whole.left + whole.right) / 2 * whole.spread_per_deviation]
+    else:
+        features = [whole.shape, (whole.left**2 + whole.right**2) / 2]
+    for sums in measured[1:]:
+        # In the authors' programs neighbours in a flat region are not 0 but rounding errors of one sign, so that
+        # their products count as positive. So they do here, but for OpenCV, whose border is 0.
+        pairs = aggd_of_sums(sums, count, zeros_are_positive=definition.wrap)
+        defined = defined & ~pairs.one_sided
+        features += [pairs.shape, pairs.mean]
+        if definition.spreads:
+            features += [side * pairs.spread_per_deviation for side in (pairs.left, pairs.right)]
+        else:
+            features += [pairs.left**2, pairs.right**2]
+    return torch.stack(features, 1), defined
+
+
+def _measure(images: Images, definition: Definition) -> tuple[Measured, Measured, Row]:
+    """Sums at both scales, and sharpness, of the patches of all images; on a CPU by NumPy and OpenCV."""
+    if len(images) == 0:
+        nothing = torch.zeros(5, 0, 5, dtype=torch.float64, device=images.device)
+        return nothing, nothing, nothing[0, :, 0]
+    if images.device.type == "cpu":
+        found = scene_planes.map_images(lambda image: _measure_planes(image, definition), images)
+    else:
+        found = [measure_portion(portion.float(), definition) for portion in portions(images)]
+    first, second, sharpness = zip(*found, strict=True)
+    return torch.cat(first, 1), torch.cat(second, 1), torch.cat(sharpness)
+
+
+def _measure_planes(image: scene_planes.Planes, definition: Definition) -> tuple[Measured, Measured, Row]:
+    side, window = definition.block, np.array(_window())
+    gray = scene_planes.luma_levels(image)
+    if side:
+        height, width = (length // side * side for length in gray.shape)
+        gray = np.ascontiguousarray(gray[:height, :width])
+    if definition.matlab_cubic:
+        half = scene_planes.halve(gray, np.array(CUBIC_TAPS + CUBIC_TAPS[::-1]))
+    else:
+        half = scene_planes.halve_as_opencv(gray)
+    measured = []
+    for plane, length in ((gray, side), (half, side and side // 2)):
+        maps = scene_planes.normalised(plane, window, definition.border, ROUNDING)
+        patches, deviation = (scene_planes.blocks(m, length) if length else m[None] for m in maps)
+        sums = scene_planes.measure(patches, SHIFTS, definition.wrap)
+        measured.append((torch.from_numpy(sums), torch.from_numpy(deviation.mean((1, 2), dtype=np.float64))))
+    return measured[0][0], measured[1][0], measured[0][1]
+
+
+def measure_portion(images: Images, definition: Definition) -> tuple[Measured, Measured, Row]:
+    """What is measured of a batch, with tensors of all its images at once."""
+    side = definition.block
+    if side:
+        height, width = (length // side * side for length in images.shape[-2:])
+        images = images[..., :height, :width]
+    gray = luma_levels(images).double()
+    half = halve(gray) if definition.matlab_cubic else halve_as_opencv(gray)
+    measured = []
+    for plane, length in ((gray, side), (half, side and side // 2)):
+        maps = _normalised(plane, definition.border)
+        patches, deviation = (_blocks(m, length) if length else m for m in maps)
+        measured.append((measure(patches, definition.wrap), deviation.mean((1, 2), dtype=torch.float64)))
+    return measured[0][0], measured[1][0], measured[0][1]
+
+
+def measure(patches: Patches, wrap: bool) -> Measured:
+    """Sums of the coefficients, then of their products with each neighbour; see `Definition.wrap`."""
+    found = [sums_of(patches.flatten(1))]
+    for down, right in SHIFTS:
+        product = torch.roll(patches, (down, right), (1, 2)).mul_(patches)
+        if not wrap and down:
+            product[:, :down] = 0
+        if not wrap and right:
+            product[:, :, slice(0, right) if right > 0 else slice(right, None)] = 0
+        found.append(sums_of(product.flatten(1)))
+    return torch.stack(found)
+
+
+def mscn(gray: Gray, border: Border = "replicate") -> Gray:
     """Mean-subtracted contrast-normalised luminance: (x - mean) / (deviation + 1), in a 7x7 Gaussian window.
 
     Worked out in float64, as deviations of flat regions are differences of large squares; returned as float32.
 
     Args:
         gray: on the scale 0 to 255; any size.
-        border: what lies beyond the image: the outer pixels, or zeros.
+        border: what lies beyond the image: the outer pixels again, or zeros.
     """
     return _normalised(gray.double(), border)[0]
 
 
-def mscn_and_deviation(gray: Gray, border: Literal["replicate", "constant"]) -> tuple[Gray, Gray]:
-    """`mscn`, and the local standard deviation that it was divided by, both float32."""
-    return _normalised(gray.double(), border)
-
-
-def _normalised(x: Gray, border: Literal["replicate", "constant"]) -> tuple[Gray, Gray]:
+def _normalised(x: Gray, border: Border) -> tuple[Gray, Gray]:
+    """`mscn`, and the local deviation."""
     mean = _window_mean(x, border)
     deviation = _window_mean(x * x, border).addcmul_(mean, mean, value=-1).abs_().sqrt_()
     # What is equal to its mean but for rounding has no sign, on any machine.
-    difference = torch.nn.functional.hardshrink(x - mean, _ROUNDING)
+    difference = torch.nn.functional.hardshrink(x - mean, ROUNDING)
     return difference.div_(deviation + 1).float(), deviation.float()
 
 
 @lru_cache(maxsize=1)
 def _window() -> tuple[float, ...]:
-    """The Gaussian with deviation 7/6 at 0, 1, 2, 3 pixels from its middle; sum 1 over all seven."""
-    weights = np.exp(-(np.arange(4) ** 2) / (2 * (7 / 6) ** 2))
-    return tuple(float(w) for w in weights / (weights[0] + 2 * weights[1:].sum()))
+    """The Gaussian of deviation 7/6 pixels at seven pixels, sum 1."""
+    weights = np.exp(-(np.arange(-3, 4) ** 2) / (2 * (7 / 6) ** 2))
+    return tuple(float(weight) for weight in weights / weights.sum())
 
 
-def _window_mean(x: Gray, border: Literal["replicate", "constant"]) -> Gray:
+def _window_mean(x: Gray, border: Border) -> Gray:
     # Sums of shifted views: several times faster than a convolution of one channel.
     height, width = x.shape[-2:]
     padded = torch.nn.functional.pad(x.unsqueeze(1), (3, 3, 3, 3), mode=border)[:, 0]
-    middle, *weights = _window()
-    rows = padded[:, :, 3 : 3 + width] * middle
-    for k, weight in enumerate(weights, 1):
+    rows = padded[:, :, 3 : 3 + width] * _window()[3]
+    for k, weight in enumerate(_window()[4:], 1):
         rows.add_(padded[:, :, 3 - k : 3 - k + width] + padded[:, :, 3 + k : 3 + k + width], alpha=weight)
-    mean = rows[:, 3 : 3 + height] * middle
-    for k, weight in enumerate(weights, 1):
+    mean = rows[:, 3 : 3 + height] * _window()[3]
+    for k, weight in enumerate(_window()[4:], 1):
         mean.add_(rows[:, 3 - k : 3 - k + height] + rows[:, 3 + k : 3 + k + height], alpha=weight)
     return mean
 
 
-def fit_ggd(samples: Sample) -> GeneralizedGaussian:
-    """Fit a generalised Gaussian of mean 0 to every row by its moments E|x| and E x^2.
-
-    Shapes are within 0.2 to 10. A row of zeros has shape 10 and deviation 0.
-    """
-    square = samples.square().mean(1, dtype=torch.float64)
-    absolute = samples.abs().mean(1, dtype=torch.float64)
-    return GeneralizedGaussian(_shape(absolute.square(), square), square.sqrt())
-
-
-def fit_aggd(samples: Sample, zeros_are_positive: bool = False) -> AsymmetricGaussian:
-    """Fit an asymmetric generalised Gaussian to every row by its moments on either side of 0.
-
-    Shapes are within 0.2 to 10. A side without samples has deviation 0; a row of zeros has shape 10.
-
-    Args:
-        samples: one distribution a row.
-        zeros_are_positive: whether samples of 0 are counted on the right, or on neither side.
-    """
-    magnitude = samples.abs()
-    absolute = magnitude.mean(1, dtype=torch.float64)
-    # Sums of x |x| and of x x give those of either side, without planes of one side's squares in memory.
-    signed, unsigned = _dot(samples, magnitude), _dot(samples, samples)
-    negative = (samples < 0).sum(1)
-    positive = samples.shape[1] - negative if zeros_are_positive else (samples > 0).sum(1)
-    right = ((unsigned + signed).clamp_min(0) / 2 / positive.clamp_min(1)).sqrt() * (positive > 0)
-    left = ((unsigned - signed).clamp_min(0) / 2 / negative.clamp_min(1)).sqrt() * (negative > 0)
-    # Lasmar et al. 2009, equation for R-hat, in a form that is symmetric and needs no ratio left / right.
-    numerator = absolute.square() * (left**3 + right**3) * (left + right)
-    shape = _shape(numerator, unsigned / samples.shape[1] * (left**2 + right**2) ** 2)
-    return AsymmetricGaussian(shape, left, right, (positive == 0) | (negative == 0))
-
-
-def _dot(first: Sample, second: Sample) -> Row:
-    return torch.bmm(first.unsqueeze(1), second.unsqueeze(2))[:, 0, 0].double()
-
-
-@lru_cache(maxsize=1)
-def _ratio_table() -> Float64[np.ndarray, " shapes"]:
-    """Gamma(2/a)^2 / (Gamma(1/a) Gamma(3/a)) = (E|x|)^2 / E x^2 for every shape a; it rises with a."""
-    first, last, step = SHAPES
-    a = np.linspace(first, last, round((last - first) / step) + 1)
-    return np.exp(2 * gammaln(2 / a) - gammaln(1 / a) - gammaln(3 / a))
-
-
-def _shape(numerator: Row, denominator: Row) -> Row:
-    """The shape whose ratio this is; the largest where the denominator is 0."""
-    first, last, step = SHAPES
-    table = torch.as_tensor(_ratio_table(), device=numerator.device)
-    ratio = torch.where(denominator > 0, numerator / denominator, torch.inf)
-    above = torch.searchsorted(table, ratio).clamp(1, len(table) - 1)
-    low, high = table[above - 1], table[above]
-    place = above - 1 + (ratio.clamp(float(table[0]), float(table[-1])) - low) / (high - low)
-    return (first + place * step).clamp(first, last)
-
-
-def neighbour_product(patches: Patches, down: int, right: int, wrap: bool = True) -> Patches:
-    """Every coefficient times its neighbour so many rows up and columns left; see `Definition.wrap`."""
-    product = torch.roll(patches, (down, right), (1, 2)).mul_(patches)
-    if not wrap and down:
-        product[:, :down] = 0
-    if not wrap and right:
-        product[:, :, slice(0, right) if right > 0 else slice(right, None)] = 0
-    return product
-
-
-def _fit_products(patches: Patches, wrap: bool) -> list[AsymmetricGaussian]:
-    """Fit the products in the four directions, one after another: less memory at once, and so faster.
-
-    In the authors' programs neighbours in a flat region are not 0 but rounding errors of one sign, so that
-    their products are counted as positive. So they are here, but for OpenCV, whose border is 0.
-    """
-    products = (neighbour_product(patches, *shift, wrap).flatten(1) for shift in _SHIFTS)
-    return [fit_aggd(product, zeros_are_positive=wrap) for product in products]
-
-
-def _describe_brisque(patches: Patches, definition: Definition) -> Float[Tensor, "patches 18"]:
-    whole = fit_ggd(patches.flatten(1))
-    return _with_products(whole.shape, whole.deviation**2, patches, definition)
-
-
-def _describe_opencv(patches: Patches, definition: Definition) -> Float[Tensor, "patches 18"]:
-    whole = fit_aggd(patches.flatten(1))
-    return _with_products(whole.shape, (whole.left**2 + whole.right**2) / 2, patches, definition)
-
-
-def _with_products(
-    shape: Row, variance: Row, patches: Patches, definition: Definition
-) -> Float[Tensor, "patches 18"]:
-    features = [shape, variance]
-    for fit in _fit_products(patches, definition.wrap):
-        features += [fit.shape, fit.mean, fit.left**2, fit.right**2]
-    return torch.stack(features, 1)
-
-
-def describe_niqe(patches: Patches) -> tuple[Float[Tensor, "patches 18"], Bool[Tensor, " patches"]]:
-    """The 18 features that NIQE has of a block at one scale, and whether the published ones are defined.
-
-    Shape and mean spread of the coefficients, then of the four products shape, mean, left and right spread.
-    They are not defined where a distribution has one side only, as in flat blocks.
-    """
-    whole = fit_aggd(patches.flatten(1))
-    features = [whole.shape, (whole.left + whole.right) / 2 * whole.spread_per_deviation]
-    undefined = whole.one_sided
-    for fit in _fit_products(patches, wrap=True):
-        spread = fit.spread_per_deviation
-        features += [fit.shape, fit.mean, fit.left * spread, fit.right * spread]
-        undefined = undefined | fit.one_sided
-    return torch.stack(features, 1), ~undefined
-
-
-def _image_features(gray: Gray, definition: Definition) -> Float[Tensor, "batch 36"]:
-    x = gray.double()
-    scales = [_normalised(x, definition.border)[0], _normalised(definition.halve(x), definition.border)[0]]
-    return torch.cat([definition.describe(scale, definition) for scale in scales], 1).float()
+def _blocks(plane: Gray, side: int) -> Float[Tensor, "patches side side"]:
+    rows = plane.unflatten(2, (-1, side)).unflatten(1, (-1, side))
+    return rows.transpose(2, 3).flatten(0, 2).contiguous()
 
 
 def halve(gray: Gray) -> Half:
@@ -274,15 +244,13 @@ def halve(gray: Gray) -> Half:
 
 
 def _halve_last(x: Gray) -> Float[Tensor, "batch height halfwidth"]:
-    # Keys' cubic (a = -1/2) stretched to twice its width, at the distances 0.25, 0.75, 1.25, 1.75.
-    weights = (0.43359375, 0.11328125, -0.03515625, -0.01171875)
     count = (x.shape[-1] + 1) // 2
     # Mirrored with the outer pixel repeated; the second flip is long enough for odd sides.
     padded = torch.cat([x[..., :3].flip(-1), x, x[..., -4:].flip(-1)], -1)
     taps = [padded[..., k : k + 2 * count : 2] for k in range(8)]
-    halved = (taps[3] + taps[4]) * weights[0]
-    for distance, weight in enumerate(weights[1:], 1):
-        halved.add_(taps[3 - distance] + taps[4 + distance], alpha=weight)
+    halved = (taps[3] + taps[4]) * CUBIC_TAPS[3]
+    for k in range(3):
+        halved.add_(taps[k] + taps[7 - k], alpha=CUBIC_TAPS[k])
     return halved
 
 
@@ -291,10 +259,3 @@ def halve_as_opencv(gray: Gray) -> Half:
     size = (gray.shape[-2] // 2, gray.shape[-1] // 2)
     halved = torch.nn.functional.interpolate(gray.unsqueeze(1), size, mode="bicubic", align_corners=False)
     return halved[:, 0]
-
-
-BRISQUE_2012 = Definition("constant", True, halve, _describe_brisque)
-"""As the authors' Matlab release computes the features."""
-
-OPENCV = Definition("replicate", False, halve_as_opencv, _describe_opencv)
-"""As OpenCV's quality module computes them; for its models."""

@@ -20,7 +20,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
-from objectives.no_reference import NoReference, luma_levels, refuse_argument
+from objectives.full_reference import refuse_argument
+from objectives.no_reference import NoReference, luma_levels
 
 __all__ = ["blockiness", "colourfulness", "entropy", "noise", "sharpness", "total_variation"]
 
@@ -229,8 +230,8 @@ def _blockiness(images: Images) -> Scores:
     luma = luma_levels(images)
     across = (luma[:, :, 1:] - luma[:, :, :-1]).abs_().mean(1)
     down = (luma[:, 1:, :] - luma[:, :-1, :]).abs_().mean(2)
-    borders, within = zip(*(_at_borders_and_within(mean) for mean in (across, down)), strict=True)
-    b, a = sum(borders) / 2, sum(within) / 2
+    (border_across, within_across), (border_down, within_down) = map(_at_borders_and_within, (across, down))
+    b, a = (border_across + border_down) / 2, (within_across + within_down) / 2
     return (b - a) / (b + a + BLOCKINESS_FLOOR)
 
 

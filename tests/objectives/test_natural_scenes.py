@@ -11,8 +11,9 @@ from isptune.errors import ConfigError, ScoreError
 from isptune.interfaces import CarriesWeights, Described, Objective
 from isptune.scenes import bundled
 from objectives import natural_scenes as family
+from objectives import scene_statistics
 from objectives.published_parameters import Regression, read_regression
-from objectives.scene_statistics import OPENCV, halve
+from objectives.scene_statistics import BRISQUE_2012, NIQE_2013, OPENCV, halve
 from tests.objectives import natural_scene_oracles as oracles
 
 NAMES = ("niqe", "brisque")
@@ -147,12 +148,17 @@ def test_an_image_scores_the_same_alone_and_in_a_batch(objective, scene, photo):
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=0)
 
 
-def test_the_path_for_whole_batches_agrees_with_that_for_one_image(objective, scene, photo, monkeypatch):
+@pytest.mark.parametrize("definition", [BRISQUE_2012, NIQE_2013, OPENCV])
+def test_tensors_of_a_batch_measure_what_planes_of_its_images_do(photo, definition, monkeypatch):
     batch = torch.cat([photo, noisy(photo, 10), blurred(photo, 1), torch.ones_like(photo)])
-    alone = objective.score(batch, scene)
-    monkeypatch.setattr("objectives.no_reference.portions", lambda images: [images])
-    monkeypatch.setattr("objectives.scene_statistics.portions", lambda images: [images])
-    torch.testing.assert_close(objective.score(batch, scene), alone, atol=1e-4, rtol=1e-4)
+    batch[:, :, 50:110, 40:100] = 0.75  # flat: rounding must not show
+    planes = scene_statistics.patch_features(batch, definition)
+    monkeypatch.setattr(
+        scene_statistics, "_measure", lambda images, d: scene_statistics.measure_portion(images, d)
+    )
+    tensors = scene_statistics.patch_features(batch, definition)
+    for ours, theirs in zip(tensors, planes, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
 def test_extreme_images_have_finite_scores(objective, scene):
