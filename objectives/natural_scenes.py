@@ -4,7 +4,7 @@
 |---|---|---|
 | niqe | ours, fitted to pristine photographs | minimize |
 | niqe:FILE | ours as .safetensors, the authors' modelparameters.mat, BasicSR's .npz | minimize |
-| brisque | ours, trained on the opinion scores of BIQ2021 | maximize, 0 to 1 |
+| brisque | ours, trained on the opinion scores of BIQ2021 | maximize, opinions are 0 to 1 |
 | brisque:FILE | OpenCV's brisque_model_live.yml with brisque_range_live.yml beside it | minimize, 0 to 100 |
 
 How ours were made, on what, and how well they do stands in `weights/niqe_pristine.md` and `weights/brisque_biq2021.md`.
@@ -187,7 +187,8 @@ def brisque(argument: str | None = None) -> Brisque:
         regression=regression,
         weights={file.name: sha256_of(file) for file in regression.files},
         direction="maximize" if ours else "minimize",
-        range=(0.0, 1.0) if ours else (0.0, 100.0),
+        # Cut off at 0, ours would give an optimizer no slope wherever pictures are worse than any photograph.
+        range=(-float("inf"), float("inf")) if ours else (0.0, 100.0),
         unit="predicted mean opinion (BIQ2021)" if ours else "predicted difference mean opinion (LIVE)",
         source="Mittal, Moorthy and Bovik 2012, No-reference image quality assessment in the spatial domain",
     )
