@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from isptune.arrays import Images
 from isptune.distortions.catalogue import distortion
@@ -22,6 +21,7 @@ from isptune.distortions.kernels import (
     scipy_radius,
 )
 from isptune.distortions.published_steps import parameters_at, table_of
+from isptune.distortions.threads import map_images
 from isptune.errors import ConfigError
 
 DEPICTQA = "You et al. 2024, DepictQA-Wild: Descriptive Image Quality Assessment in the Wild"
@@ -209,17 +209,24 @@ def _crop_of(size: int, factor: float) -> tuple[int, int, int]:
 
 
 def _zoom_images(images: Images, mixes: list[dict[float, float]]) -> Images:
-    # scipy.ndimage.zoom of order 1 maps first pixel to first and last to last: align_corners.
+    # scipy.ndimage.zoom of order 1 maps first pixel to first and last to last. OpenCV takes the three channels
+    # at once, several times faster than torch's `interpolate` (from 4.11 on without rounding of coordinates).
     height, width = images.shape[-2:]
-    result = torch.zeros_like(images)
-    for i, mix in enumerate(mixes):
-        for factor, weight in mix.items():
-            (top, rows, tall), (left, columns, wide) = _crop_of(height, factor), _crop_of(width, factor)
-            layer = images[i : i + 1, :, top : top + rows, left : left + columns]
+    back, repeat = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, cv2.BORDER_REPLICATE
+
+    def mean_of_zooms(planes: np.ndarray, i: int) -> np.ndarray:
+        pixels = np.ascontiguousarray(planes.transpose(1, 2, 0))
+        total = np.zeros_like(pixels)
+        for factor, weight in mixes[i].items():
+            (top, down), (left, right) = _zoom_steps(height, factor), _zoom_steps(width, factor)
+            places = np.array([[right, 0, left], [0, down, top]])
+            layer = pixels
             if factor > 1:
-                layer = F.interpolate(layer, (tall, wide), mode="bilinear", align_corners=True)
-            result[i : i + 1].add_(layer[:, :, :height, :width], alpha=weight)
-    return result
+                layer = cv2.warpAffine(pixels, places, (width, height), flags=back, borderMode=repeat)
+            total = cv2.scaleAdd(layer, weight, total)
+        return total.transpose(2, 0, 1)
+
+    return map_images(mean_of_zooms, images)
 
 
 def _zoom_tensor(images: Images, mixes: list[dict[float, float]]) -> Images:
@@ -233,16 +240,24 @@ def _zoom_tensor(images: Images, mixes: list[dict[float, float]]) -> Images:
         y = torch.stack([_zoom_positions(height, factor) for factor in factors])[:, :, None]
         x = torch.stack([_zoom_positions(width, factor) for factor in factors])[:, None, :]
         grid = torch.stack(torch.broadcast_tensors(x, y), -1).to(images.device)
-        layer = F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=True)
+        layer = torch.nn.functional.grid_sample(
+            images, grid, mode="bilinear", padding_mode="border", align_corners=True
+        )
         weights = torch.tensor([row[place][1] for row in padded], device=images.device)
         result.addcmul_(layer, weights.view(-1, 1, 1, 1))
     return result
 
 
+def _zoom_steps(size: int, factor: float) -> tuple[int, float]:
+    """Where the first row (or column) of an enlargement comes from, and how far the next ones are apart."""
+    start, length, enlarged = _crop_of(size, factor)
+    return start, (length - 1) / max(enlarged - 1, 1)
+
+
 def _zoom_positions(size: int, factor: float) -> Tensor:
     """Where the rows (or columns) of an enlargement come from, on grid_sample's scale of -1 to 1."""
-    start, length, enlarged = _crop_of(size, factor)
-    places = start + torch.arange(size, dtype=torch.float64) * ((length - 1) / max(enlarged - 1, 1))
+    start, step = _zoom_steps(size, factor)
+    places = start + torch.arange(size, dtype=torch.float64) * step
     return (places * (2 / max(size - 1, 1)) - 1).float()
 
 
