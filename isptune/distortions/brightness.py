@@ -18,7 +18,7 @@ from isptune.distortions.eight_bit import (
     rgb_bytes,
     to_bytes,
 )
-from isptune.distortions.imagewise import imagewise, per_image
+from isptune.distortions.imagewise import imagewise, per_image, pointwise
 from isptune.distortions.threads import map_images
 
 ARNIQA = "Agnolucci et al. 2024, ARNIQA; after Lin et al. 2019, KADID-10k"
@@ -45,7 +45,7 @@ def brighten(images: Images, level: Tensor, swap_red_blue: bool = False) -> Imag
         light = lab_to_rgb(lab).clamp_(0, 1)
         return (2 * _parabola(image, amount) + (light.flip(1) if swap_red_blue else light)) / 3
 
-    return imagewise(lift, images, level)
+    return pointwise(lift, images, level)
 
 
 @distortion(group="brightness", unit="amount", low=0.0, high=1.2, source=f"{ARNIQA} (darken)")

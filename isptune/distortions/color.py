@@ -13,7 +13,7 @@ from isptune.distortions.catalogue import distortion
 from isptune.distortions.color_8bit import saturation_hsv_8bit, saturation_ycrcb
 from isptune.distortions.companions import companions
 from isptune.distortions.draws import Draws
-from isptune.distortions.imagewise import imagewise, per_image
+from isptune.distortions.imagewise import imagewise, per_image, pointwise
 from isptune.distortions.kernels import convolve_separable, gaussian_taps
 
 ARNIQA = "Agnolucci et al. 2024, ARNIQA; after Lin et al. 2019, KADID-10k"
@@ -56,15 +56,16 @@ def color_diffusion(
         swap_red_blue: take red for blue on the way to Lab and back, as ARNIQA's code does.
         eight_bit: truncate the result to steps of 1/255, as ARNIQA's code does.
     """
-    lab = imagewise(_to_lab_swapped if swap_red_blue else rgb_to_lab, images)
+    lab = pointwise(_to_lab_swapped if swap_red_blue else rgb_to_lab, images)
     sigmas = [1.5 * amount + 2 for amount in level.tolist()]
     blurred = convolve_separable(lab, [gaussian_taps(sigma, math.ceil(2 * sigma)) for sigma in sigmas])
+    blurred[:, :1] = lab[:, :1]
 
-    def finish(lab: Images, blurred: Images, level: Tensor) -> Images:
-        spread = torch.cat((lab[:, :1], blurred[:, 1:] * per_image(level)), 1)
-        return _from_lab(spread, swap_red_blue, eight_bit)
+    def finish(lab: Images, amount: Tensor) -> Images:
+        lab[:, 1:] *= per_image(amount)
+        return _from_lab(lab, swap_red_blue, eight_bit)
 
-    return imagewise(finish, lab, blurred, level)
+    return pointwise(finish, blurred, level)
 
 
 @distortion(group="color", unit="px", low=0.0, high=20.0, stochastic=True, source=f"{ARNIQA} (colour shift)")
@@ -130,7 +131,7 @@ def saturation_lab(
         lab[:, 1:] *= per_image(factor)
         return _from_lab(lab, swap_red_blue, eight_bit)
 
-    return imagewise(scale, images, level)
+    return pointwise(scale, images, level)
 
 
 @distortion(group="color", unit="severity", low=0.0, high=5.0, source=f"{IMAGENET_C} (saturate)")

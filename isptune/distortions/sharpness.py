@@ -9,7 +9,7 @@ from isptune.arrays import Images
 from isptune.color import lab_to_rgb, rgb_to_lab
 from isptune.distortions.catalogue import distortion
 from isptune.distortions.eight_bit import from_bytes, map_bytes, to_bytes
-from isptune.distortions.imagewise import imagewise, per_image
+from isptune.distortions.imagewise import per_image, pointwise
 from isptune.distortions.kernels import convolve_separable, gaussian_taps
 
 ARNIQA = "Agnolucci et al. 2024, ARNIQA; after Lin et al. 2019, KADID-10k"
@@ -31,15 +31,15 @@ def unsharp_lab(images: Images, level: Tensor, swap_red_blue: bool = False) -> I
         level: the amount, [batch].
         swap_red_blue: take red for blue on the way to Lab and back, as ARNIQA's code does.
     """
-    lab = imagewise(lambda image: rgb_to_lab(image.flip(1) if swap_red_blue else image), images)
+    lab = pointwise(lambda image: rgb_to_lab(image.flip(1) if swap_red_blue else image), images)
     blurred = convolve_separable(lab, [gaussian_taps(6.0, 6)] * len(lab))
+    lab[:, :1] += per_image(level) * (lab[:, :1] - blurred[:, :1])
 
-    def sharpen(lab: Images, blurred: Images, amount: Tensor) -> Images:
-        lightness = lab[:, :1] + per_image(amount) * (lab[:, :1] - blurred[:, :1])
-        sharp = lab_to_rgb(torch.cat((lightness, lab[:, 1:]), 1))
+    def finish(lab: Images) -> Images:
+        sharp = lab_to_rgb(lab)
         return sharp.flip(1) if swap_red_blue else sharp
 
-    return imagewise(sharpen, lab, blurred, level)
+    return pointwise(finish, lab)
 
 
 @distortion(group="sharpness", unit="amount", low=0.0, high=12.0, source=f"{DEPICTQA} (oversharpen)")
