@@ -1,8 +1,8 @@
 """Any optimizer of nevergrad by its name: `nevergrad:NAME`.
 
 Rapin and Teytaud (2018), "Nevergrad: a gradient-free optimization platform". There are over 500 names; without
-one, `nevergrad` means the one that did best of those in `benchmarks/optimizers.py`. Two are slow: with a budget
-of 200, `BO` needs minutes for its own arithmetic.
+one, `nevergrad` means the one that did best of those in `benchmarks/optimizers.py`. Some are slow: `BO` needs
+minutes of its own for a budget of 200.
 """
 
 import difflib
