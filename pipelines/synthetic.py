@@ -29,6 +29,7 @@ from torch import Tensor
 from isptune.arrays import Images, Levels, Params
 from isptune.distortions import get
 from isptune.distortions.catalogue import Distortion
+from isptune.distortions.chain import distort_in_turn
 from isptune.errors import ConfigError
 from isptune.scenes import Scene
 from isptune.space import Real, Space
@@ -98,11 +99,11 @@ class SyntheticISP:
         """Distort the scene's photograph, stage after stage; all images share the noise of `seed`."""
         levels = self.levels(params)
         images = scene.image.expand(len(levels), -1, -1, -1)
-        for i, stage in enumerate(self.chain):
-            level = stage.catalogue_level(levels[:, i]).to(images.device, torch.float32)
-            generator = torch.Generator().manual_seed((seed * 1_000_003 + i) % 2**63)
-            images = stage.distortion(images, level, generator, shared=True)
-        return images
+        steps = [
+            (stage.distortion, stage.catalogue_level(levels[:, i]).to(images.device, torch.float32))
+            for i, stage in enumerate(self.chain)
+        ]
+        return distort_in_turn(images, steps, [(seed * 1_000_003 + i) % 2**63 for i in range(len(steps))])
 
 
 def build(argument: str | None, **options: Any) -> SyntheticISP:
