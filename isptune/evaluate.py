@@ -135,7 +135,9 @@ class Evaluator:
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
         with clock.scoring():
-            return {name: self._score(o, images, scene) for name, o in self.objectives.items()}
+            scores = {name: self._score(o, images, scene) for name, o in self.objectives.items()}
+            del images  # giving their memory back takes time too, and belongs here
+        return scores
 
     def _score(self, objective: Objective, images: Images, scene: Scene) -> list[float]:
         scores = objective.score(images, scene)

@@ -141,7 +141,7 @@ class _Loop:
         return done
 
     def _asking(self) -> list[tuple[int, _Lane]]:
-        """The active lanes, each asked for its next population, cut to what is left of its budget."""
+        """The active lanes, each asked for its next population."""
         active = [(repeat, lane) for repeat, lane in enumerate(self.lanes) if lane.active]
         for _, lane in active:
             lane.population = lane.optimizer.ask()
