@@ -118,11 +118,13 @@ class Evaluator:
         except Exception as error:  # a plug-in may raise anything, and it costs one trial
             if len(part.candidates) == 1:
                 return [_in_words(error)]
-            middle = len(part.candidates) // 2
-            halves = (part.candidates[:middle], part.candidates[middle:])
-            return [r for half in halves for r in self._results(replace(part, candidates=half), clock)]
-        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-        return [_finite(row) for row in rows]
+        else:
+            rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+            return [_finite(row) for row in rows]
+        # Out here, since an error that is being handled keeps the batch that ran out of memory alive.
+        middle = len(part.candidates) // 2
+        halves = (part.candidates[:middle], part.candidates[middle:])
+        return [r for half in halves for r in self._results(replace(part, candidates=half), clock)]
 
     def _scores(self, part: Part, clock: "_Clock") -> dict[str, list[float]]:
         scene = self.scenes[part.scene]

@@ -1,3 +1,5 @@
+import weakref
+
 import pytest
 import torch
 
@@ -89,6 +91,24 @@ def test_a_batch_that_runs_out_of_memory_is_halved(scenes):
     )
     assert all(e.error is None for e in evaluations)
     assert max(pipeline.batches) == 3
+
+
+def test_a_batch_that_failed_gives_its_memory_back_before_its_halves_are_tried(scenes):
+    rendered, alive = [], []
+
+    class Watched(toys.Tint):
+        def render(self, scene, params, seed):
+            alive.append(sum(earlier() is not None for earlier in rendered))
+            images = super().render(scene, params, seed)
+            rendered.append(weakref.ref(images))
+            return images
+
+    candidates = [{"tint.red": red, "tint.green": red} for red in (-0.4, 0.4, -0.3, -0.2)]
+    evaluations = Evaluator(Watched(), {"picky": toys.picky("raises")}, scenes[:1]).evaluate(
+        candidates, seed=0
+    )
+    assert [e.error is None for e in evaluations] == [True, False, True, True]
+    assert alive == [0] * 5
 
 
 def test_all_candidates_of_a_generation_see_the_same_noise(scenes):
