@@ -193,7 +193,8 @@ def _check_or_write_config(log: RunLog, settings: RunSettings) -> None:
     """A new folder gets the settings; an old one must hold the same, and gets nothing."""
     new = json.loads(json.dumps(settings.as_dict()))
     if not (log.folder / CONFIG).exists():
-        strangers = sorted(path.name for path in log.folder.iterdir() if path.name != ".lock")
+        ours = (".lock", f"{CONFIG}.part")  # the latter of a run that was killed while it wrote its settings
+        strangers = sorted(path.name for path in log.folder.iterdir() if path.name not in ours)
         if strangers:
             raise RunFolderError(
                 f"{log.folder}: is not empty ({strangers[0]}) and holds no run; choose another --out"

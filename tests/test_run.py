@@ -85,6 +85,15 @@ def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path, optimizer, keep):
     assert _bytes(run(_bench(optimizer=optimizer, generations=4), stopped)) == whole
 
 
+def test_a_run_killed_while_it_wrote_its_settings_can_be_given_again(tmp_path):
+    whole = _bytes(run(_bench(), tmp_path / "whole"))
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    (killed / ".lock").touch()
+    (killed / "config.json.part").write_text('{"pipeli')
+    assert _bytes(run(_bench(), killed)) == whole
+
+
 def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path):
     arguments = [
         "--scene",
