@@ -182,12 +182,19 @@ def filter_valid(
         rows: the kernel across, a vector.
         columns: the kernel down; the same one if None.
     """
-    across = torch.as_tensor(rows, dtype=images.dtype, device=images.device)
-    down = across if columns is None else torch.as_tensor(columns, dtype=images.dtype, device=images.device)
-    planes = images.flatten(0, 1).unsqueeze(1)
-    planes = torch.nn.functional.conv2d(planes, across.view(1, 1, 1, -1))
-    planes = torch.nn.functional.conv2d(planes, down.view(1, 1, -1, 1))
-    return planes.view(*images.shape[:2], *planes.shape[-2:])
+    return _filter_along(_filter_along(images, rows, 3), rows if columns is None else columns, 2)
+
+
+def _filter_along(
+    images: Float[Tensor, "batch channels height width"], taps: np.ndarray, axis: int
+) -> OtherImages:
+    # Shift and add: full float32 on every device, which convolutions of a GPU library are not by default.
+    size = images.shape[axis] - len(taps) + 1
+    first, *rest = taps.tolist()
+    result = images.narrow(axis, 0, size) * first
+    for start, tap in enumerate(rest, 1):
+        result.add_(images.narrow(axis, start, size), alpha=tap)
+    return result
 
 
 def luma(images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:

@@ -70,17 +70,18 @@ def smoothed(fields: Fields, sigmas_px: tuple[float, float], truncate: float) ->
 
 
 def _smoothed_tensor(fields: Fields, sigmas_px: tuple[float, float], truncate: float) -> Fields:
-    planes = fields.flatten(0, 1).unsqueeze(1)
+    # Shift and add: full float32 on every device, which convolutions of a GPU library are not by default.
     for dimension, sigma in zip((-2, -1), sigmas_px, strict=True):
         radius = int(truncate * sigma + 0.5)
-        reach = torch.arange(-radius, radius + 1, device=fields.device, dtype=fields.dtype)
-        weights = torch.softmax(-(reach**2) / (2 * sigma**2), 0)
-        size = planes.shape[dimension]
+        reach = torch.arange(-radius, radius + 1, dtype=fields.dtype)
+        weights = torch.softmax(-(reach**2) / (2 * sigma**2), 0).tolist()
+        size = fields.shape[dimension]
         index = torch.arange(-radius, size + radius, device=fields.device) % (2 * size)
-        padded = planes.index_select(dimension, torch.minimum(index, 2 * size - 1 - index))
-        kernel = weights.view(1, 1, -1, 1) if dimension == -2 else weights.view(1, 1, 1, -1)
-        planes = torch.nn.functional.conv2d(padded, kernel)
-    return planes.view_as(fields)
+        padded = fields.index_select(dimension, torch.minimum(index, 2 * size - 1 - index))
+        fields = torch.zeros_like(fields)
+        for start, weight in enumerate(weights):
+            fields.add_(padded.narrow(dimension, start, size), alpha=weight)
+    return fields
 
 
 def picked(images: Images, rows: Int64[Tensor, "batch rows"], columns: Int64[Tensor, "batch cols"]) -> Images:

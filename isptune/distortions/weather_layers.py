@@ -119,8 +119,14 @@ def trailed(layers: Fields, kernels: Float[Tensor, "batch 1 k k"]) -> Fields:
 
 def _trailed_tensor(layers: Fields, kernels: Tensor) -> Fields:
     reach = kernels.shape[-1] // 2
+    height, width = layers.shape[-2:]
     padded = torch.nn.functional.pad(layers, (reach,) * 4, mode="replicate")
-    return torch.nn.functional.conv2d(padded.transpose(0, 1), kernels, groups=len(layers)).transpose(0, 1)
+    result = torch.zeros_like(layers)
+    # Shift, scale and add, as in `kernels`: a GPU library's convolution would round to ten bits by default.
+    for y, x in kernels.any(0)[0].nonzero().tolist():
+        shifted = padded[..., y : y + height, x : x + width]
+        result.addcmul_(shifted, kernels[:, :, y, x].view(-1, 1, 1, 1))
+    return result
 
 
 def ice(

@@ -13,6 +13,7 @@ from isptune.interfaces import Described, Objective, UsesReference
 from isptune.scenes import Scene, photograph
 from objectives import reference as family
 from tests.objectives import full_reference_oracles as oracles
+from tests.operations import Operations
 
 NAMES = ("psnr", "ssim", "ms_ssim", "gmsd", "fsim", "vif")
 
@@ -131,6 +132,15 @@ def test_tensor_path_equals_the_cpu_path(name, scene, spoilt):
     on_cpu = objective.score(spoilt[::2], scene)
     as_tensor = objective.score_tensor(spoilt[::2], objective._prepare_once(scene.reference))
     torch.testing.assert_close(as_tensor, on_cpu, atol=2e-5, rtol=2e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tensor_path_needs_no_convolution_which_a_gpu_would_round_to_ten_bits(name, scene, spoilt):
+    objective = build(name)
+    with Operations() as asked:
+        objective.score_tensor(spoilt[:1], objective.prepare(scene.reference))
+    assert "aten.sub" in asked.names
+    assert not [operation for operation in asked.names if "conv" in operation]
 
 
 @pytest.mark.parametrize("name", NAMES)
