@@ -70,14 +70,18 @@ def run(bench: Bench, folder: Path, on_generation: Callable[[Status], None] = la
         The folder, with everything but the report in it.
 
     Raises:
-        RunFolderError: the folder holds another run, is in use, damaged, or the disk is full.
+        RunFolderError: the folder holds another run or one on other pictures, is in use, damaged, or the disk is full.
         AllFailed: every candidate of a generation failed. Earlier generations are kept.
     """
+    if not (folder / RECOMMENDED).exists():
+        _ = bench.second_opinions  # a name that does not exist is refused before there is a folder
     with _claimed(folder):
         log = RunLog(folder)
         _check_or_write_config(log, bench.settings)
         log.write_json("bench.json", bench.description())
-        if not (folder / PROVENANCE).exists():
+        if (folder / PROVENANCE).exists():
+            _check_scenes(log, bench)
+        else:
             log.write_json(PROVENANCE, bench.provenance())
         lanes = [
             _Lane(bench.optimizer(repeat), bench.settings.budget) for repeat in range(bench.settings.repeats)
@@ -206,6 +210,17 @@ def _check_or_write_config(log: RunLog, settings: RunSettings) -> None:
     if differing:
         shown = ", ".join(f"{key} = {old.get(key)!r} there, {new.get(key)!r} now" for key in differing)
         raise RunFolderError(f"{log.folder}: holds another run ({shown}); choose another --out")
+
+
+def _check_scenes(log: RunLog, bench: Bench) -> None:
+    """The settings name files, and a file may have been changed since: half of the trials would be of another."""
+    began_with = log.read_json(PROVENANCE).get("scenes", {})
+    for scene in bench.scenes:
+        if began_with.get(scene.name, scene.sha256) != scene.sha256:
+            raise RunFolderError(
+                f"{log.folder}: the scene {scene.name!r} is not the picture that this run began with; "
+                "choose another --out"
+            )
 
 
 @contextmanager

@@ -7,9 +7,11 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from isptune.bench import Bench
 from isptune.errors import AllFailed, ConfigError, RunFolderError
+from isptune.images import write_image
 from isptune.run import run
 from isptune.runlog import RunLog
 from isptune.settings import RunSettings
@@ -136,6 +138,18 @@ def test_a_folder_that_holds_another_run_is_left_alone(tmp_path):
     with pytest.raises(RunFolderError, match="holds another run .seed = 0 there, 5 now.*--out"):
         run(_bench(seed=5), folder)
     assert _bytes(folder) == before
+
+
+def test_a_run_does_not_go_on_with_another_picture_of_the_same_name(tmp_path):
+    write_image(tmp_path / "photo.png", torch.full((1, 3, 16, 16), 0.4))
+    changes = {"scenes": (str(tmp_path / "photo.png"),), "resize": None}
+    folder = run(_bench(**changes), tmp_path / "run")
+    log = (folder / "trials.jsonl").read_bytes()
+    run(_bench(**changes), folder)
+    write_image(tmp_path / "photo.png", torch.full((1, 3, 16, 16), 0.6))
+    with pytest.raises(RunFolderError, match="'photo' is not the picture that this run began with.*--out"):
+        run(_bench(**changes), folder)
+    assert (folder / "trials.jsonl").read_bytes() == log
 
 
 def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path):
