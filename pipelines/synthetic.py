@@ -107,7 +107,7 @@ class SyntheticISP:
 
 
 def build(argument: str | None, **options: Any) -> SyntheticISP:
-    """`synthetic[:FAMILY]` with the options `map`, `map_seed`, `chain` and `ranges`.
+    """`synthetic[:FAMILY]` with the options `map`, `map_seed` and `chain`.
 
     Args:
         argument: the family of the hidden map, short for the option `map`.
@@ -146,7 +146,7 @@ def _stage(table: Mapping[str, Any]) -> Stage:
     distortion = get(str(table["distortion"]))
     try:
         return Stage(distortion, float(table["range"]))
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{distortion.name}: its range must be a number ({distortion.unit})") from error
 
 

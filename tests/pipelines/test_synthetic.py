@@ -132,6 +132,7 @@ def test_it_is_a_pipeline_whose_levels_are_known():
         (None, {"chain": "jpeg:101"}, r"range 101 is not in \(0, 100\]"),
         (None, {"chain": "jpeg:0"}, "range 0 is not in"),
         (None, {"chain": [{"distortion": "jpeg", "level": 3}]}, "keys 'distortion' and 'range'"),
+        (None, {"chain": [{"distortion": "jpeg", "range": [96]}]}, "its range must be a number"),
         (None, {"chain": 5}, "neither"),
         (None, {"chain": []}, "empty"),
     ],
