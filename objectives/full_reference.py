@@ -18,6 +18,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
+from isptune.color import LUMA_BT601
 from isptune.errors import ConfigError, ScoreError
 from isptune.interfaces import Direction
 from isptune.scenes import Scene
@@ -35,9 +36,6 @@ OtherImages = Float[Tensor, "batch channels newheight newwidth"]
 
 OneImage = Float[Tensor, "1 3 height width"]
 """A reference; red first, in [0, 1]."""
-
-LUMINANCE = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in luma: ITU-R BT.601, as every one of the papers used here has it."""
 
 _CACHED_REFERENCES = 4  # the bundled scenes; another one costs a preparation, about that of one image
 
@@ -197,16 +195,11 @@ def _filter_along(
     return result
 
 
-def luma(images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:
-    """BT.601 luma of a batch."""
-    weights = torch.tensor(LUMINANCE, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
-    return (images * weights).sum(1, keepdim=True)
-
-
 def luma_plane(planes: Planes) -> Plane:
-    """BT.601 luma of one image."""
-    red_green = cv2.addWeighted(planes[0], LUMINANCE[0], planes[1], LUMINANCE[1], 0)
-    return np.asarray(cv2.scaleAdd(planes[2], LUMINANCE[2], red_green))
+    """`isptune.color.luma` for one image: BT.601, as every one of the papers used here has it."""
+    red, green, blue = LUMA_BT601
+    red_green = cv2.addWeighted(planes[0], red, planes[1], green, 0)
+    return np.asarray(cv2.scaleAdd(planes[2], blue, red_green))
 
 
 def length(first: Float32[np.ndarray, "*shape"], second: Float32[np.ndarray, "*shape"]) -> np.ndarray:

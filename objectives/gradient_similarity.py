@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
+from isptune.color import luma
 from objectives.full_reference import (
     FullReference,
     OtherPlane,
@@ -14,7 +15,6 @@ from objectives.full_reference import (
     Scratch,
     filter_valid,
     length,
-    luma,
     luma_plane,
     refuse_argument,
     shrink,

@@ -23,9 +23,6 @@ from objectives import scene_planes
 from objectives.generalized_gaussian import Row, aggd_of_sums, ggd_of_sums, sums_of
 from objectives.no_reference import Gray, luma_levels, portions
 
-FEATURES = 36
-"""18 at each of two scales."""
-
 SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 """Rows down and columns right to the neighbours whose products are looked at."""
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
+from isptune.color import luma
 from objectives.full_reference import (
     FullReference,
     OneImage,
@@ -19,7 +20,6 @@ from objectives.full_reference import (
     Scratch,
     filter_valid,
     gaussian_window,
-    luma,
     luma_plane,
     refuse_argument,
 )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from isptune.arrays import Images
+from isptune.color import luma
 from isptune.distortions.catalogue import distortion
 from isptune.distortions.companions import companions
 from isptune.distortions.draws import Draws
@@ -58,8 +59,6 @@ _MUD_SIGMA_PX = 1.5
 _WATER = (175 / 255, 238 / 255, 238 / 255)  # pale turquoise
 _MUD = (63 / 255, 42 / 255, 20 / 255)
 
-_LUMA = (0.299, 0.587, 0.114)
-
 
 @distortion(group="weather", unit="severity", low=0.0, high=5.0, stochastic=True, source=IMAGENET_C)
 def snow(images: Images, level: Tensor, draws: Draws) -> Images:
@@ -76,8 +75,7 @@ def _snowed(images: Images, field: Tensor, degrees: Tensor, level: Tensor) -> Im
     mean, deviation, zoom, threshold, radius, sigma, kept, opacity = companions(level, _SNOW)
     layer = flakes(field, zoom, mean, deviation, threshold)
     layer = trailed(layer, trail_kernels(radius.flatten(), sigma.flatten(), degrees, _LONGEST_TRAIL))
-    luma = (images * _color(_LUMA, images)).sum(1, keepdim=True)
-    pale = torch.maximum(images, luma * 1.5 + 0.5)
+    pale = torch.maximum(images, luma(images) * 1.5 + 0.5)
     return torch.lerp(pale, images, kept) + opacity * (layer + layer.flip(2, 3))
 
 
