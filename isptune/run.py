@@ -109,19 +109,18 @@ class _Loop:
 
     def replay(self, generations: Sequence[Generation]) -> list[Generation]:
         """Feed logged generations to fresh optimizers. Raises RunFolderError if they ask for others."""
-        for generation in generations:
-            trials = iter(generation.trials)
-            for repeat, lane in self._asking():
-                own = [next(trials, None) for _ in lane.population]
-                if any(
-                    t is None or t.repeat != repeat or t.params != c
-                    for t, c in zip(own, lane.population, strict=True)
-                ):
-                    raise RunFolderError(
-                        f"generation {generation.index} of the log is not what the optimizer asks for now: another "
-                        "version of isptune or of the optimizer's package wrote it; start a new run with --out"
-                    )
-                self._tell(lane, [t for t in own if t is not None])
+        for index, generation in enumerate(generations):
+            asked = self._asking()
+            expected = [(repeat, candidate) for repeat, lane in asked for candidate in lane.population]
+            logged = [(trial.repeat, trial.params) for trial in generation.trials]
+            same_noise = (generation.index, generation.seed) == (index, self.bench.noise_seed(index))
+            if logged != expected or not same_noise:
+                raise RunFolderError(
+                    f"generation {generation.index} of the log is not what the optimizer asks for now: another "
+                    "version of isptune or of the optimizer's package wrote it; start a new run with --out"
+                )
+            for repeat, lane in asked:
+                self._tell(lane, [trial for trial in generation.trials if trial.repeat == repeat])
             self._report(generation, replayed=True)
         return list(generations)
 

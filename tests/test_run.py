@@ -167,15 +167,32 @@ def test_two_processes_cannot_work_in_one_folder(tmp_path):
     run(_bench(generations=1), tmp_path / "run", again)
 
 
-def test_a_log_of_other_candidates_is_refused_and_kept(tmp_path):
-    folder = run(_bench(), tmp_path / "run")
+def _another_candidate(generations):
+    generations[0]["trials"][0]["params"]["tint.red"] += 0.01
+
+
+def _another_noise(generations):
+    generations[1]["seed"] += 1
+
+
+def _a_trial_too_many(generations):
+    generations[-1]["trials"].append(generations[-1]["trials"][-1])
+
+
+def _a_trial_too_few(generations):
+    del generations[-1]["trials"][-1]
+
+
+@pytest.mark.parametrize("change", [_another_candidate, _another_noise, _a_trial_too_many, _a_trial_too_few])
+def test_a_log_of_other_trials_is_refused_and_kept(tmp_path, change):
+    folder = run(_bench(generations=2), tmp_path / "run")
     (folder / "recommended.json").unlink()
-    log = (folder / "trials.jsonl").read_text()
-    changed = log.replace('"tint.red":0.', '"tint.red":0.1', 1)
-    assert changed != log
+    generations = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
+    change(generations)
+    changed = "".join(json.dumps(generation) + "\n" for generation in generations)
     (folder / "trials.jsonl").write_text(changed)
     with pytest.raises(RunFolderError, match="is not what the optimizer asks for now"):
-        run(_bench(), folder)
+        run(_bench(generations=2), folder)
     assert (folder / "trials.jsonl").read_text() == changed
 
 
