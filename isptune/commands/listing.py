@@ -44,7 +44,7 @@ def _print_names(console, kinds) -> None:
             console.print("  see `isptune list distortions`")
             continue
         for name, point in installed(kind.removesuffix("s")).items():
-            console.print(f"  {name:16} {_first_line(point)}", highlight=False, soft_wrap=True)
+            console.print(f"  {name:16} {_first_line(point)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _first_line(point) -> str:

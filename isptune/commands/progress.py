@@ -23,12 +23,15 @@ class RunProgress:
     def __enter__(self) -> "RunProgress":
         if self.console.is_terminal:
             columns = (
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=30),
                 TextColumn("{task.fields[text]}"),
             )
-            times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-            self._bar = Progress(*columns, *times, console=self.console)
+            left = (TextColumn("left"), TimeRemainingColumn())
+            elapsed = (
+                (TimeElapsedColumn(),) if self.console.width >= 100 else ()
+            )  # first to go where room is short
+            self._bar = Progress(*columns, *elapsed, *left, console=self.console)
             self._bar.start()
             self._task = self._bar.add_task(self.label, total=None, text="")
         return self

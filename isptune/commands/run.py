@@ -35,7 +35,7 @@ def run(out: str | None, workers: str | None, **options: Any) -> None:
     from isptune.bench import Bench
     from isptune.config import default_folder
 
-    console = Console()
+    console = Console(markup=False)  # names of folders come from outside
     folder = Path(out) if out else default_folder(settings)
     bench = Bench(settings)
     run_with_progress(bench, folder, console, workers)
