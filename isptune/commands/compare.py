@@ -29,10 +29,12 @@ def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **optio
 
     from isptune.errors import ConfigError
 
-    console = Console()
+    console = Console(markup=False)  # names of folders come from outside
     settings = settings_from(options)
     from isptune.config import default_folder
 
+    if out:
+        _check_free(Path(out))
     if runs:
         folder = Path(out) if out else Path("runs") / "comparison"
         folders = [Path(run) for run in runs]
@@ -48,6 +50,17 @@ def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **optio
     page = write_comparison(folder, comparison)
     print_comparison(comparison, console)
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
+
+
+def _check_free(folder: Any) -> None:
+    """A comparison must not write over a run's report, or anybody else's."""
+    from isptune.errors import RunFolderError
+    from isptune.runlog import CONFIG, REPORT
+
+    if (folder / CONFIG).exists():
+        raise RunFolderError(f"{folder}: holds a run; choose another --out")
+    if (folder / REPORT).exists() and not (folder / "comparison.json").exists():
+        raise RunFolderError(f"{folder}: holds a {REPORT} that is no comparison's; choose another --out")
 
 
 def _run_each(settings: Any, folder: Any, console: Any, workers: str | None) -> list[Any]:
