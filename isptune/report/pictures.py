@@ -92,7 +92,7 @@ def _scene(folder: Path, scene: str) -> BeforeAfter:
     pictures = {kind: _read(image_path(folder, scene, kind)) for kind in _kinds(folder, scene)}
     default, recommended = (np.asarray(pictures[kind]) for kind in ("default", "recommended"))
     if default.shape != recommended.shape:
-        raise RunFolderError(f"{images}: the default and recommended pictures of {scene} differ in size")
+        raise RunFolderError(f"{folder}: the default and recommended pictures of {scene} differ in size")
     left, top, width, height = box = largest_difference(default, recommended, CROP_PX)
     place = (left, top, left + width, top + height)
     cut = [
