@@ -1,6 +1,8 @@
 """Pictures on disk: read into [1, 3, H, W] float tensors, write back as 8- or 16-bit PNG."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,9 @@ from isptune.errors import SceneError
 
 MAX_SIDE = 8192
 """The longest side of a picture that is accepted, pixels (8K)."""
+
+_TIFFFILE_READS = (1, 8, 32946, 32773)
+"""TIFF compressions that tifffile reads by itself (none, two of deflate, PackBits); OpenCV reads LZW and JPEG."""
 
 
 def read_image(path: str | os.PathLike[str]) -> Images:
@@ -51,8 +56,10 @@ def write_image(path: str | os.PathLike[str], image: Images) -> None:
         Image.fromarray(pixels).save(temporary, format="PNG", compress_level=4)
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise SceneError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):  # after a failure or Ctrl-C; else it has been moved away
+            temporary.unlink()
 
 
 def to_uint8(images: Images) -> np.ndarray:
@@ -62,21 +69,29 @@ def to_uint8(images: Images) -> np.ndarray:
 
 
 def _decode(path: Path) -> np.ndarray:
-    import cv2
-
     if not path.exists():
         raise SceneError(f"{path}: no such file")
     if path.is_dir():
         raise SceneError(f"{path}: is a folder, not a picture")
-    data = np.fromfile(path, dtype=np.uint8)
-    if data.size == 0:
+    if path.stat().st_size == 0:
         raise SceneError(f"{path}: the file is empty")
     if path.suffix.lower() in (".tif", ".tiff"):
         return _decode_tiff(path)
+    return _decode_any(path)
+
+
+def _decode_any(path: Path) -> np.ndarray:
+    import cv2
+
+    data = np.fromfile(path, dtype=np.uint8)
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong is said once, below
     try:
         pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
         pixels = None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     if pixels is None:
         raise SceneError(f"{path}: is not a picture that can be read (PNG, JPEG, TIFF, WebP, BMP, PPM)")
     if pixels.ndim == 3 and pixels.shape[2] >= 3:
@@ -85,11 +100,26 @@ def _decode(path: Path) -> np.ndarray:
     return pixels
 
 
+@contextmanager
+def _silenced(logger: str) -> Iterator[None]:
+    import logging
+
+    log = logging.getLogger(logger)
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
+
+
 def _decode_tiff(path: Path) -> np.ndarray:
     import tifffile
 
     try:
-        return tifffile.imread(path)
+        with _silenced("tifffile"), tifffile.TiffFile(path) as tiff:
+            if tiff.pages and tiff.pages.first.compression not in _TIFFFILE_READS:
+                return _decode_any(path)
+            return tiff.asarray()
     except (tifffile.TiffFileError, ValueError, OSError) as error:
         raise SceneError(f"{path}: is not a TIFF that can be read: {error}") from error
 
