@@ -17,6 +17,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -89,15 +90,18 @@ class RunLog:
         """Drop a torn last line and return a writer at the end of the log."""
         return LogWriter(self.path)
 
-    def read_json(self, name: str) -> Any:
-        """One of the folder's JSON files. Raises RunFolderError if missing or damaged."""
+    def read_json(self, name: str) -> dict[str, Any]:
+        """One of the folder's JSON files, each an object. Raises RunFolderError if missing or damaged."""
         path = self.folder / name
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            value = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise RunFolderError(f"{self.folder}: holds no {name}; is it a run folder?") from error
         except (OSError, ValueError) as error:
             raise RunFolderError(f"{path}: cannot be read: {error}") from error
+        if not isinstance(value, dict):
+            raise RunFolderError(f"{path}: is damaged: it holds {type(value).__name__}, not an object")
+        return value
 
     def write_json(self, name: str, value: Any) -> None:
         """Write one of the folder's JSON files in one step: the old one stays until the new one is whole."""
@@ -164,8 +168,10 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):  # after a failure or Ctrl-C; else it has been moved away
+            temporary.unlink()
 
 
 def write_csv(path: Path, generations: Sequence[Generation], level_names: Sequence[str]) -> None:
