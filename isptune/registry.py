@@ -11,6 +11,7 @@ A plug-in's entry point names a factory:
 A spec is `NAME` or `NAME:ARGUMENT`: `ssim`, `nevergrad:NGOpt`, `iqa_pytorch:musiq`.
 """
 
+import inspect
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -52,7 +53,12 @@ def build(kind: str, spec: str, *positional: Any, **options: Any) -> Any:
         MissingExtra: it needs a package or weights that are not there.
     """
     name, argument = parse(spec)
-    return factory(kind, name)(argument, *positional, **options)
+    make = factory(kind, name)
+    try:
+        inspect.signature(make).bind(argument, *positional, **options)
+    except TypeError as error:
+        raise ConfigError(f"the {kind} {name!r} cannot take what it was given: {error}") from error
+    return make(argument, *positional, **options)
 
 
 def _explain(kind: str, point: EntryPoint, error: Exception) -> str:

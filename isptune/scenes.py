@@ -11,7 +11,7 @@ from torch import Tensor
 
 from isptune.arrays import Images
 from isptune.errors import SceneError, UnknownName
-from isptune.images import read_image, to_images
+from isptune.images import MAX_SIDE, read_image, to_images
 from isptune.registry import build, installed, parse
 
 BUNDLED = ("astronaut", "cat", "coffee", "rocket")
@@ -132,6 +132,8 @@ def _resize(scene: Scene, resize: str | None) -> Scene:
         scale = sides[0] / max(full_height, full_width)
         sides = [max(1, round(full_width * scale)), max(1, round(full_height * scale))]
     width, height = sides
+    if max(sides) > MAX_SIDE:
+        raise SceneError(f"resize {resize!r}: {width}x{height} is larger than {MAX_SIDE} pixels a side")
     return _map_pixels(scene, lambda x: _bicubic(x, height, width))
 
 
