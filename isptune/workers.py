@@ -55,7 +55,11 @@ def _executor(spec: str) -> Iterator[Executor]:
             from distributed import Client
         except ImportError as error:
             raise MissingExtra("workers on Dask need: pip install 'isptune[dask]'") from error
-        with Client(address, timeout="10s") as client:
+        try:
+            client = Client(address, timeout="10s")
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"workers = {spec!r}: no Dask scheduler answers: {error}") from error
+        with client:
             yield client.get_executor()
     elif spec.isdigit() and int(spec) > 0:
         # Spawned, not forked: a fork hangs once torch has threads.

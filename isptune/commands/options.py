@@ -32,7 +32,7 @@ _OPTIONS = [
     click.option("--second-opinion", "second_opinions", metavar="SPEC", multiple=True,
                  help="Objective to ask about the result, 'auto' or 'none'; may be repeated. [auto]"),
     click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1 or auto. [auto]"),
-    click.option("--threads", type=click.IntRange(1), metavar="N", help="CPU threads. [all cores]"),
+    click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="CPU threads. [all cores]"),
     click.option("--workers", metavar="N|dask:ADDRESS",
                  help="Render and score in N processes or on a Dask cluster; for slow pipelines. [in this process]"),
 ]  # fmt: skip
