@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 
 import click
 
-from isptune.errors import ConfigError, IsptuneError
+from isptune.errors import ConfigError, IsptuneError, one_line
 
 COMMANDS = {
     "run": "isptune.commands.run:run",
@@ -62,7 +62,7 @@ def main() -> None:
         error.show()
         status = error.exit_code
     except IsptuneError as error:
-        click.echo(f"isptune: {error}", err=True)
+        click.echo(f"isptune: {one_line(str(error))}", err=True)
         status = 2 if isinstance(error, ConfigError) else 1
     except (KeyboardInterrupt, click.Abort):
         click.echo("isptune: stopped; what was finished is kept", err=True)

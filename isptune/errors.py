@@ -60,3 +60,14 @@ class AllFailed(IsptuneError):
 
 class MissingExtra(IsptuneError):
     """A package or a weights file that this needs is not installed."""
+
+
+def one_line(text: str) -> str:
+    """Text on one line: line breaks and other control characters, as file names may hold, are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def in_words(error: Exception) -> str:
+    """What an exception says, on one line; of those that are not ours with their type."""
+    message = " ".join(str(error).split()) or "no message"
+    return message if isinstance(error, IsptuneError) else f"{type(error).__name__}: {message}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from isptune.arrays import Images, Params
-from isptune.errors import IsptuneError, RenderError, ScoreError
+from isptune.errors import RenderError, ScoreError, in_words
 from isptune.interfaces import KnownLevels, Objective, Pipeline
 from isptune.scenes import Scene
 from isptune.space import Candidate
@@ -117,7 +117,7 @@ class Evaluator:
             columns = self._scores(part, clock)
         except Exception as error:  # a plug-in may raise anything, and it costs one trial
             if len(part.candidates) == 1:
-                return [_in_words(error)]
+                return [in_words(error)]
         else:
             rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
             return [_finite(row) for row in rows]
@@ -225,8 +225,3 @@ def _to_params(candidates: Sequence[Candidate], device: torch.device) -> Params:
             values = [float(candidate[name]) for candidate in candidates]
             params[name] = torch.tensor(values, dtype=torch.float64, device=device)
     return params
-
-
-def _in_words(error: Exception) -> str:
-    message = " ".join(str(error).split()) or "no message"
-    return message if isinstance(error, IsptuneError) else f"{type(error).__name__}: {message}"

@@ -70,22 +70,22 @@ def _score_file(
     path: str, objectives: "dict[str, Objective]", perfect: "Scene | None", device: "torch.device"
 ) -> "tuple[Row, int]":
     """The scores of one file, and how many of them failed; each failure is told on stderr."""
-    from isptune.errors import SceneError, ScoreError
+    from isptune.errors import SceneError, in_words, one_line
     from isptune.images import read_image
     from isptune.scenes import Scene
 
     try:
         image = read_image(path).to(device)
     except SceneError as error:
-        click.echo(f"isptune: {error}", err=True)
+        click.echo(f"isptune: {one_line(str(error))}", err=True)
         return (path, {}), 1
     scene = perfect or Scene(path, image)
     scores = {}
     for spec, objective in objectives.items():
         try:
             scores[spec] = float(objective.score(image, scene)[0])
-        except ScoreError as error:
-            click.echo(f"isptune: {path}: {error}", err=True)
+        except Exception as error:  # a plug-in may raise anything, and it costs one score
+            click.echo(f"isptune: {one_line(path)}: {in_words(error)}", err=True)
     return (path, scores), len(objectives) - len(scores)
 
 
