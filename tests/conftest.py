@@ -1,5 +1,6 @@
 """Shapes and types are checked at run time in all tests; toy plug-ins stand beside the real ones."""
 
+import sys
 from importlib.metadata import EntryPoint
 
 from jaxtyping import install_import_hook
@@ -44,3 +45,20 @@ def toys(monkeypatch):
 
     monkeypatch.setattr(isptune.registry, "installed", installed)
     monkeypatch.setattr(isptune.bench, "installed", installed)
+
+
+@pytest.fixture
+def isptune(monkeypatch, capsys, tmp_path, toys):
+    """Run the command line in a folder of its own; returns exit status, standard output and error."""
+    from isptune.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["isptune", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        captured = capsys.readouterr()
+        return left.value.code, captured.out, captured.err
+
+    return call

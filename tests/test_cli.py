@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from isptune.cli import COMMANDS, main
+from isptune.cli import COMMANDS
 
 TOY = ["--pipeline", "tint", "--objective", "redness", "--scene", "cat", "--resize", "24"]
 SHORT = [
@@ -18,21 +18,6 @@ SHORT = [
     "--device",
     "cpu",
 ]
-
-
-@pytest.fixture
-def isptune(monkeypatch, capsys, tmp_path, toys):
-    """Run the command line in a folder of its own; returns exit status, standard output and error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["isptune", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        captured = capsys.readouterr()
-        return left.value.code, captured.out, captured.err
-
-    return call
 
 
 def test_help_imports_no_torch_and_names_every_command():
