@@ -60,7 +60,8 @@ class Distortion:
             options: variants of the definition that a preset asks for; see the function's docstring.
 
         Raises:
-            ConfigError: a level that is NaN or outside [low, high], or no generator where one is needed.
+            ConfigError: a level that is NaN or outside [low, high], no generator where one is needed, or a number
+                of levels or generators that does not fit the batch.
         """
         levels = self._levels(level, images)
         active = levels != self.identity
@@ -89,7 +90,12 @@ class Distortion:
         return result.clamp_(0, 1) if own and result.is_contiguous() else result.clamp(0, 1)
 
     def _levels(self, level: Tensor | float, images: Images) -> Tensor:
-        levels = torch.as_tensor(level, dtype=torch.float32, device=images.device).expand(len(images))
+        levels = torch.as_tensor(level, dtype=torch.float32, device=images.device)
+        if levels.ndim > 1 or (levels.ndim == 1 and len(levels) not in (1, len(images))):
+            raise ConfigError(
+                f"{self.name}: levels of shape {tuple(levels.shape)} for {len(images)} images: give one, or one each"
+            )
+        levels = levels.expand(len(images))
         slack = 1e-5 * (self.high - self.low)
         if bool(((levels >= self.low - slack) & (levels <= self.high + slack)).all()):
             return levels.clamp(self.low, self.high)

@@ -18,14 +18,21 @@ class Draws:
 
     def __init__(self, generators: Sequence[torch.Generator], batch: int):
         if len(generators) not in (1, batch):
-            raise ConfigError(f"{len(generators)} generators for a batch of {batch}: give one, or one an image")
+            raise ConfigError(
+                f"{len(generators)} generators for a batch of {batch}: give one, or one an image"
+            )
         self._generators = list(generators)
         self.batch = batch
 
     @classmethod
     def of(cls, generator: torch.Generator | Sequence[torch.Generator], batch: int, shared: bool) -> "Draws":
-        """One shared stream, the given streams, or one stream an image seeded from a single generator."""
+        """One shared stream, the given streams, or one stream an image seeded from a single generator.
+
+        Raises ConfigError for several streams where one is to be shared, or for another number than images.
+        """
         if not isinstance(generator, torch.Generator):
+            if shared and len(generator) != 1:
+                raise ConfigError(f"{len(generator)} generators cannot be shared by all images: give one")
             return cls(generator, batch)
         if shared:
             return cls([generator], batch)

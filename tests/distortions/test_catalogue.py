@@ -131,6 +131,19 @@ def test_a_stochastic_function_needs_a_generator():
         get("white_noise")(photographs(), 0.01)
 
 
+@pytest.mark.parametrize("levels", [[0.01, 0.02], [[0.01]] * 4])
+def test_levels_must_be_one_or_one_an_image(levels):
+    with pytest.raises(ConfigError, match="white_noise: levels of shape .* for 4 images"):
+        get("white_noise")(photographs(), torch.tensor(levels), generator=streams(4))
+
+
+def test_generators_must_be_one_an_image_or_one_that_is_shared():
+    with pytest.raises(ConfigError, match="3 generators for a batch of 4"):
+        get("white_noise")(photographs(), 0.01, generator=streams(3))
+    with pytest.raises(ConfigError, match="4 generators cannot be shared by all images"):
+        get("white_noise")(photographs(), 0.01, generator=streams(4), shared=True)
+
+
 @every
 @pytest.mark.parametrize("size", [(33, 17), (16, 16), (5, 70)])
 def test_odd_and_tiny_images_work(name, size):
