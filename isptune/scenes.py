@@ -1,6 +1,7 @@
 """What a pipeline starts from: photographs from files, and the bundled ones."""
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -91,13 +92,20 @@ def _load(spec: str) -> list[Scene]:
 
 
 def _with_unique_names(scenes: list[Scene]) -> list[Scene]:
-    seen: dict[str, int] = {}
+    """Append _2, _3, ... where needed. Names that differ only in what files are not named by count as equal."""
+    taken: set[str] = set()
     unique = []
     for scene in scenes:
-        seen[scene.name] = seen.get(scene.name, 0) + 1
-        count = seen[scene.name]
-        unique.append(scene if count == 1 else replace(scene, name=f"{scene.name}_{count}"))
+        names = (f"{scene.name}_{count}" if count > 1 else scene.name for count in itertools.count(1))
+        name = next(name for name in names if _as_file_name(name) not in taken)
+        taken.add(_as_file_name(name))
+        unique.append(replace(scene, name=name))
     return unique
+
+
+def _as_file_name(name: str) -> str:
+    """The same for names whose pictures `isptune.runlog.image_path` may put into one file, on any system."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name).casefold()
 
 
 def _crop(scene: Scene, crop: str | None) -> Scene:

@@ -11,7 +11,8 @@ import torch
 
 from isptune.errors import RunFolderError, SceneError
 from isptune.images import read_image, write_image
-from isptune.runlog import RunLog
+from isptune.runlog import RunLog, image_path
+from isptune.scenes import load_scenes
 from tests.test_cli import SHORT, TOY
 
 
@@ -68,6 +69,15 @@ def test_an_unknown_second_opinion_is_refused_before_there_is_a_folder(isptune, 
     assert status == 2
     assert "no objective is called 'nobody'" in err
     assert not (tmp_path / "r").exists()
+
+
+def test_scenes_of_similar_names_keep_their_pictures_apart(tmp_path):
+    for name in ("a b", "a_b", "a_b_2", "A B"):
+        write_image(tmp_path / f"{name}.png", torch.rand(1, 3, 8, 8))
+    files = [tmp_path / f"{name}.png" for name in ("a b", "a_b", "a_b_2", "A B", "a b")]
+    scenes = load_scenes([str(file) for file in files])
+    assert [scene.name for scene in scenes] == ["a b", "a_b_2", "a_b_2_2", "A B_3", "a b_4"]
+    assert len({str(image_path(tmp_path, scene.name, "default")).casefold() for scene in scenes}) == 5
 
 
 @pytest.mark.parametrize("content", ["null", "[]", "3"])
