@@ -28,7 +28,11 @@ def read_image(path: str | os.PathLike[str]) -> Images:
         SceneError: the file is missing, empty, no picture, over 8K, has alpha that is used, or holds NaN.
     """
     path = Path(path)
-    return to_images(_decode(path), str(path))
+    try:
+        pixels = _decode(path)
+    except OSError as error:
+        raise SceneError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return to_images(pixels, str(path))
 
 
 def to_images(pixels: np.ndarray, name: str) -> Images:

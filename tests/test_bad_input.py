@@ -123,6 +123,14 @@ def test_a_plug_in_that_raises_anything_costs_score_one_line(isptune, tmp_path, 
     assert (status, err) == (1, "isptune: a.png: RuntimeError: out of luck\n")
 
 
+def test_a_file_that_the_system_refuses_costs_score_one_line_and_not_the_others(isptune, tmp_path):
+    write_image(tmp_path / "a.png", torch.rand(1, 3, 24, 24))
+    status, out, err = isptune("score", "x" * 300, "a.png", "--objective", "redness", "--csv")
+    assert status == 1
+    assert err == f"isptune: {'x' * 300}: cannot be read: File name too long\n"
+    assert "a.png,redness," in out
+
+
 def test_toml_may_begin_with_a_byte_order_mark(isptune, tmp_path):
     (tmp_path / "bom.toml").write_bytes(b"\xef\xbb\xbfpopulation = 'many'\n")
     assert "population = 'many' must be a whole number" in isptune("run", "--config", "bom.toml")[2]
