@@ -24,6 +24,7 @@ import torch
 from plain_distortions import PLAIN
 
 from isptune.distortions import CATALOGUE, SETS, Distortion, get
+from isptune.distortions.chain import distort_in_turn
 
 CHAIN = {"gaussian_blur": 5.0, "white_noise": 0.02, "contrast": 0.6, "saturation": 0.8, "jpeg": 96.0}
 """The synthetic pipeline's stages with their largest levels; here each goes up to half of it."""
@@ -130,11 +131,9 @@ def print_chain(images: torch.Tensor) -> None:
               for name, top in CHAIN.items()}  # fmt: skip
 
     def ours() -> torch.Tensor:
-        result = images
-        for name, levels in spread.items():
-            generator = torch.Generator().manual_seed(0)
-            result = get(name)(result, levels, generator=generator, shared=True)
-        return result
+        return distort_in_turn(
+            images, [(get(name), levels) for name, levels in spread.items()], [0] * len(spread)
+        )
 
     arrays = as_arrays(images[:PLAIN_IMAGES])
 

@@ -16,12 +16,14 @@ from isptune.errors import ConfigError
 from isptune.evaluate import Evaluator
 from isptune.interfaces import (
     CarriesWeights,
+    Composed,
     Described,
     Direction,
     KnownLevels,
     Objective,
     Optimizer,
     Pipeline,
+    UsesReference,
 )
 from isptune.registry import build, installed
 from isptune.scenes import Scene, load_scenes
@@ -100,15 +102,12 @@ class Bench:
     @cached_property
     def second_opinions(self) -> dict[str, Objective]:
         """Objectives that took no part and can score these scenes."""
-        from isptune.interfaces import UsesReference
-
-        asked = self.settings.second_opinions
-        names = (
-            list(installed("second_opinion"))
-            if asked == ("auto",)
-            else [name for name in asked if name != "none"]
-        )
-        built = {name: build("objective", name) for name in names if name not in self.objectives}
+        asked = [name for name in self.settings.second_opinions if name != "none"]
+        names = [n for name in asked for n in (installed("second_opinion") if name == "auto" else (name,))]
+        took_part = set(self.objectives)
+        for objective in self.objectives.values():
+            took_part |= set(objective.components) if isinstance(objective, Composed) else set()
+        built = {name: build("objective", name) for name in names if name not in took_part}
         referenced = all(scene.reference is not None for scene in self.scenes)
         return {name: o for name, o in built.items() if referenced or not isinstance(o, UsesReference)}
 
@@ -117,11 +116,10 @@ class Bench:
         pipeline = self.pipeline
         levels = None
         if isinstance(pipeline, KnownLevels):
-            units = getattr(pipeline, "level_units", [""] * len(pipeline.level_names))
             levels = {
                 "names": list(pipeline.level_names),
                 "ranges": list(pipeline.level_ranges),
-                "units": list(units),
+                "units": list(pipeline.level_units),
             }
         return {
             "space": [_describe_param(param) for param in self.space],

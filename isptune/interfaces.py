@@ -34,6 +34,7 @@ class KnownLevels(Protocol):
 
     level_names: Sequence[str]
     level_ranges: Sequence[float]  # the largest magnitude of each, to normalise by
+    level_units: Sequence[str]
 
     def levels(self, params: Params) -> Levels:
         """The signed distortion levels that these values lead to; 0 is pristine."""
@@ -102,6 +103,13 @@ class ParetoOptimizer(Protocol):
     def front(self) -> list[Candidate]:
         """The candidates that no other one dominates."""
         ...
+
+
+@runtime_checkable
+class Composed(Protocol):
+    """An objective made of others, which therefore took part where it did."""
+
+    components: Sequence[str]  # their specs
 
 
 @runtime_checkable

@@ -71,6 +71,7 @@ class Weighted:
 
     def __init__(self, terms: tuple[Term, ...]):
         self.terms = terms
+        self.components = tuple(term.spec for term in terms)
         ranges = [term.contribution_range() for term in terms]
         self.range = (sum(low for low, _ in ranges), sum(high for _, high in ranges))
         sources = [term.objective.source for term in terms if isinstance(term.objective, Described)]

@@ -33,6 +33,7 @@ def toys(monkeypatch):
         "objective": {
             "redness": "tests.toys:redness",
             "greenness": "tests.toys:greenness",
+            "paleness": "tests.toys:paleness",
             "picky": "tests.toys:picky",
         },
     }

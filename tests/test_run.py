@@ -248,13 +248,22 @@ def test_a_single_objective_optimizer_refuses_several_and_names_the_ways_out():
 
 
 def test_second_opinions_that_disagree_give_a_warning(tmp_path):
-    # Red near 0.8 by brightening is what redness wants; greenness is hurt as green is tied to red.
-    folder = run(_bench(objectives=("redness",), pipeline_options={"noise": 0.0}), tmp_path / "run")
+    folder = run(_bench(second_opinions=("paleness",)), tmp_path / "run")
     recommended = json.loads((folder / "recommended.json").read_text())
     (opinion,) = recommended["second_opinions"]
-    assert opinion["objective"] == "greenness"
-    assert (opinion["recommended"] > opinion["default"]) == (opinion["says"] == "worse")
-    assert bool(recommended["warnings"]) == (opinion["says"] == "worse")
+    assert (opinion["objective"], opinion["says"]) == ("paleness", "worse")
+    assert opinion["recommended"] < opinion["default"]
+    (warning,) = recommended["warnings"]
+    assert "1 of 1 second opinions (paleness)" in warning
+
+
+def test_components_of_a_sum_took_part_and_give_no_second_opinion():
+    bench = _bench(
+        objectives=("weighted:0.7*ssim+0.3*redness",), second_opinions=("auto", "greenness", "redness")
+    )
+    assert "greenness" in bench.second_opinions
+    assert "gmsd" in bench.second_opinions
+    assert not {"ssim", "redness"} & set(bench.second_opinions)
 
 
 def test_the_device_must_exist():

@@ -12,6 +12,7 @@ class Tint:
     max_batch = 7
     level_names = ("red", "green")
     level_ranges = (1.0, 1.0)
+    level_units = ("", "")
 
     def __init__(self, noise=0.0, with_choice=False):
         params = [Real("tint.red", -0.5, 0.5, 0.0), Real("tint.green", -0.5, 0.5, 0.0)]
@@ -96,6 +97,13 @@ def moody(argument, **options):
 def redness(argument):
     """Red near 0.8."""
     return ChannelNear(0, 0.8)
+
+
+def paleness(argument):
+    """Red as far from 0.8 as can be: the opposite of redness."""
+    opposite = ChannelNear(0, 0.8)
+    opposite.direction = "maximize"
+    return opposite
 
 
 def greenness(argument):

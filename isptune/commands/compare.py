@@ -10,7 +10,9 @@ from isptune.commands.options import settings_from, settings_options
 @click.command()
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @settings_options
-@click.option("--out", metavar="DIR", help="Folder of the comparison. [runs/compare-PIPELINE-HASH]")
+@click.option(
+    "--out", metavar="DIR", help="Folder of the comparison. [runs/compare/PIPELINE-OBJECTIVES-HASH]"
+)
 def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **options: Any) -> None:
     """Which objective leads an optimiser to the best pictures?
 
