@@ -65,4 +65,4 @@ def hidden_map(family: str, dimensions: int, seed: int) -> HiddenMap:
     curvature = bend * random.uniform(0.5, 3.0, (2, dimensions))
     q, r = np.linalg.qr(random.standard_normal((dimensions, dimensions)))
     mixing = q * np.sign(np.diag(r)) if family == "coupled" else np.eye(dimensions)
-    return HiddenMap(family, optimum, mixing, curvature)  # type: ignore[arg-type]
+    return HiddenMap(FAMILIES[FAMILIES.index(family)], optimum, mixing, curvature)

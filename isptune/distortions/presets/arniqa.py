@@ -5,22 +5,16 @@ those of its code. Its colour conversions take red for blue and the other way ro
 cut to 8 bits: the presets do the same.
 """
 
-from collections.abc import Callable, Sequence
-from types import MappingProxyType
-from typing import Any
-
 from isptune.distortions.blur import gaussian_blur, lens_blur
 from isptune.distortions.blur_random import motion_blur
 from isptune.distortions.brightness import brighten, darken, mean_shift
-from isptune.distortions.catalogue import Distortion
 from isptune.distortions.color import color_diffusion, color_shift, saturation_hsv, saturation_lab
 from isptune.distortions.compression import jpeg, jpeg2000
 from isptune.distortions.contrast import contrast_compression, tone_contrast
 from isptune.distortions.noise import impulse_noise, speckle_noise, white_noise, white_noise_ycbcr
 from isptune.distortions.presets.preset import (
-    Preset,
-    as_is,
     compression_of_offset,
+    presets_of_set,
     strength_of_quality,
 )
 from isptune.distortions.quantization import quantization
@@ -30,28 +24,7 @@ from isptune.distortions.spatial import color_block, jitter, patch_shift, pixela
 _BLUR, _COLOR, _JPEG, _NOISE = "blur", "color_distortion", "jpeg", "noise"
 _BRIGHTNESS, _SPATIAL, _SHARPNESS = "brightness_change", "spatial_distortion", "sharpness_contrast"
 
-
-def _preset(
-    name: str,
-    group: str,
-    distortion: Distortion,
-    parameter: str,
-    published: Sequence[float],
-    to_level: Callable[[float], float] = as_is,
-    skips_identity: bool = True,
-    **options: Any,
-) -> Preset:
-    return Preset(
-        set="arniqa",
-        name=name,
-        group=group,
-        distortion=distortion,
-        parameter=parameter,
-        published=tuple(published),
-        to_level=to_level,
-        options=MappingProxyType(options),
-        skips_identity=skips_identity,
-    )
+_preset = presets_of_set("arniqa", "float")
 
 
 ARNIQA = (

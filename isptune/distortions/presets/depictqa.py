@@ -5,14 +5,9 @@ those of its code ("shfit" is spelled so there); the paper prints several lists 
 downwards.
 """
 
-from collections.abc import Callable
-from types import MappingProxyType
-from typing import Any
-
 from isptune.distortions.blur import disk_blur, gaussian_blur, masked_gaussian_blur, zoom_blur
 from isptune.distortions.blur_random import gaussian_motion_blur, glass_blur, pixel_swap
 from isptune.distortions.brightness import gamma, mean_shift, value_gamma, value_shift, vignette
-from isptune.distortions.catalogue import Distortion
 from isptune.distortions.color import saturation_hsv_8bit, saturation_ycrcb
 from isptune.distortions.compression import jpeg, jpeg2000_psnr
 from isptune.distortions.contrast import contrast_scale, contrast_stretch
@@ -25,12 +20,10 @@ from isptune.distortions.noise import (
     white_noise,
 )
 from isptune.distortions.presets.preset import (
-    Part,
-    Preset,
-    Published,
     as_is,
     inverse,
     negative,
+    presets_of_set,
     squared,
     strength_of_quality,
 )
@@ -38,29 +31,7 @@ from isptune.distortions.quantization import histogram_quantization, median_quan
 from isptune.distortions.sharpness import oversharpen
 from isptune.distortions.spatial import pixelate_box
 
-
-def _preset(
-    name: str,
-    group: str,
-    distortion: Distortion,
-    parameter: str,
-    published: tuple[Published, ...],
-    to_level: Callable[[float], float] | None = as_is,
-    part: Part = "main",
-    **options: Any,
-) -> Preset:
-    return Preset(
-        set="depictqa",
-        name=name,
-        group=group,
-        distortion=distortion,
-        parameter=parameter,
-        published=published,
-        to_level=to_level,
-        options=MappingProxyType(options),
-        output="truncate",
-        part=part,
-    )
+_preset = presets_of_set("depictqa", "truncate")
 
 
 _MOTION = ((5, 3), (10, 5), (15, 7), (15, 9), (20, 12))

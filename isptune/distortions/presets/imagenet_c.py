@@ -6,53 +6,24 @@ Perturbations; snow, motion blur, frost, fog and the elastic transform in the fo
 code, not theirs. Results are cut to 8 bits, downwards.
 """
 
-from collections.abc import Callable
-from types import MappingProxyType
-from typing import Any
-
 from isptune.distortions.blur import defocus_blur, gaussian_blur, zoom_blur
 from isptune.distortions.blur_random import gaussian_motion_blur, glass_blur
 from isptune.distortions.brightness import value_shift
-from isptune.distortions.catalogue import Distortion
 from isptune.distortions.color import saturate
 from isptune.distortions.compression import jpeg
 from isptune.distortions.contrast import contrast_mean
 from isptune.distortions.noise import poisson_noise, salt_and_pepper, speckle_noise, white_noise
 from isptune.distortions.presets.preset import (
-    Part,
-    Preset,
-    Published,
     as_is,
     inverse,
+    presets_of_set,
     squared,
     strength_of_quality,
 )
 from isptune.distortions.spatial import elastic_transform, pixelate_box
 from isptune.distortions.weather import fog, frost, snow, spatter
 
-
-def _preset(
-    name: str,
-    group: str,
-    distortion: Distortion,
-    parameter: str,
-    published: tuple[Published, ...],
-    to_level: Callable[[float], float] | None = as_is,
-    part: Part = "main",
-    **options: Any,
-) -> Preset:
-    return Preset(
-        set="imagenet_c",
-        name=name,
-        group=group,
-        distortion=distortion,
-        parameter=parameter,
-        published=published,
-        to_level=to_level,
-        options=MappingProxyType(options),
-        output="truncate",
-        part=part,
-    )
+_preset = presets_of_set("imagenet_c", "truncate")
 
 
 _GLASS = ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2))

@@ -6,20 +6,15 @@ Results are rounded to 8 bits, as MATLAB writes pictures. Mean shift and contras
 to the other: their third level is the one that changes least.
 """
 
-from collections.abc import Callable, Sequence
-from types import MappingProxyType
-from typing import Any
-
 from isptune.distortions.blur import gaussian_blur, lens_blur
 from isptune.distortions.blur_random import motion_blur
 from isptune.distortions.brightness import brighten, darken, mean_shift
-from isptune.distortions.catalogue import Distortion
 from isptune.distortions.color import color_diffusion, color_shift, saturation_hsv, saturation_lab
 from isptune.distortions.compression import jpeg, jpeg2000
 from isptune.distortions.contrast import tone_contrast
 from isptune.distortions.denoise import denoise
 from isptune.distortions.noise import impulse_noise, speckle_noise, white_noise, white_noise_ycbcr
-from isptune.distortions.presets.preset import Preset, as_is, strength_of_quality
+from isptune.distortions.presets.preset import presets_of_set, strength_of_quality
 from isptune.distortions.quantization import dither_quantization, quantization
 from isptune.distortions.sharpness import unsharp_lab
 from isptune.distortions.spatial import color_block, jitter, patch_shift, pixelate
@@ -27,27 +22,7 @@ from isptune.distortions.spatial import color_block, jitter, patch_shift, pixela
 _BLUR, _COLOR, _COMPRESSION, _NOISE = "blur", "color", "compression", "noise"
 _BRIGHTNESS, _SPATIAL, _SHARPNESS = "brightness", "spatial", "sharpness_contrast"
 
-
-def _preset(
-    name: str,
-    group: str,
-    distortion: Distortion,
-    parameter: str,
-    published: Sequence[float],
-    to_level: Callable[[float], float] = as_is,
-    **options: Any,
-) -> Preset:
-    return Preset(
-        set="kadid10k",
-        name=name,
-        group=group,
-        distortion=distortion,
-        parameter=parameter,
-        published=tuple(published),
-        to_level=to_level,
-        options=MappingProxyType(options),
-        output="round",
-    )
+_preset = presets_of_set("kadid10k", "round")
 
 
 KADID10K = (

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -167,3 +167,52 @@ def negative(shift: float) -> float:
 def compression_of_offset(offset: float) -> float:
     """How far the output range 0.5 +- offset is from the whole range."""
     return 0.5 - offset
+
+
+@runtime_checkable
+class MakesPreset(Protocol):
+    """Makes one preset of a set; what is not named is an option of the catalogue function."""
+
+    def __call__(
+        self,
+        name: str,
+        group: str,
+        distortion: Distortion,
+        parameter: str,
+        published: Sequence[Published],
+        to_level: Callable[[float], float] | None = as_is,
+        part: Part = "main",
+        skips_identity: bool = True,
+        **options: Any,
+    ) -> Preset: ...
+
+
+def presets_of_set(set_name: str, output: Output) -> MakesPreset:
+    """How the table of a set is written down: one call a type, without what all its types share."""
+
+    def make(
+        name: str,
+        group: str,
+        distortion: Distortion,
+        parameter: str,
+        published: Sequence[Published],
+        to_level: Callable[[float], float] | None = as_is,
+        part: Part = "main",
+        skips_identity: bool = True,
+        **options: Any,
+    ) -> Preset:
+        return Preset(
+            set=set_name,
+            name=name,
+            group=group,
+            distortion=distortion,
+            parameter=parameter,
+            published=tuple(published),
+            to_level=to_level,
+            options=MappingProxyType(options),
+            output=output,
+            part=part,
+            skips_identity=skips_identity,
+        )
+
+    return make
