@@ -52,7 +52,7 @@ def _executor(spec: str) -> Iterator[Executor]:
     kind, _, address = spec.partition(":")
     if kind == "dask" and address:
         try:
-            from distributed import Client
+            from distributed import Client  # pyright: ignore[reportMissingImports] - an extra
         except ImportError as error:
             raise MissingExtra("workers on Dask need: pip install 'isptune[dask]'") from error
         try:

@@ -51,7 +51,7 @@ def serve(journal: Path, host: str, port: int) -> None:
         IsptuneError: the address cannot be used.
     """
     try:
-        from optuna_dashboard import run_server
+        from optuna_dashboard import run_server  # pyright: ignore[reportMissingImports] - an extra
     except ImportError as error:
         raise MissingExtra(
             "the dashboard needs optuna-dashboard: pip install 'isptune[dashboard]'; "
