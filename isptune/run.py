@@ -80,7 +80,7 @@ def run(bench: Bench, folder: Path, on_generation: Callable[[Status], None] = la
         _check_or_write_config(log, bench.settings)
         log.write_json("bench.json", bench.description())
         if (folder / PROVENANCE).exists():
-            _check_scenes(log, bench)
+            _check_bench(log, bench)
         else:
             log.write_json(PROVENANCE, bench.provenance())
         lanes = [
@@ -211,14 +211,26 @@ def _check_or_write_config(log: RunLog, settings: RunSettings) -> None:
         raise RunFolderError(f"{log.folder}: holds another run ({shown}); choose another --out")
 
 
-def _check_scenes(log: RunLog, bench: Bench) -> None:
-    """The settings name files, and a file may have been changed since: half of the trials would be of another."""
-    began_with = log.read_json(PROVENANCE).get("scenes", {})
+def _check_bench(log: RunLog, bench: Bench) -> None:
+    """The settings name files and leave device and threads to the machine: any may be another one now.
+
+    Half of the trials would then be of another picture or metric, or differ in their last digits.
+    """
+    then = log.read_json(PROVENANCE)
     for scene in bench.scenes:
-        if began_with.get(scene.name, scene.sha256) != scene.sha256:
+        if then.get("scenes", {}).get(scene.name, scene.sha256) != scene.sha256:
             raise RunFolderError(
                 f"{log.folder}: the scene {scene.name!r} is not the picture that this run began with; "
                 "choose another --out"
+            )
+    if (log.folder / RECOMMENDED).exists():
+        return  # nothing more is rendered
+    now = bench.provenance()
+    for key, way_out in (("device", "--device"), ("threads", "--threads"), ("weights", "the old weights")):
+        if then.get(key, now[key]) != now[key]:
+            raise RunFolderError(
+                f"{log.folder}: this run began with {key} {then[key]}, now it is {now[key]}, which would not give "
+                f"the same bytes; go on with {way_out} as before, or choose another --out"
             )
 
 

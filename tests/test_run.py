@@ -159,6 +159,15 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) in (["thesis.doc"], [".lock", "thesis.doc"])
 
 
+def test_an_unfinished_run_does_not_go_on_with_other_threads(tmp_path):
+    folder = run(_bench(), tmp_path / "run")
+    torch.set_num_threads(1)
+    run(_bench(), folder)  # finished: only shown
+    (folder / "recommended.json").unlink()
+    with pytest.raises(RunFolderError, match="began with threads 2, now it is 1.*--threads as before"):
+        run(_bench(), folder)
+
+
 def test_two_processes_cannot_work_in_one_folder(tmp_path):
     def again(status):
         with pytest.raises(RunFolderError, match="another process is at work"):
