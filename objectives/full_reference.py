@@ -6,9 +6,7 @@ run in a thread pool; `score_tensor` scores a batch in torch, for GPUs. Tests ho
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Literal, final
 
 import cv2
@@ -22,6 +20,7 @@ from isptune.color import LUMA_BT601
 from isptune.errors import ConfigError, ScoreError
 from isptune.interfaces import Direction
 from isptune.scenes import Scene
+from isptune.threads import in_threads
 
 Planes = Float32[np.ndarray, "3 height width"]
 """One image in memory on the CPU, red first, in [0, 1]."""
@@ -153,14 +152,8 @@ def map_in_threads(
         for index in waiting:
             scores[index] = function(batch[index], scratch)
 
-    workers = max(1, torch.get_num_threads())
-    list(_pool(workers).map(work, range(min(workers, len(batch)))))
+    in_threads(work, range(min(max(1, torch.get_num_threads()), len(batch))))
     return scores
-
-
-@lru_cache(maxsize=4)
-def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="isptune-score")
 
 
 def gaussian_window(size: int, sigma_px: float) -> Float[np.ndarray, " size"]:

@@ -5,16 +5,14 @@ another thread. Tests hold both ways equal.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
-import torch
 from jaxtyping import Float32, Float64, Shaped
 
 from isptune.arrays import Images
+from isptune.threads import in_threads
 from objectives.no_reference import MATLAB_LUMINANCE
 
 Planes = Float32[np.ndarray, "3 height width"]
@@ -32,12 +30,7 @@ _Result = TypeVar("_Result")
 def map_images(function: Callable[[Planes], _Result], images: Images) -> Sequence[_Result]:
     """Apply a function to every image of a CPU batch, in as many threads as torch has."""
     batch = images.float().contiguous().numpy()
-    return list(_pool(max(1, torch.get_num_threads())).map(function, batch))
-
-
-@lru_cache(maxsize=4)
-def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="isptune-scene")
+    return in_threads(function, batch)
 
 
 def luma_levels(image: Planes) -> Plane:

@@ -8,6 +8,12 @@ from torch import Tensor
 from isptune.errors import ConfigError
 
 
+def streams(generator: torch.Generator, count: int) -> list[torch.Generator]:
+    """Independent streams, seeded one after another from a single generator: the first ones are always the same."""
+    seeds = [int(torch.randint(2**62, (), generator=generator)) for _ in range(count)]
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
 class Draws:
     """Streams of random numbers, drawn on the CPU so that a GPU run sees the same ones.
 
@@ -36,8 +42,7 @@ class Draws:
             return cls(generator, batch)
         if shared:
             return cls([generator], batch)
-        seeds = [int(torch.randint(2**62, (), generator=generator)) for _ in range(batch)]
-        return cls([torch.Generator().manual_seed(seed) for seed in seeds], batch)
+        return cls(streams(generator, batch), batch)
 
     @property
     def shared(self) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from isptune.arrays import Images
+from isptune.distortions.draws import streams
 from isptune.distortions.presets import SEVERITIES, Preset, preset, presets_of
 from isptune.errors import ConfigError
 
@@ -172,13 +173,13 @@ def apply_recipes(
     """
     if len(recipes) != len(images):
         raise ConfigError(f"{len(recipes)} recipes for a batch of {len(images)}: give one an image")
-    streams = _streams(generator, len(images))
+    own = _streams(generator, len(images))
     result = images.clone()
     for position in range(max((len(recipe.steps) for recipe in recipes), default=0)):
         for one, rows in _rows_by_preset(recipes, position).items():
             severities = [recipes[row].steps[position].severity for row in rows]
             index = torch.tensor(rows, device=images.device)
-            result[index] = one.apply(result[index], severities, generator=[streams[row] for row in rows])
+            result[index] = one.apply(result[index], severities, generator=[own[row] for row in rows])
     return result
 
 
@@ -221,8 +222,7 @@ def _noticed_alone(step: Step) -> bool:
 
 def _streams(generator: torch.Generator | Sequence[torch.Generator], batch: int) -> Sequence[torch.Generator]:
     if isinstance(generator, torch.Generator):
-        seeds = [int(torch.randint(2**62, (), generator=generator)) for _ in range(batch)]
-        return [torch.Generator().manual_seed(seed) for seed in seeds]
+        return streams(generator, batch)
     if len(generator) != batch:
         raise ConfigError(f"{len(generator)} generators for a batch of {batch}: give one, or one an image")
     return generator

@@ -1,18 +1,11 @@
 """Image by image in a thread pool: the CPU path of functions that OpenCV or a codec does best."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 
 import numpy as np
-import torch
 
 from isptune.arrays import Images
-
-
-@lru_cache(maxsize=4)
-def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="isptune")
+from isptune.threads import in_threads
 
 
 def map_images(function: Callable[[np.ndarray, int], np.ndarray | None], images: Images) -> Images:
@@ -30,5 +23,5 @@ def map_images(function: Callable[[np.ndarray, int], np.ndarray | None], images:
         if returned is not None:
             planes[...] = returned
 
-    list(_pool(max(1, torch.get_num_threads())).map(work, range(len(result))))
+    in_threads(work, range(len(result)))
     return result
