@@ -23,6 +23,7 @@ from isptune.arrays import Images, Scores
 from isptune.errors import ScoreError
 from isptune.interfaces import Direction
 from isptune.scenes import Scene
+from objectives.checkpoints import sha256_of
 from objectives.generalized_gaussian import fit_aggd, fit_ggd
 from objectives.no_reference import require_side, score_finite
 from objectives.published_parameters import (
@@ -30,7 +31,6 @@ from objectives.published_parameters import (
     Regression,
     read_pristine_model,
     read_regression,
-    sha256_of,
 )
 from objectives.scene_statistics import (
     BRISQUE_2012,

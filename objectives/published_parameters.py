@@ -3,7 +3,6 @@
 Nothing here runs code out of a file: safetensors, Matlab's and NumPy's arrays without pickles, OpenCV's YAML.
 """
 
-import hashlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,11 +56,6 @@ class Regression:
         differences = scaled.unsqueeze(1) - self.support_vectors.to(device)
         kernel = torch.exp(-self.gamma * differences.square().sum(2))
         return kernel @ self.coefficients.to(device) + self.offset
-
-
-def sha256_of(path: Path) -> str:
-    """The hash of a file, for provenance."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_pristine_model(path: Path) -> PristineModel:
