@@ -154,8 +154,8 @@ def _reason(error: Exception) -> str:
     name = re.search(r"(?:GLOBAL|Unsupported \w+:|Trying to load unsupported GLOBAL) ([\w.]+)", message)
     if name:
         return f"it asks for {name[1]}, which is no tensor; refused, since such a file could run code"
-    if isinstance(error, pickle.UnpicklingError):
-        return "it holds more than tensors, or is damaged; refused, since such a file could run code"
+    if isinstance(error, pickle.UnpicklingError) or "weights_only" in message:
+        return "it holds more than tensors, is of a kind long out of use, or is damaged; refused, since such a file could run code"
     return one_line(message[:160]) or type(error).__name__
 
 
