@@ -40,17 +40,17 @@ def sha256_of(path: Path) -> str:
 
 
 def published_file(name: str, origin: str, sha256: str | None = None, path: str | Path | None = None) -> Path:
-    """Where a published file of weights lies: at the path given, or in the folder of weights.
+    """Where a published file of weights lies: at the path given, in the folder of weights, or in torch's cache.
 
     Args:
         name: of the file, as published.
         origin: where to get it, in words.
         sha256: of the file, or its beginning, where it is known.
-        path: given by the user; a folder stands for the file in it.
+        path: given by the user, and then not compared; a folder stands for the file in it.
 
     Raises:
-        ConfigError: the path given does not exist, or the file in the folder of weights is another one.
-        MissingExtra: the file is not in the folder; says which it is and where to put it.
+        ConfigError: the path given does not exist, or the file that was found is another one.
+        MissingExtra: the file is not here; says which it is and where to put it.
     """
     if path:
         given = Path(path).expanduser()
@@ -58,12 +58,16 @@ def published_file(name: str, origin: str, sha256: str | None = None, path: str 
         if not given.is_file():
             raise ConfigError(f"{one_line(str(given))}: no such file of weights")
         return given
-    found = Path(os.environ.get(WEIGHTS_FOLDER) or "~/.cache/isptune").expanduser() / name
-    if not found.is_file():
+    ours = Path(os.environ.get(WEIGHTS_FOLDER) or "~/.cache/isptune").expanduser() / name
+    places = (ours, Path(torch.hub.get_dir()) / "checkpoints" / name)
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
         known = f" (sha256 {sha256}{'...' if len(sha256) < 64 else ''})" if sha256 else ""
-        raise MissingExtra(f"the file {name}{known} is not here: get it from {origin} and put it at {found}")
+        raise MissingExtra(f"the file {name}{known} is not here: get it from {origin} and put it at {ours}")
     if sha256 and not (actual := sha256_of(found)).startswith(sha256):
-        raise ConfigError(f"{found}: its sha256 is {actual}, that of the published file {sha256}")
+        raise ConfigError(
+            f"{found}: its sha256 is {actual}, that of the published file {sha256}; give its path to use it anyway"
+        )
     return found
 
 
@@ -135,6 +139,7 @@ def _is_plain_tensor(value: Any) -> bool:
         and value.layout == torch.strided
         and value.device.type == "cpu"
         and not value.is_quantized
+        and value.nbytes <= value.untyped_storage().nbytes()  # a stride of 0 could ask for any memory
     )
 
 
@@ -155,7 +160,7 @@ def _reason(error: Exception) -> str:
     if name:
         return f"it asks for {name[1]}, which is no tensor; refused, since such a file could run code"
     if isinstance(error, pickle.UnpicklingError) or "weights_only" in message:
-        return "it holds more than tensors, is of a kind long out of use, or is damaged; refused, since such a file could run code"
+        return "it holds more than tensors, is of a kind long out of use, or damaged; refused, as it could run code"
     return one_line(message[:160]) or type(error).__name__
 
 
