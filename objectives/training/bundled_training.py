@@ -1,0 +1,457 @@
+"""Trains the bundled image-text encoder.
+
+    python -m objectives.training.bundled_training --data DIR --out FILE.safetensors [--state FILE]
+
+DIR is described in `objectives.training.photographs`. A step sees 16 photographs, each spoilt in four ways of known
+order, and 16 pictures with human opinions. The losses:
+
+* contrastive between pictures and captions of what was done to them (Radford et al. 2021, CLIP), where pictures
+  of which the same is true count as the same;
+* a softmax over the grades of each axis, and over the five words of quality, with soft labels;
+* quality as the five words give it (Wu et al. 2023, Q-Align) against human opinions and against exp(-cost) of
+  what was done, and its order within a photograph;
+* the signed amounts, by a linear layer that is thrown away.
+
+Every so often the tuner runs against the current network on training photographs; where it ends is trained on
+from then on. The same happens on photographs kept out, for the log alone. The state is written as it goes; the same
+command goes on from there.
+"""
+
+import argparse
+import copy
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+from torch.nn import functional
+
+from isptune.arrays import Images, Scores
+from objectives.bundled_encoder import VIEW_SIDE, pack, small_view, words_of
+from objectives.bundled_network import ImageNetwork, TextNetwork, Widths, tone_shares
+from objectives.training.against_the_tuner import Walk, draw_ways, mean_ends, walk_all
+from objectives.training.captions import (
+    AXES,
+    LEVELS,
+    OPPOSITES,
+    QUALITY_TEMPLATES,
+    SUBJECTS,
+    caption,
+    phrase,
+    vocabulary,
+)
+from objectives.training.photographs import Photograph, read_photographs
+from objectives.training.spoilings import (
+    CHAIN,
+    SIDE,
+    VARIANTS,
+    Cut,
+    Group,
+    Spoiling,
+    around_end,
+    draw_chain_group,
+    draw_cut,
+    draw_mixed_group,
+    draw_preset_group,
+    render,
+)
+
+GROUPS = 16
+RATED = 16
+COST_TO_QUALITY = 0.9
+WALKS = 16
+KEPT_ENDS = 1500
+
+
+class Model(nn.Module):
+    """The two networks, the temperature, and the layer for amounts that is only used in training."""
+
+    def __init__(self, widths: Widths, words: Sequence[str], dropout: float):
+        super().__init__()
+        self.words = {word: number for number, word in enumerate(words)}
+        self.image = ImageNetwork(widths, dropout)
+        self.image.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.text = TextNetwork(widths, len(words))
+        self.log_temperature = nn.Parameter(torch.tensor(2.7))
+        self.amounts = nn.Linear(widths.fused, len(AXES))
+
+    @property
+    def temperature(self) -> Tensor:
+        return self.log_temperature.exp().clamp(max=40)
+
+    def prompts(self, texts: Sequence[str]) -> Float[Tensor, "prompts embedding"]:
+        rows = [[self.words[word] for word in words_of(text)] for text in texts]
+        length = max(map(len, rows))
+        tokens = torch.tensor([row + [0] * (length - len(row)) for row in rows])
+        return self.text(self.text.words(tokens), torch.tensor([len(row) - 1 for row in rows]))
+
+    def quality(
+        self, directions: Float[Tensor, "batch embedding"], template: str = QUALITY_TEMPLATES[0]
+    ) -> Float[Tensor, " batch"]:
+        """Quality in [0, 1] by the five words."""
+        classes = self.prompts([template.format(level) for level in LEVELS])
+        shares = (self.temperature * directions @ classes.T).softmax(1)
+        return shares @ torch.linspace(1, 0, len(LEVELS))
+
+
+class Batches:
+    """Draws training batches; what it draws depends on the seed and the step alone, and on the ends so far."""
+
+    def __init__(self, photographs: Sequence[Photograph], seed: int):
+        self.photographs = photographs
+        self.seed = seed
+        self.pristine = [i for i, one in enumerate(photographs) if one.pristine]
+        self.rated = [i for i, one in enumerate(photographs) if one.opinion is not None]
+        self.ends: list[tuple[Cut, Walk]] = []
+
+    def draw(self, step: int) -> tuple[Images, Images, Tensor, list[Spoiling], list[float], list[float]]:
+        """Pictures, small views, tones, what was done, human opinions before it (NaN: unknown), and rated opinions."""
+        random = np.random.default_rng([self.seed, step])
+        groups = [self._group(random) for _ in range(GROUPS)]
+        pictures, spoilings, opinions = [], [], []
+        for number, group in enumerate(groups):
+            cut = group.cut.pixels(self.photographs)
+            spoilt = render(
+                cut.expand(len(group.variants), -1, -1, -1),
+                group.variants,
+                int(random.integers(2**40)) + number,
+            )
+            pictures.append(spoilt)
+            spoilings.extend(group.variants)
+            opinion = self.photographs[group.cut.photograph].opinion
+            opinions.extend([float("nan") if opinion is None else opinion] * len(group.variants))
+        synthetic = torch.cat(pictures)
+        crops, views, tones, rated = self._rated(random)
+        return (
+            torch.cat([synthetic, crops]),
+            torch.cat([small_view(synthetic), views]),
+            torch.cat([tone_shares(synthetic), tones]),
+            spoilings,
+            opinions,
+            rated,
+        )
+
+    def draw_cut(self, random: np.random.Generator) -> Cut:
+        index = int(random.choice(self.pristine))
+        return draw_cut(index, self.photographs[index], random)
+
+    def _group(self, random: np.random.Generator) -> Group:
+        kind = random.random()
+        if kind < 0.25 and self.ends:
+            # Later ends are more telling: the network that they fooled was a better one.
+            newest = max(0, len(self.ends) - 240)
+            low = newest if random.random() < 0.5 else 0
+            cut, walked = self.ends[int(random.integers(low, len(self.ends)))]
+            return Group(cut, around_end(walked.ways, walked.end, random))
+        cut = self.draw_cut(random)
+        kind = random.random()
+        draw = draw_chain_group if kind < 0.5 else draw_mixed_group if kind < 0.75 else draw_preset_group
+        return Group(cut, draw(random))
+
+    def _rated(self, random: np.random.Generator) -> tuple[Images, Images, Tensor, list[float]]:
+        crops, views, tones, opinions = [], [], [], []
+        for index in random.choice(self.rated, RATED, replace=False):
+            one = self.photographs[int(index)]
+            pixels = one.pixels[:, ::-1] if random.random() < 0.5 else one.pixels
+            whole = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))).float().div_(255)[None]
+            top, left = (int(random.integers(0, side - SIDE + 1)) for side in whole.shape[-2:])
+            crops.append(whole[..., top : top + SIDE, left : left + SIDE])
+            views.append(functional.interpolate(small_view(whole), (VIEW_SIDE, VIEW_SIDE), mode="bilinear"))
+            tones.append(tone_shares(whole))
+            opinions.append(float(one.opinion or 0.0))
+        return torch.cat(crops), torch.cat(views), torch.cat(tones), opinions
+
+
+def losses(
+    model: Model,
+    drawn: tuple[Images, Images, Tensor, list[Spoiling], list[float], list[float]],
+    random: np.random.Generator,
+) -> dict[str, Tensor]:
+    """The losses of one batch by name, weighted."""
+    pictures, views, tones, spoilings, before, rated = drawn
+    with torch.autocast("cpu", torch.bfloat16):
+        features = model.image(pictures.unsqueeze(1), views, tones)
+    features = features.float()
+    directions = model.image.directions(features)
+    count = len(spoilings)
+    costs = torch.tensor([spoiling.cost for spoiling in spoilings])
+    opinions = torch.tensor(rated)
+    starts = torch.tensor([0.95 if np.isnan(one) else _stretched(one) for one in before])
+    targets = torch.cat([starts * (-COST_TO_QUALITY * costs).exp(), _stretched(opinions)])
+
+    quality = model.quality(directions)
+    other = model.quality(directions, str(random.choice(QUALITY_TEMPLATES)))
+    return {
+        "quality": 4 * _huber(quality[:count], targets[:count]),
+        "wording": 2 * _huber(other, targets),
+        "order": _order(quality[:count], costs),
+        "opinion": 8 * _huber(quality[count:], targets[count:])
+        + 0.5 * (1 - _correlation(quality[count:], opinions)),
+        "opposites": 0.5 * _opposites(model, directions, targets, random),
+        "grades": 0.4 * _grades(model, directions[:count], spoilings, random),
+        "captions": 0.3 * _captions(model, directions, spoilings, targets, random),
+        "amounts": 2 * _amounts(model, features[:count], spoilings),
+    }
+
+
+def _stretched(opinion: Any) -> Any:
+    """Opinions of BIQ2021 lie between 0.1 and 0.9."""
+    return (opinion - 0.1) / 0.78
+
+
+def _huber(one: Tensor, other: Tensor) -> Tensor:
+    return functional.smooth_l1_loss(one, other, beta=0.05)
+
+
+def _correlation(one: Tensor, other: Tensor) -> Tensor:
+    one, other = one - one.mean(), other - other.mean()
+    return (one * other).sum() / (one.norm() * other.norm() + 1e-6)
+
+
+def _order(quality: Tensor, costs: Tensor) -> Tensor:
+    """Logistic loss on the order within each photograph, weighted by how clear it is."""
+    q, c = quality.view(-1, VARIANTS), costs.view(-1, VARIANTS)
+    worse = c[:, None, :] - c[:, :, None]
+    better = q[:, :, None] - q[:, None, :]
+    weight = (worse / 0.15).clamp(0, 1)
+    return (weight * functional.softplus(-better / 0.04)).sum() / weight.sum().clamp_min(1)
+
+
+def _opposites(model: Model, directions: Tensor, targets: Tensor, random: np.random.Generator) -> Tensor:
+    pair = OPPOSITES[int(random.integers(len(OPPOSITES)))]
+    logits = model.temperature * directions @ model.prompts(pair).T
+    target = targets.clamp(0, 1)
+    return functional.binary_cross_entropy_with_logits(logits[:, 0] - logits[:, 1], target)
+
+
+def _grades(
+    model: Model, directions: Tensor, spoilings: Sequence[Spoiling], random: np.random.Generator
+) -> Tensor:
+    """Cross-entropy over the grades of every axis, the label shared by the two nearest grades."""
+    total = directions.new_zeros(())
+    for name, axis in AXES.items():
+        rows = [i for i, spoiling in enumerate(spoilings) if name in spoiling.amounts]
+        places = torch.tensor([axis.place(spoilings[i].amounts[name]) for i in rows])
+        prompts = [phrase(str(random.choice(grade)), str(random.choice(SUBJECTS))) for grade in axis.grades]
+        logits = model.temperature * directions[rows] @ model.prompts(prompts).T
+        nearness = (1 - (places[:, None] - torch.arange(len(prompts))).abs()).clamp_min(0)
+        total = total - (nearness * logits.log_softmax(1)).sum(1).mean()
+    return total / len(AXES)
+
+
+def _captions(
+    model: Model,
+    directions: Tensor,
+    spoilings: Sequence[Spoiling],
+    targets: Tensor,
+    random: np.random.Generator,
+) -> Tensor:
+    texts, keys = [], []
+    for row, quality in enumerate(targets.clamp(0, 1).tolist()):
+        amounts = spoilings[row].amounts if row < len(spoilings) else {}
+        text, key = caption(amounts, quality, random)
+        texts.append(text)
+        keys.append(key)
+    same = torch.tensor([[one == other for other in keys] for one in keys]).float()
+    logits = model.temperature * directions @ model.prompts(texts).T
+    share = same / same.sum(1, keepdim=True)
+    return (
+        -((share * logits.log_softmax(1)).sum(1).mean() + (share * logits.T.log_softmax(1)).sum(1).mean()) / 2
+    )
+
+
+def _amounts(model: Model, features: Tensor, spoilings: Sequence[Spoiling]) -> Tensor:
+    known = torch.tensor([[float(name in s.amounts) for name in AXES] for s in spoilings])
+    truth = torch.tensor([[s.amounts.get(name, 0.0) for name in AXES] for s in spoilings])
+    error = functional.smooth_l1_loss(model.amounts(features), truth, beta=0.1, reduction="none")
+    return (known * error).sum() / known.sum()
+
+
+def averaged(model: Model, average: Model, step: int) -> None:
+    """Exponential moving average of the weights, quick in the beginning."""
+    decay = min(0.998, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for kept, new in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+            if kept.dtype.is_floating_point:
+                kept.lerp_(new, 1 - decay)
+            else:
+                kept.copy_(new)
+
+
+def scorer(model: Model) -> Any:
+    """The quality of pictures of one size, by the default prompts; of a folded copy, which is faster."""
+    model = copy.deepcopy(model)
+    model.image.folded()
+
+    def score(images: Images) -> Scores:
+        features = model.image(images.unsqueeze(1), small_view(images), tone_shares(images))
+        return model.quality(model.image.directions(features))
+
+    return score
+
+
+def validate(
+    model: Model, validation: Sequence[Photograph], kept_out: Sequence[Photograph]
+) -> dict[str, Any]:
+    """SROCC with opinions, and where the tuner ends on photographs that are never trained on."""
+    model.eval()
+    score = scorer(model)
+    with torch.inference_mode():
+        found = [float(score(_whole(one))) for one in validation]
+    random = np.random.default_rng(0)
+    pictures = [draw_cut(i, one, random).pixels(kept_out) for i, one in enumerate(kept_out)]
+    walks = walk_all(score, pictures, [CHAIN] * len(pictures), seed=77)
+    return {
+        "srocc": round(float(spearmanr(found, [one.opinion for one in validation])[0]), 4),
+        "ends": mean_ends(walks),
+    }
+
+
+def _whole(one: Photograph) -> Images:
+    return torch.from_numpy(np.ascontiguousarray(one.pixels.transpose(2, 0, 1))).float().div_(255)[None]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train, write the weights and the log."""
+    parser = argparse.ArgumentParser(description="Train the bundled image-text encoder.")
+    parser.add_argument("--data", type=Path, required=True, help="folder with biq2021/ and photos/")
+    parser.add_argument("--out", type=Path, required=True, help="the .safetensors to write")
+    parser.add_argument(
+        "--state", type=Path, help="state to go on from, and to write (default: beside --out)"
+    )
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--rate", type=float, default=2e-3, help="largest learning rate")
+    parser.add_argument("--every", type=int, default=300, help="steps between walks of the tuner")
+    parser.add_argument("--first", type=int, default=600, help="step of the first walk")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    # Gradients far below what matters are many times as slow on most CPUs.
+    torch.set_flush_denormal(True)
+    Training(options).run()
+
+
+class Training:
+    """One training, from its beginning or from its state."""
+
+    def __init__(self, options: argparse.Namespace):
+        self.options = options
+        self.state_path: Path = options.state or options.out.with_suffix(".state")
+        torch.manual_seed(options.seed)
+        self.words = vocabulary()
+        self.model = Model(Widths(), self.words, 0.1)
+        self.average = Model(Widths(), self.words, 0.0)
+        self.average.load_state_dict(self.model.state_dict())
+        decay = [p for p in self.model.parameters() if p.ndim > 1]
+        rest = [p for p in self.model.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}],
+            lr=options.rate,
+            betas=(0.9, 0.98),
+        )
+        train, self.validation, self.kept_out = read_photographs(options.data)
+        self.batches = Batches(train, options.seed)
+        self.step = 0
+        self.log: list[dict[str, Any]] = []
+        self._load()
+
+    def run(self) -> None:
+        """Train to the last step."""
+        options, sums, started = self.options, {}, time.monotonic()
+        while self.step < options.steps:
+            if self.step >= options.first and (self.step - options.first) % options.every == 0:
+                self._against_the_tuner()
+                self._save()
+            drawn = self.batches.draw(self.step)
+            random = np.random.default_rng([options.seed, self.step, 1])
+            torch.manual_seed(options.seed * 1_000_003 + self.step)  # of the dropout
+            self.model.train()
+            parts = losses(self.model, drawn, random)
+            self.optimizer.zero_grad(set_to_none=True)
+            torch.stack(list(parts.values())).sum().backward()
+            nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
+            for group in self.optimizer.param_groups:
+                group["lr"] = options.rate * self._rate()
+            self.optimizer.step()
+            averaged(self.model, self.average, self.step)
+            for name, value in parts.items():
+                sums[name] = sums.get(name, 0.0) + float(value.detach())
+            self.step += 1
+            if self.step % 50 == 0:
+                seconds = (time.monotonic() - started) / 50
+                means = {name: round(value / 50, 3) for name, value in sums.items()}
+                print(f"step {self.step} {seconds:.2f} s {means}", flush=True)
+                sums, started = {}, time.monotonic()
+        self._against_the_tuner()
+        self._save()
+        self.average.eval()
+        pack(self.average.image, self.average.text, self.words, float(self.average.temperature), options.out)
+        options.out.with_suffix(".log.json").write_text(json.dumps(self.log, indent=1) + "\n")
+
+    def _rate(self) -> float:
+        """Warm-up, then half a cosine down to a hundredth."""
+        warm, total = 200, self.options.steps
+        if self.step < warm:
+            return (self.step + 1) / warm
+        return 0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * (self.step - warm) / max(1, total - warm)))
+
+    def _against_the_tuner(self) -> None:
+        self.average.eval()
+        random = np.random.default_rng([self.options.seed, self.step, 2])
+        cuts = [self.batches.draw_cut(random) for _ in range(WALKS)]
+        pictures = [cut.pixels(self.batches.photographs) for cut in cuts]
+        ways = [draw_ways(random) for _ in cuts]
+        walks = walk_all(scorer(self.average), pictures, ways, seed=self.step * 100_000)
+        self.batches.ends = (self.batches.ends + list(zip(cuts, walks, strict=True)))[-KEPT_ENDS:]
+        entry = {"step": self.step, "ends_on_training": mean_ends(walks)}
+        if (self.step - self.options.first) % (
+            2 * self.options.every
+        ) == 0 or self.step >= self.options.steps:
+            entry |= validate(self.average, self.validation, self.kept_out)
+        self.log.append(entry)
+        print(json.dumps(entry), flush=True)
+
+    def _save(self) -> None:
+        ends = [
+            [asdict(cut), [way.distortion for way in walked.ways], list(walked.end)]
+            for cut, walked in self.batches.ends
+        ]
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "rest": json.dumps({"ends": ends, "log": self.log}),
+        }
+        partial = self.state_path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(self.state_path)
+
+    def _load(self) -> None:
+        if not self.state_path.exists():
+            return
+        from objectives.training.spoilings import WAYS
+
+        by_name = {way.distortion: way for way in WAYS}
+        state = torch.load(self.state_path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        rest = json.loads(state["rest"])
+        self.log = rest["log"]
+        self.batches.ends = [
+            (Cut(**cut), Walk(tuple(by_name[name] for name in names), tuple(end)))
+            for cut, names, end in rest["ends"]
+        ]
+        print(f"going on from step {self.step}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
