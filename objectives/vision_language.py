@@ -7,8 +7,8 @@
 | open_clip:PATH | a checkpoint of open_clip |
 | hf:PATH | a folder with a CLIP in the layout of Hugging Face transformers |
 
-Every encoder is frozen. Prompts enter as words or as matrices of token embeddings, so that soft prompts can be
-learned.
+Words behind a `+` say how published networks see images: see `objectives.clip_encoder`. Every encoder is frozen.
+Prompts enter as words or as matrices of token embeddings, so that soft prompts can be learned.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -80,4 +80,27 @@ def _bundled(argument: str | None) -> ImageTextEncoder:
     return build(argument)
 
 
-_KINDS: dict[str, Callable[[str | None], ImageTextEncoder]] = {"bundled": _bundled}
+def _openai(argument: str | None) -> ImageTextEncoder:
+    from objectives.clip_encoder import openai
+
+    return openai(argument)
+
+
+def _open_clip(argument: str | None) -> ImageTextEncoder:
+    from objectives.clip_encoder import open_clip
+
+    return open_clip(argument)
+
+
+def _hugging_face(argument: str | None) -> ImageTextEncoder:
+    from objectives.clip_encoder import hugging_face
+
+    return hugging_face(argument)
+
+
+_KINDS: dict[str, Callable[[str | None], ImageTextEncoder]] = {
+    "bundled": _bundled,
+    "openai": _openai,
+    "open_clip": _open_clip,
+    "hf": _hugging_face,
+}
