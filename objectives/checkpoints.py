@@ -165,7 +165,13 @@ def _reason(error: Exception) -> str:
 
 
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Give a module exactly these tensors, in its own types.
+    """Give a module exactly these tensors, in its own types. Raises ConfigError, see `require_layout`."""
+    require_layout(module, state, path)
+    module.load_state_dict(dict(state), strict=False)
+
+
+def require_layout(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Check that tensors are those of a module, which may be one without memory (on torch's meta device).
 
     Counters of batch normalisation, which old files lack, need not be there.
 
@@ -199,7 +205,6 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], path: Path) ->
         raise ConfigError(
             f"{one_line(str(path))}: its layout is not that of the network: {'; '.join(faults)}"
         )
-    module.load_state_dict(dict(state), strict=False)
 
 
 def _named(fault: str, keys: list[str]) -> list[str]:
