@@ -150,13 +150,15 @@ def test_a_wrong_layout_is_refused_with_the_names(tmp_path, state):
     reshaped = {**state, "lm_head.weight": torch.zeros(65, 48)}
     whole = {**state, "lm_head.weight": torch.zeros(64, 48, dtype=torch.int64)}
     spoilt = {**state, "model.norm.weight": torch.full((48,), torch.nan)}
+    endless = {**state, "lm_head.weight": state["lm_head.weight"] / 0}
     for number, (tensors, said) in enumerate(
         (
             (missing, r"missing: model\.visual_abstractor\.vit_eos"),
             (llama, r"unexpected: model\.layers\.0\.input_layernorm\.weight.* and 5 more"),
             (reshaped, r"lm_head\.weight \[65, 48\] for \[64, 48\]"),
-            (whole, r"no numbers with a fraction: lm_head\.weight"),
+            (whole, r"of another kind: lm_head\.weight torch\.int64"),
             (spoilt, r"not finite: model\.norm\.weight"),
+            (endless, r"not finite: lm_head\.weight"),
         )
     ):
         with pytest.raises(ConfigError, match=said):
