@@ -19,18 +19,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from jaxtyping import Float64, Int
 from safetensors.numpy import save_file
-from scipy.sparse.csgraph import connected_components
 from scipy.stats import rankdata
 
 from isptune.images import read_image, to_uint8
 from objectives.scene_statistics import brisque_features
-
-ALIKE = 0.9
-"""Correlation of 16x16 grey thumbnails from which two pictures look alike."""
+from objectives.training.look_alikes import like_any, looks, thumbnail
 
 GRID = {"C": (1.0, 3.0, 10.0, 30.0), "gamma": (0.005, 0.015, 0.05, 0.15), "epsilon": (0.03, 0.08, 0.12)}
 FOLDS = 5
@@ -50,9 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     features, thumbnails = describe([options.data / row["file"] for row in rows])
     opinions = np.array([float(row["mos"]) for row in rows])
     validation = np.array([row["part"] == "validation" for row in rows])
-    alike = thumbnails @ thumbnails.T > ALIKE
-    train = ~validation & ~alike[:, validation].any(1)
-    looks = connected_components(alike[np.ix_(train, train)], directed=False)[1]
+    train = ~validation & ~like_any(thumbnails, thumbnails[validation])
+    look = looks(thumbnails[train])
 
     figures: dict[str, Any] = {
         "train": int(train.sum()),
@@ -60,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     low, high = np.percentile(features[train], [1, 99], axis=0)
     scaled = (features - low) / (high - low) * 2 - 1
-    constants, srocc = choose(scaled[train], opinions[train], looks, options.seed)
+    constants, srocc = choose(scaled[train], opinions[train], look, options.seed)
     figures |= {"constants": constants, "cross_validated_srocc": srocc}
     machine = _machine(constants).fit(scaled[train], opinions[train])
     save_file(
@@ -89,10 +84,7 @@ def describe(
     for number, file in enumerate(files, 1):
         image = read_image(file)
         features.append(brisque_features(image)[0].double().numpy())
-        gray = np.asarray(cv2.cvtColor(to_uint8(image)[0], cv2.COLOR_RGB2GRAY))
-        small = np.asarray(cv2.resize(gray, (16, 16), interpolation=cv2.INTER_AREA), np.float64).ravel()
-        small -= small.mean()
-        thumbnails.append(small / max(float(np.linalg.norm(small)), 1e-9))
+        thumbnails.append(thumbnail(to_uint8(image)[0]))
         if number % 100 == 0 or number == len(files):
             print(f"features of {number}/{len(files)} pictures", flush=True)
     return np.stack(features), np.stack(thumbnails)
@@ -101,13 +93,13 @@ def describe(
 def choose(
     features: Float64[np.ndarray, "pictures 36"],
     opinions: Float64[np.ndarray, " pictures"],
-    looks: Int[np.ndarray, " pictures"],
+    look: Int[np.ndarray, " pictures"],
     seed: int,
 ) -> tuple[dict[str, float], float]:
     """The constants with the best rank correlation over folds that share no look, and that correlation."""
     from sklearn.model_selection import GroupKFold
 
-    folds = list(GroupKFold(FOLDS, shuffle=True, random_state=seed).split(features, opinions, looks))
+    folds = list(GroupKFold(FOLDS, shuffle=True, random_state=seed).split(features, opinions, look))
     best: tuple[dict[str, float], float] = ({}, -1.0)
     for values in itertools.product(*GRID.values()):
         constants = dict(zip(GRID, values, strict=True))
