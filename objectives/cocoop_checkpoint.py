@@ -15,7 +15,7 @@ from torch import Tensor
 
 from isptune.errors import ConfigError, one_line
 from objectives.checkpoints import load_strictly, read_checkpoint
-from objectives.scorenet_prompts import CoCoOpLearner, embedding_width
+from objectives.scorenet_prompts import CoCoOpLearner, embedding_width, word_places
 from objectives.vision_language import ImageTextEncoder, Prompts
 
 PREFIX = "prompt_learner."
@@ -45,6 +45,10 @@ def read_cocoop(path: Path, encoder: ImageTextEncoder, names: Sequence[str]) -> 
     """
     state = _state(path)
     words = encoder.embed_prompts([f"{name.replace('_', ' ')}." for name in names])
+    marked = not bool(word_places(encoder, words)[:, 0].any())
+    _require(
+        path, marked, f"the prompts of {encoder.name} have no mark of their start, as token_prefix is one"
+    )
     count, width = state["ctx"].shape
     classes, prefix = state["token_prefix"].shape[:2]
     tokens = prefix + count + state["token_suffix"].shape[1]

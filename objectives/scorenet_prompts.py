@@ -6,7 +6,8 @@ matrix of token embeddings for each image and each prompt of a head comes out.
 Sources: ScoreNet (Rashidi et al. 2026, ScoreNet: netting lightweight quality scores for better visual assessment
 with large multi-modality models), supplement, section 1; CoCoOp (Zhou, Yang, Loy and Liu 2022, Conditional prompt
 learning for vision-language models). What the supplement of ScoreNet leaves open is chosen here: which tokens are
-changed (all words between start and end, by the same matrix in every prompt of a head), how the two contexts are
+changed (all words, by the same matrix in every prompt of a head; marks of start and end, where an encoder has them,
+are kept), how the two contexts are
 merged (side by side, then one linear layer), and the unit of the change (the spread of the embedded words).
 """
 
@@ -16,7 +17,7 @@ from typing import Protocol, final, runtime_checkable
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from isptune.arrays import Scores
@@ -28,6 +29,7 @@ from objectives.vision_language import Embeddings, ImageTextEncoder, Prompts
 MetricValues = Float[Tensor, "batch metrics"]
 """Standardised: about -4 to 4, 0 for a metric that an image is too small for."""
 
+WordPlaces = Bool[Tensor, "prompts tokens"]
 LevelTokens = Float[Tensor, "batch levels tokens width"]
 LevelEmbeddings = Float[Tensor, "batch levels embedding"]
 
@@ -125,7 +127,7 @@ class Design:
 class PromptLearner(nn.Module):
     """ScoreNet: a matrix of k x l from k + l numbers an image, added to the embedded words of the default prompts.
 
-    k is the number of tokens between start and end in the longest prompt, l the width of a token. The Metric
+    k is the number of words in the longest prompt, in tokens, l the width of a token. The Metric
     Context Generator sees the metrics, the Image Context Generator the image's direction, which is standardised as
     `standardise` says. The last layer begins at zero, so that an untrained learner gives the default prompts exactly.
     """
@@ -137,14 +139,26 @@ class PromptLearner(nn.Module):
     image_mean: Tensor
     image_deviation: Tensor
 
-    def __init__(self, base: Prompts, embedding: int, metrics: int, design: Design):
+    def __init__(self, base: Prompts, words: WordPlaces, embedding: int, metrics: int, design: Design):
+        """An untrained learner.
+
+        Args:
+            base: the default prompts.
+            words: which of their tokens are words.
+            embedding: width of the directions of images.
+            metrics: their number.
+            design: the rest.
+        """
         super().__init__()
-        count, width = int(base.ends.max()) - 1, base.embeddings.shape[2]
-        if count < 1:
-            raise ConfigError("the default prompts have no word between start and end that could be changed")
+        columns = words.any(0).nonzero()[:, 0].tolist()
+        if not columns:
+            raise ConfigError("the default prompts have no word that could be changed")
+        first, count, length = columns[0], columns[-1] - columns[0] + 1, int(base.ends.max()) + 1
+        width = base.embeddings.shape[2]
         if design.use_metrics and not metrics:
             raise ConfigError("a context from metrics needs one metric or more")
         self.design, self.count = design, count
+        self.around = (first, length - first - count)
         self.metric_context = (
             _generator(metrics, design.metric_widths, design.dropout) if design.use_metrics else None
         )
@@ -158,13 +172,14 @@ class PromptLearner(nn.Module):
         self.register_buffer("image_mean", torch.zeros(embedding))
         self.register_buffer("image_deviation", torch.full((embedding,), embedding**-0.5))
         # The rest comes from the encoder, and so does not stand in the files of learned prompts.
-        self.register_buffer("base", base.embeddings[:, : count + 2].detach().clone(), persistent=False)
+        tokens, words = (
+            base.embeddings[:, :length].detach().clone(),
+            words[:, :length].to(base.embeddings.device),
+        )
+        self.register_buffer("base", tokens, persistent=False)
         self.register_buffer("ends", base.ends.clone(), persistent=False)
-        places = torch.arange(count + 2)
-        words = (places >= 1) & (places < base.ends.cpu()[:, None])
-        self.register_buffer("words", words[:, :, None].float().to(base.embeddings.device), persistent=False)
-        spread = base.embeddings.detach()[:, : count + 2][words].square().mean().sqrt()
-        self.register_buffer("spread", spread, persistent=False)
+        self.register_buffer("words", words.unsqueeze(2).float(), persistent=False)
+        self.register_buffer("spread", tokens[words].square().mean().sqrt(), persistent=False)
 
     def forward(self, images: Embeddings, metrics: MetricValues) -> LevelTokens:
         contexts = []
@@ -175,8 +190,7 @@ class PromptLearner(nn.Module):
             contexts.append(self.image_context(standard.clamp(-OUTLIER, OUTLIER)))
         down, across = self.merge(torch.cat(contexts, 1)).split([self.count, self.base.shape[2]], dim=1)
         matrix = self.spread * expand(down, across, self.design.expansion)
-        # One row for the start, which is kept, and one for the end.
-        change = F.pad(matrix, (0, 0, 1, 1)).unsqueeze(1)
+        change = F.pad(matrix, (0, 0, *self.around)).unsqueeze(1)
         return self.base + change * self.words
 
     @torch.no_grad()
@@ -244,21 +258,36 @@ class CoCoOpLearner(nn.Module):
         return torch.cat([parts[0], context, parts[1]], dim=2)
 
 
-def shared_words(base: Prompts) -> tuple[int, int]:
-    """Where the longest run of tokens begins that all prompts share, and how long it is; start and end are no part.
+def word_places(encoder: ImageTextEncoder, prompts: Prompts) -> WordPlaces:
+    """Which tokens are words: not padding, nor a mark of start or end, which some encoders have and others have not.
+
+    A mark is told from a word by being the same in two prompts of one word each.
+    """
+    probe = encoder.embed_prompts(["good", "bad"])
+    one, two = (row[end] for row, end in zip(probe.embeddings, probe.ends, strict=True))
+    start_mark, end_mark = (
+        bool((probe.embeddings[0, 0] == probe.embeddings[1, 0]).all()),
+        bool((one == two).all()),
+    )
+    places, ends = torch.arange(prompts.embeddings.shape[1]), prompts.ends.cpu()[:, None]
+    return (places >= int(start_mark)) & (places <= ends - int(end_mark))
+
+
+def shared_words(base: Prompts, words: WordPlaces) -> tuple[int, int]:
+    """Where the longest run of words begins that all prompts share, and how many tokens it has.
 
     "The quality of the image is" in the prompts of `align`, "photo." in those of `clip`.
 
     Raises:
         ConfigError: they share none.
     """
-    same = (base.embeddings == base.embeddings[:1]).all(2).all(0)
-    runs, start = [(0, 0)], 1
-    for place in range(1, int(base.ends.min()) + 1):
-        if place == int(base.ends.min()) or not same[place]:
-            runs.append((place - start, -start))
+    same = ((base.embeddings == base.embeddings[:1]).all(2).cpu() & words).all(0).tolist()
+    best, start = (0, 0), 0
+    for place, shared in enumerate([*same, False]):
+        if not shared:
+            best = max(best, (place - start, -start))
             start = place + 1
-    count, start = max(runs)
+    count, start = best
     if count == 0:
         raise ConfigError("the prompts share no word that a context could take the place of")
     return -start, count
@@ -290,13 +319,15 @@ def embedding_width(encoder: ImageTextEncoder, base: Prompts) -> int:
 def scorenet_learner(encoder: ImageTextEncoder, head: Head, metrics: int, design: Design) -> PromptLearner:
     """An untrained `PromptLearner` for the prompts of a head."""
     base = encoder.embed_prompts(head.prompts)
-    return PromptLearner(base, embedding_width(encoder, base), metrics, design)
+    words = word_places(encoder, base)
+    return PromptLearner(base, words, embedding_width(encoder, base), metrics, design)
 
 
 def cocoop_learner(encoder: ImageTextEncoder, head: Head) -> CoCoOpLearner:
     """An untrained `CoCoOpLearner` whose context takes the place of the words that the prompts of a head share."""
     base = encoder.embed_prompts(head.prompts)
-    return CoCoOpLearner(base, *shared_words(base), embedding_width(encoder, base))
+    start, count = shared_words(base, word_places(encoder, base))
+    return CoCoOpLearner(base, start, count, embedding_width(encoder, base))
 
 
 def plain_prompts(encoder: ImageTextEncoder, head: Head) -> PlainPrompts:

@@ -17,18 +17,21 @@ START, END = 0, 1
 
 
 class FakeEncoder:
-    """Sees colours, contrast and gradients; reads words by a small network over positions up to the end."""
+    """Sees colours, contrast and gradients; reads words by a small network over positions up to the end.
+
+    With `marks` prompts have a token for their start and one for their end, as CLIP's have; else words alone.
+    """
 
     source = "a toy"
     temperature = 20.0
 
-    def __init__(self, seed=0, name="fake"):
+    def __init__(self, seed=0, name="fake", marks=True):
         generator = torch.Generator().manual_seed(seed)
 
         def draw(*shape):
             return torch.randn(shape, generator=generator)
 
-        self.name = name
+        self.name, self.marks = name, marks
         self.weights = {f"{name}.safetensors": f"{seed:064x}"}
         self.words = 0.05 * draw(len(WORDS) + 2, WIDTH)
         self.positions = 0.02 * draw(LENGTH, WIDTH)
@@ -45,7 +48,8 @@ class FakeEncoder:
             raise ConfigError("no prompts")
         rows, ends = [], []
         for prompt in prompts:
-            tokens = [START, *(2 + self._index(word) for word in re.findall(r"\w+|\.", prompt.lower())), END]
+            tokens = [2 + self._index(word) for word in re.findall(r"\w+|\.", prompt.lower())]
+            tokens = [START, *tokens, END] if self.marks else tokens
             ends.append(len(tokens) - 1)
             rows.append(self.words[tokens + [START] * (LENGTH - len(tokens))])
         return Prompts(torch.stack(rows), torch.tensor(ends))

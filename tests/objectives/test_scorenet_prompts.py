@@ -18,6 +18,7 @@ from objectives.scorenet_prompts import (
     plain_prompts,
     scorenet_learner,
     shared_words,
+    word_places,
 )
 from objectives.vision_language import Prompts
 from tests.objectives.fake_encoder import EMBEDDING, WIDTH, FakeEncoder
@@ -25,8 +26,14 @@ from tests.objectives.fake_encoder import EMBEDDING, WIDTH, FakeEncoder
 METRICS = 3
 
 
+@pytest.fixture(params=[True, False], ids=["marks", "words alone"])
+def encoder(request):
+    return FakeEncoder(marks=request.param)
+
+
 @pytest.fixture
-def encoder():
+def marked():
+    """The kind of encoder that CoCoOp is published for."""
     return FakeEncoder()
 
 
@@ -96,25 +103,27 @@ def test_tokens_are_those_of_the_formula(encoder, directions, metrics, expansion
     both = np.concatenate(hidden, 1) @ state["merge.weight"].T + state["merge.bias"]
     words = encoder.embed_prompts(HEADS["clip"].prompts).embeddings.double().numpy()
     down, across = both[:, :3], both[:, 3:]  # good, photo, full stop
+    first = int(encoder.marks)
     matrix = np.stack(
         [
             u[:, None] + v[None] if expansion == "sum" else np.outer(1 + u, v)
             for u, v in zip(down, across, strict=True)
         ]
     )
-    spread = np.sqrt((words[:, 1:4] ** 2).mean())
-    expected = np.repeat(words[None, :, :5], len(both), 0)
-    expected[:, :, 1:4] += spread * matrix[:, None]
+    spread = np.sqrt((words[:, first : first + 3] ** 2).mean())
+    expected = np.repeat(words[None, :, : 3 + 2 * first], len(both), 0)
+    expected[:, :, first : first + 3] += spread * matrix[:, None]
     # float32 against float64, values near 1.
     np.testing.assert_allclose(learner(directions, metrics).detach().numpy(), expected, atol=2e-6)
 
 
 def test_start_end_and_padding_are_never_changed(encoder, directions, metrics):
     base = encoder.embed_prompts(["Good photo.", "The quality of the image is bad"])
-    learner = randomised(PromptLearner(base, EMBEDDING, METRICS, Design()))
+    learner = randomised(PromptLearner(base, word_places(encoder, base), EMBEDDING, METRICS, Design()))
     changed = (learner(directions, metrics) != base.embeddings[:, : int(base.ends.max()) + 1]).any(3).any(0)
-    assert changed[0].tolist() == [False] + [True] * 3 + [False] * 5
-    assert changed[1].tolist() == [False] + [True] * 7 + [False]
+    mark = [False] * encoder.marks
+    assert changed[0].tolist() == mark + [True] * 3 + [False] * 4 + mark
+    assert changed[1].tolist() == mark + [True] * 7 + mark
 
 
 def test_an_image_has_the_same_prompts_alone_and_in_a_batch(encoder, directions, metrics):
@@ -138,14 +147,16 @@ def test_heads_weigh_their_levels_by_how_well_they_fit(encoder, directions, metr
     np.testing.assert_allclose(pair.numpy(), 1 / (1 + np.exp(logits[:, 1] - logits[:, 0])), atol=1e-6)
 
 
-@pytest.mark.parametrize(("head", "start", "count"), [("align", 1, 6), ("clip", 2, 2)])
+@pytest.mark.parametrize(("head", "start", "count"), [("align", 0, 6), ("clip", 1, 2)])
 def test_the_context_takes_the_place_of_the_words_that_prompts_share(encoder, head, start, count):
-    assert shared_words(encoder.embed_prompts(HEADS[head].prompts)) == (start, count)
+    base = encoder.embed_prompts(HEADS[head].prompts)
+    assert shared_words(base, word_places(encoder, base)) == (start + encoder.marks, count)
 
 
 def test_prompts_that_share_no_word_have_no_room_for_a_context(encoder):
+    base = encoder.embed_prompts(["good photo", "bad image"])
     with pytest.raises(ConfigError, match="share no word"):
-        shared_words(encoder.embed_prompts(["good photo", "bad image"]))
+        shared_words(base, word_places(encoder, base))
 
 
 def published_state(encoder, prefix=""):
@@ -169,13 +180,13 @@ def published_state(encoder, prefix=""):
 
 
 @pytest.mark.parametrize("prefix", ["", "prompt_learner."])
-def test_a_published_cocoop_layout_gives_its_formula(encoder, directions, metrics, tmp_path, prefix):
-    state, ends = published_state(encoder, prefix)
+def test_a_published_cocoop_layout_gives_its_formula(marked, directions, metrics, tmp_path, prefix):
+    state, ends = published_state(marked, prefix)
     torch.save(
         {"state_dict": {**state, "other.weight": torch.ones(2)} if prefix else state},
         tmp_path / "model.pth.tar",
     )
-    learner = read_cocoop(tmp_path / "model.pth.tar", encoder, ["cat", "dog", "a_bird"])
+    learner = read_cocoop(tmp_path / "model.pth.tar", marked, ["cat", "dog", "a_bird"])
     assert torch.equal(learner.ends, ends)
     plain = {key.removeprefix(prefix): value.double().numpy() for key, value in state.items()}
     for image, tokens in zip(
@@ -190,8 +201,8 @@ def test_a_published_cocoop_layout_gives_its_formula(encoder, directions, metric
             np.testing.assert_allclose(tokens[number], expected, atol=1e-6)
     # The prompts that these tokens are encode as the whole of them does: nothing was cut off.
     whole = learner(directions, metrics)
-    flat = encoder.encode_prompts(Prompts(whole.flatten(0, 1), learner.ends.repeat(len(directions))))
-    levels = level_embeddings(encoder, learner, directions, metrics)
+    flat = marked.encode_prompts(Prompts(whole.flatten(0, 1), learner.ends.repeat(len(directions))))
+    levels = level_embeddings(marked, learner, directions, metrics)
     torch.testing.assert_close(levels.flatten(0, 1), flat, atol=1e-6, rtol=0)
 
 
@@ -208,12 +219,18 @@ def test_a_published_cocoop_layout_gives_its_formula(encoder, directions, metric
         ({"token_suffix": torch.ones(3, 2, WIDTH)}, 3, "token_suffix ends before"),
     ],
 )
-def test_another_layout_than_cocoops_is_refused_with_its_keys(encoder, tmp_path, change, names, message):
-    state, _ = published_state(encoder)
+def test_another_layout_than_cocoops_is_refused_with_its_keys(marked, tmp_path, change, names, message):
+    state, _ = published_state(marked)
     state = {key: value for key, value in {**state, **change}.items() if value is not None}
     save_file(state, tmp_path / "model.safetensors")
     with pytest.raises(ConfigError, match=message):
-        read_cocoop(tmp_path / "model.safetensors", encoder, ["cat", "dog", "bird"][:names])
+        read_cocoop(tmp_path / "model.safetensors", marked, ["cat", "dog", "bird"][:names])
+
+
+def test_an_encoder_without_a_mark_of_the_start_is_none_that_cocoop_is_published_for(marked, tmp_path):
+    save_file(published_state(marked)[0], tmp_path / "model.safetensors")
+    with pytest.raises(ConfigError, match="no mark of their start"):
+        read_cocoop(tmp_path / "model.safetensors", FakeEncoder(marks=False), ["cat", "dog", "bird"])
 
 
 @pytest.mark.parametrize(
