@@ -11,10 +11,10 @@
 | template | words around a label, which stands for `{}`; several, separated by a bar, are averaged |
 
 The paper takes the softmax of bare cosines. They differ by hundredths, so that all probabilities are close to one
-over the number of labels: their order is meaningful, their size is not, and to regress on them unscaled misleads (a
-logistic regression with a penalty then follows the base rate; see experiments/causal). With `temperature=model`
-probabilities are those with which the encoder was trained. `score=l` ranks images alike at every temperature, and is
-the paper's most telling score an image; it does not state the encoder, the templates or the scaling.
+over the number of labels: their order is meaningful, their spread is tiny. Standardise such scores before a regression;
+one without turns their sign (shown in experiments/causal, and in the paper's Table 3). With `temperature=model`
+probabilities are those with which the encoder was trained. `score=l` ranks images alike at every temperature; the paper
+does not state its encoder, templates or scaling.
 
 Labels of objects ask whether a picture can still be recognised, not whether it pleases. The list `quality` has names
 of good photographs only, for `score=l`: an image that is surely a bad one has a high probability too.
