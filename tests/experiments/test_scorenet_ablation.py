@@ -59,7 +59,7 @@ def test_the_table_says_what_metrics_are_worth(tmp_path, monkeypatch, capsys):
         for word in options
     ]
     only = ("--only", "plain", "cocoop", "sum", "without MCG, sum")
-    ablation.main([*options, "--learning-rate", "0.02", *only])
+    ablation.main([*options, "--learning-rates", "1e-6", "0.02", *only])
     with (tmp_path / "out" / "ablation.csv").open() as file:
         rows = {row["variant"]: row for row in csv.DictReader(file)}
     assert set(rows) == {"plain", "cocoop", "sum", "without MCG, sum"}

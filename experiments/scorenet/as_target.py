@@ -1,0 +1,156 @@
+"""Where objectives lead an optimizer on the synthetic ISP whose truth is known (Rashidi et al. 2026, table 1).
+
+    python -m experiments.scorenet.as_target --photos DIR --runs DIR [--objective NAME ...]
+
+All three families of the hidden map, the four bundled photographs and four of `photos/` (never trained on), CMA-ES,
+several seeds. Every run is kept in --runs, and finished ones are not done again. It writes, beside this file,
+`as_target.csv` (every repeat) and `as_target.md` (means with bootstrap intervals, paired differences to the first
+objective).
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from isptune.bench import Bench
+from isptune.run import run
+from isptune.settings import RunSettings
+
+HERE = Path(__file__).parent
+FAMILIES = ("identity", "warped", "coupled")
+BUNDLED = ("bundled:astronaut", "bundled:cat", "bundled:coffee", "bundled:rocket")
+OTHERS = ("kodak/15.png", "kodak/23.png", "cid22/1624307.png", "cid22/2387532.png")
+NAMES = ("blur", "noise", "contrast", "saturation", "jpeg")
+RESAMPLES = 4000
+
+
+@dataclass(frozen=True)
+class End:
+    """Where one repeat ended: signed levels over their ranges, and the mean of their magnitudes."""
+
+    objective: str
+    family: str
+    scene: str
+    seed: int
+    relative: tuple[float, ...]
+    l1_normalised: float
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what is missing, then write the tables."""
+    parser = argparse.ArgumentParser(description="Where objectives lead on the synthetic ISP.")
+    parser.add_argument("--photos", type=Path, required=True, help="folder with kodak/ and cid22/")
+    parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
+    parser.add_argument("--objective", action="append", help="the first one is compared with the others")
+    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--generations", type=int, default=50)
+    parser.add_argument("--resize", default="384", help="longer side of the scenes, pixels")
+    parser.add_argument(
+        "--out", type=Path, default=HERE / "as_target", help="of the tables, without an ending"
+    )
+    options = parser.parse_args(arguments)
+
+    scenes = [*BUNDLED, *(str(options.photos / name) for name in OTHERS)]
+    objectives = options.objective or ["scorenet", "ssim", "niqe"]
+    ends = [
+        end
+        for objective in objectives
+        for family in FAMILIES
+        for scene in scenes
+        for end in _ends(objective, family, scene, options)
+    ]
+    _write_csv(ends, options.out.with_suffix(".csv"))
+    text = table(ends, objectives)
+    options.out.with_suffix(".md").write_text(text)
+    print(text)
+
+
+def _ends(objective: str, family: str, scene: str, options: argparse.Namespace) -> list[End]:
+    settings = RunSettings(
+        pipeline=f"synthetic:{family}",
+        objectives=(objective,),
+        scenes=(scene,),
+        resize=options.resize,
+        generations=options.generations,
+        repeats=options.repeats,
+        second_opinions=("none",),
+        confirm=2,
+        device="cpu",
+    )
+    name = Path(scene).stem.replace("bundled:", "")
+    folder = options.runs / f"{objective.replace(':', '-').replace('/', '-')}_{family}_{name}"
+    bench = Bench(settings)
+    result = json.loads(run(bench, folder).joinpath("recommended.json").read_text())
+    ranges = np.array(bench.pipeline.level_ranges)  # pyright: ignore[reportAttributeAccessIssue]
+    ends = []
+    for repeat in result["repeats"]:
+        relative = tuple((np.array(repeat["levels"]) / ranges).round(5).tolist())
+        ends.append(End(objective, family, name, repeat["seed"], relative, repeat["l1_normalised"]))
+    mean = np.mean([end.l1_normalised for end in ends])
+    print(f"{objective} {family} {name}: l1 normalised {mean:.4f}", flush=True)
+    return ends
+
+
+def table(ends: Sequence[End], objectives: Sequence[str]) -> str:
+    """Means over maps, photographs and seeds with 95 % intervals, as Markdown."""
+    lines = [
+        "| objective | " + " | ".join(NAMES) + " | l1 normalised | first objective minus this one |",
+        "|---|" + "---|" * (len(NAMES) + 2),
+    ]
+    first = _by_place(ends, objectives[0])
+    for objective in objectives:
+        own = [end for end in ends if end.objective == objective]
+        levels = np.abs([end.relative for end in own]).mean(0)
+        places = _by_place(ends, objective)
+        mean, low, high = interval(np.array(list(places.values())))
+        shared = [place for place in places if place in first]
+        difference = "" if objective == objectives[0] else _difference(first, places, shared)
+        cells = " | ".join(f"{value:.3f}" for value in levels)
+        lines.append(f"| {objective} | {cells} | {mean:.3f} ({low:.3f} to {high:.3f}) | {difference} |")
+    return "\n".join(lines) + "\n"
+
+
+def interval(values: Float[np.ndarray, "scenes seeds"], seed: int = 0) -> tuple[float, float, float]:
+    """Mean and 95 % bootstrap interval; whole rows are drawn, since repeats on one scene are alike."""
+    random = np.random.default_rng(seed)
+    rows = values.mean(1)
+    means = rows[random.integers(0, len(rows), (RESAMPLES, len(rows)))].mean(1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(rows.mean()), float(low), float(high)
+
+
+def _by_place(ends: Sequence[End], objective: str) -> dict[tuple[str, str], list[float]]:
+    places: dict[tuple[str, str], list[float]] = {}
+    for end in ends:
+        if end.objective == objective:
+            places.setdefault((end.family, end.scene), []).append(end.l1_normalised)
+    return places
+
+
+def _difference(
+    first: dict[tuple[str, str], list[float]],
+    other: dict[tuple[str, str], list[float]],
+    shared: list[tuple[str, str]],
+) -> str:
+    differences = [[np.mean(first[place]) - np.mean(other[place])] for place in shared]
+    mean, low, high = interval(np.array(differences))
+    return f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def _write_csv(ends: Sequence[End], path: Path) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["objective", "family", "scene", "seed", *NAMES, "l1_normalised"])
+        for end in ends:
+            row = [end.objective, end.family, end.scene, end.seed, *end.relative, f"{end.l1_normalised:.5f}"]
+            writer.writerow(row)
+
+
+if __name__ == "__main__":
+    main()
