@@ -71,8 +71,11 @@ def test_metrics_help_where_the_image_does_not_tell():
 
 def test_versions_in_a_known_order_teach_without_any_score():
     scores, _, validation, _ = learn(scored=False, versions=4)
-    pairs = ordered_pairs(validation.groups, validation.distances)
-    assert float((scores[pairs[:, 0]] > scores[pairs[:, 1]]).float().mean()) > 0.85
+    plain = predict(FakeEncoder(), plain_prompts(FakeEncoder(), HEAD), HEAD, validation)
+    better, worse = ordered_pairs(validation.groups, validation.distances).T
+    shares = [float((x[better] > x[worse]).float().mean()) for x in (plain, scores)]
+    # Of 90 pairs: chance has half of them in order, give or take 5 %.
+    assert shares[1] > max(0.7, shares[0] + 0.2)
 
 
 def test_the_same_seed_learns_the_same_and_leaves_the_global_stream_alone():
