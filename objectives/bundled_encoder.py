@@ -22,6 +22,7 @@ from isptune.arrays import Images
 from isptune.errors import ConfigError, one_line
 from objectives.bundled_network import ImageNetwork, TextNetwork, Widths, tone_shares
 from objectives.checkpoints import load_strictly, read_checkpoint, sha256_of
+from objectives.texture_shares import BLOCK, texture_shares
 from objectives.vision_language import Embeddings, Prompts
 
 VIEW_SIDE = 112
@@ -45,9 +46,9 @@ def views_of(
 ) -> tuple[
     Float[Tensor, "batch crops 3 crop_height crop_width"],
     Float[Tensor, "batch 3 small_height small_width"],
-    Float[Tensor, "batch tones"],
+    Float[Tensor, "batch statistics"],
 ]:
-    """The three views of pictures of any size: crops at their own resolution, the whole made small, shares of tones."""
+    """The three views of pictures of any size: crops at their own resolution, the whole made small, statistics."""
     seen = _at_least(images.clamp(0, 1), SMALLEST_SIDE)
     height, width = seen.shape[-2:]
     if height * width <= (CROP_SIDE * CROPS_A_SIDE) ** 2:
@@ -57,7 +58,15 @@ def views_of(
         tops = _spread(height - high)
         lefts = _spread(width - wide)
         crops = torch.stack([seen[..., y : y + high, x : x + wide] for y in tops for x in lefts], 1)
-    return crops, small_view(seen), tone_shares(seen)
+    return crops, small_view(seen), statistics_of(seen, crops)
+
+
+def statistics_of(
+    images: Images, crops: Float[Tensor, "batch crops 3 crop_height crop_width"]
+) -> Float[Tensor, "batch statistics"]:
+    """Shares of tones of the whole, then what the texture of its crops tells, on average over them."""
+    texture = texture_shares(crops.flatten(0, 1)).unflatten(0, crops.shape[:2]).mean(1)
+    return torch.cat([tone_shares(images), texture], 1)
 
 
 def small_view(images: Images) -> Float[Tensor, "batch 3 small_height small_width"]:
@@ -72,7 +81,9 @@ def small_view(images: Images) -> Float[Tensor, "batch 3 small_height small_widt
 
 def _spread(room: int) -> list[int]:
     """Where crops begin: at both ends and in the middle; once if there is no room to move."""
-    return sorted({round(room * i / (CROPS_A_SIDE - 1)) for i in range(CROPS_A_SIDE)})
+    places = (room * i / (CROPS_A_SIDE - 1) for i in range(CROPS_A_SIDE))
+    # On the grid of JPEG's blocks, which the texture looks for.
+    return sorted({int(place) // BLOCK * BLOCK for place in places})
 
 
 def _at_least(images: Images, side: int) -> Float[Tensor, "batch 3 padded_height padded_width"]:
@@ -188,9 +199,8 @@ def _read(path: Path) -> tuple[ImageNetwork, TextNetwork, _Metadata]:
 def _parse(metadata: Mapping[str, str]) -> _Metadata:
     if metadata.get("format") != FORMAT:
         raise ValueError(f"its format is {metadata.get('format')!r}, not {FORMAT!r}")
-    widths = {
-        key: tuple(v) if isinstance(v, list) else v for key, v in json.loads(metadata["widths"]).items()
-    }
+    read: dict[str, Any] = json.loads(metadata["widths"])
+    widths: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in read.items()}
     unknown = set(widths) - {field.name for field in fields(Widths)}
     if unknown:
         raise ValueError(f"it has the width {min(unknown)!r}")

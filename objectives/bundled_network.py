@@ -1,8 +1,9 @@
 """The network of the bundled image-text encoder: three views of a picture and a small text transformer.
 
-A picture is seen three ways, because no single one shows everything: crops at its own resolution (noise, blur,
-blocks, halos), the whole of it made small (what it shows, and so which colours and contrast belong to it), and
-shares of its tones (clipping, range, saturation). Their features are put together to one direction.
+A picture is seen three ways, because no single one shows everything: crops at its own resolution (halos, blotches,
+pixels), the whole of it made small (what it shows, and so which colours and contrast belong to it), and statistics
+of its tones (clipping, range, saturation) and of its fine texture (noise, blur, blocks). Their features are put
+together to one direction. Convolutions alone need a hundred times as many pictures to learn what the statistics tell.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isptune.arrays import Images
+from objectives.texture_shares import TEXTURE_FEATURES
 
 TONE_EDGES = (0.002, 0.01, 0.03, 0.06, 0.1, 0.16, 0.24, 0.34, 0.46, 0.58, 0.68, 0.78, 0.87, 0.94, 0.98, 0.997)
 """Borders of the tone bins, denser at both ends, where clipping shows."""
@@ -22,15 +24,16 @@ TONE_PLANES = 5
 """Red, green, blue, their mean, and largest minus smallest."""
 
 TONE_FEATURES = TONE_PLANES * (len(TONE_EDGES) + 1)
+STATISTICS = TONE_FEATURES + TEXTURE_FEATURES
 
 
 @dataclass(frozen=True)
 class Widths:
     """Sizes of the network; they stand in the metadata of its weights."""
 
-    crop: tuple[int, ...] = (32, 48, 96, 160)
+    crop: tuple[int, ...] = (32, 48, 64, 96)
     view: tuple[int, ...] = (32, 64, 96, 160, 192)
-    tones: int = 96
+    statistics: int = 192
     fused: int = 256
     embedding: int = 128
     words: int = 64
@@ -72,23 +75,32 @@ class ImageNetwork(nn.Module):
             _convolution(view[3], view[4], 3, 2),
             Residual(view[4]),
         )
-        self.tones = nn.Sequential(
-            nn.LayerNorm(TONE_FEATURES),
-            nn.Linear(TONE_FEATURES, widths.tones),
+        self.statistics = nn.Sequential(
+            nn.BatchNorm1d(STATISTICS),
+            nn.Linear(STATISTICS, 256),
             nn.GELU(),
-            nn.Linear(widths.tones, widths.tones),
+            nn.Dropout(dropout),
+            nn.Linear(256, widths.statistics),
         )
-        features = 2 * crop[-1] + 2 * view[-1] + widths.tones
-        self.fuse = nn.Sequential(
-            nn.LayerNorm(features), nn.Dropout(dropout), nn.Linear(features, widths.fused), nn.GELU()
+        # Each part on its own scale, so that none drowns the others.
+        self.norms = nn.ModuleList(
+            nn.LayerNorm(width) for width in (2 * crop[-1], 2 * view[-1], widths.statistics)
         )
-        self.embed = nn.Sequential(nn.Dropout(dropout), nn.Linear(widths.fused, widths.embedding))
+        features = 2 * crop[-1] + 2 * view[-1] + widths.statistics
+        self.fuse = nn.Sequential(nn.Dropout(dropout), nn.Linear(features, widths.fused), nn.GELU())
+        # Amounts of what was done are signed, and quality falls to both sides: one layer more than a linear one.
+        self.embed = nn.Sequential(
+            nn.Linear(widths.fused, widths.fused),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(widths.fused, widths.embedding),
+        )
 
     def forward(
         self,
         crops: Float[Tensor, "batch crops 3 height width"],
         view: Float[Tensor, "batch 3 small_height small_width"],
-        tones: Float[Tensor, "batch tones"],
+        statistics: Float[Tensor, "batch statistics"],
     ) -> Float[Tensor, "batch fused"]:
         """The features of each picture; `directions` takes them on."""
         batch, count = crops.shape[:2]
@@ -98,8 +110,9 @@ class ImageNetwork(nn.Module):
         middle = local.mean(2)
         spread = ((local - middle.unsqueeze(2)).square().mean(2) + 1e-6).sqrt()
         seen = self.view(_channels_last(view - 0.5)).float().flatten(2)
-        parts = [middle, spread, seen.mean(2), seen.amax(2), self.tones(tones)]
-        return self.fuse(torch.cat(parts, 1))
+        parts = [torch.cat([middle, spread], 1), torch.cat([seen.mean(2), seen.amax(2)], 1)]
+        parts.append(self.statistics(statistics).float())
+        return self.fuse(torch.cat([norm(part) for norm, part in zip(self.norms, parts, strict=True)], 1))
 
     def directions(self, features: Float[Tensor, "batch fused"]) -> Float[Tensor, "batch embedding"]:
         """Features to directions of length 1."""

@@ -20,6 +20,7 @@ command goes on from there.
 import argparse
 import copy
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -29,13 +30,13 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.nn import functional
 
 from isptune.arrays import Images, Scores
-from objectives.bundled_encoder import VIEW_SIDE, pack, small_view, words_of
-from objectives.bundled_network import ImageNetwork, TextNetwork, Widths, tone_shares
+from objectives.bundled_encoder import VIEW_SIDE, pack, small_view, statistics_of, views_of, words_of
+from objectives.bundled_network import ImageNetwork, TextNetwork, Widths
 from objectives.training.against_the_tuner import Walk, draw_ways, mean_ends, walk_all
 from objectives.training.captions import (
     AXES,
@@ -66,7 +67,7 @@ from objectives.training.spoilings import (
 GROUPS = 16
 RATED = 16
 COST_TO_QUALITY = 0.9
-WALKS = 16
+WALKS = 12
 KEPT_ENDS = 1500
 
 
@@ -112,7 +113,7 @@ class Batches:
         self.ends: list[tuple[Cut, Walk]] = []
 
     def draw(self, step: int) -> tuple[Images, Images, Tensor, list[Spoiling], list[float], list[float]]:
-        """Pictures, small views, tones, what was done, human opinions before it (NaN: unknown), and rated opinions."""
+        """Pictures, small views, statistics, what was done, opinions before it (NaN: unknown), rated opinions."""
         random = np.random.default_rng([self.seed, step])
         groups = [self._group(random) for _ in range(GROUPS)]
         pictures, spoilings, opinions = [], [], []
@@ -128,11 +129,11 @@ class Batches:
             opinion = self.photographs[group.cut.photograph].opinion
             opinions.extend([float("nan") if opinion is None else opinion] * len(group.variants))
         synthetic = torch.cat(pictures)
-        crops, views, tones, rated = self._rated(random)
+        crops, views, statistics, rated = self._rated(random)
         return (
             torch.cat([synthetic, crops]),
             torch.cat([small_view(synthetic), views]),
-            torch.cat([tone_shares(synthetic), tones]),
+            torch.cat([statistics_of(synthetic, synthetic.unsqueeze(1)), statistics]),
             spoilings,
             opinions,
             rated,
@@ -156,17 +157,18 @@ class Batches:
         return Group(cut, draw(random))
 
     def _rated(self, random: np.random.Generator) -> tuple[Images, Images, Tensor, list[float]]:
-        crops, views, tones, opinions = [], [], [], []
+        crops, views, statistics, opinions = [], [], [], []
         for index in random.choice(self.rated, RATED, replace=False):
             one = self.photographs[int(index)]
             pixels = one.pixels[:, ::-1] if random.random() < 0.5 else one.pixels
             whole = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))).float().div_(255)[None]
-            top, left = (int(random.integers(0, side - SIDE + 1)) for side in whole.shape[-2:])
+            # On the grid of the blocks of its own compression.
+            top, left = (int(random.integers(0, (side - SIDE) // 8 + 1)) * 8 for side in whole.shape[-2:])
             crops.append(whole[..., top : top + SIDE, left : left + SIDE])
             views.append(functional.interpolate(small_view(whole), (VIEW_SIDE, VIEW_SIDE), mode="bilinear"))
-            tones.append(tone_shares(whole))
+            statistics.append(statistics_of(whole, crops[-1].unsqueeze(1)))
             opinions.append(float(one.opinion or 0.0))
-        return torch.cat(crops), torch.cat(views), torch.cat(tones), opinions
+        return torch.cat(crops), torch.cat(views), torch.cat(statistics), opinions
 
 
 def losses(
@@ -175,9 +177,9 @@ def losses(
     random: np.random.Generator,
 ) -> dict[str, Tensor]:
     """The losses of one batch by name, weighted."""
-    pictures, views, tones, spoilings, before, rated = drawn
+    pictures, views, statistics, spoilings, before, rated = drawn
     with torch.autocast("cpu", torch.bfloat16):
-        features = model.image(pictures.unsqueeze(1), views, tones)
+        features = model.image(pictures.unsqueeze(1), views, statistics)
     features = features.float()
     directions = model.image.directions(features)
     count = len(spoilings)
@@ -191,13 +193,13 @@ def losses(
     return {
         "quality": 4 * _huber(quality[:count], targets[:count]),
         "wording": 2 * _huber(other, targets),
-        "order": _order(quality[:count], costs),
-        "opinion": 8 * _huber(quality[count:], targets[count:])
+        "order": 2 * _order(quality[:count], costs),
+        "opinion": 4 * _huber(quality[count:], targets[count:])
         + 0.5 * (1 - _correlation(quality[count:], opinions)),
         "opposites": 0.5 * _opposites(model, directions, targets, random),
         "grades": 0.4 * _grades(model, directions[:count], spoilings, random),
         "captions": 0.3 * _captions(model, directions, spoilings, targets, random),
-        "amounts": 2 * _amounts(model, features[:count], spoilings),
+        "amounts": 10 * _amounts(model, features[:count], spoilings),
     }
 
 
@@ -270,6 +272,8 @@ def _captions(
 def _amounts(model: Model, features: Tensor, spoilings: Sequence[Spoiling]) -> Tensor:
     known = torch.tensor([[float(name in s.amounts) for name in AXES] for s in spoilings])
     truth = torch.tensor([[s.amounts.get(name, 0.0) for name in AXES] for s in spoilings])
+    # What is small is what the tuner ends at, and must not drown in what is large.
+    truth = truth.sign() * truth.abs().pow(0.6)
     error = functional.smooth_l1_loss(model.amounts(features), truth, beta=0.1, reduction="none")
     return (known * error).sum() / known.sum()
 
@@ -291,7 +295,7 @@ def scorer(model: Model) -> Any:
     model.image.folded()
 
     def score(images: Images) -> Scores:
-        features = model.image(images.unsqueeze(1), small_view(images), tone_shares(images))
+        features = model.image(*views_of(images))
         return model.quality(model.image.directions(features))
 
     return score
@@ -309,9 +313,14 @@ def validate(
     pictures = [draw_cut(i, one, random).pixels(kept_out) for i, one in enumerate(kept_out)]
     walks = walk_all(score, pictures, [CHAIN] * len(pictures), seed=77)
     return {
-        "srocc": round(float(spearmanr(found, [one.opinion for one in validation])[0]), 4),
+        "srocc": round(srocc(found, [one.opinion or 0.0 for one in validation]), 4),
         "ends": mean_ends(walks),
     }
+
+
+def srocc(one: Sequence[float], other: Sequence[float]) -> float:
+    """Spearman's rank correlation."""
+    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
 
 
 def _whole(one: Photograph) -> Images:
@@ -399,7 +408,7 @@ class Training:
         warm, total = 200, self.options.steps
         if self.step < warm:
             return (self.step + 1) / warm
-        return 0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * (self.step - warm) / max(1, total - warm)))
+        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (self.step - warm) / max(1, total - warm)))
 
     def _against_the_tuner(self) -> None:
         self.average.eval()

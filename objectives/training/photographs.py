@@ -14,8 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-ALIKE = 0.9
-"""Correlation of 16x16 grey thumbnails from which two pictures look alike."""
+from objectives.training.look_alikes import like_any, thumbnail
 
 GOOD_OPINION = 0.55
 """Mean opinion (0 to 1) from which a photograph is taken as one that nothing was done to."""
@@ -67,12 +66,6 @@ def read_photographs(data: Path) -> tuple[list[Photograph], list[Photograph], li
     return train, validation, kept_out
 
 
-def look_alikes(pictures: Sequence[Picture], others: Sequence[Picture]) -> list[bool]:
-    """Which of the pictures look like one of the others."""
-    one, two = _thumbnails(pictures), _thumbnails(others)
-    return [bool(same) for same in (one @ two.T > ALIKE).any(1)]
-
-
 def _read_rated(folder: Path) -> tuple[list[Photograph], list[Photograph]]:
     with (folder / "scores.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
@@ -82,7 +75,8 @@ def _read_rated(folder: Path) -> tuple[list[Photograph], list[Photograph]]:
         pristine = opinion >= GOOD_OPINION and row["subset"] != "ss02"
         pixels = _read(folder / row["file"])
         found[row["part"]].append(Photograph(f"biq2021/{row['file']}", pixels, opinion, pristine, 0.85))
-    alike = look_alikes([p.pixels for p in found["train"]], [p.pixels for p in found["validation"]])
+    thumbnails = {part: np.stack([thumbnail(p.pixels) for p in rated]) for part, rated in found.items()}
+    alike = like_any(thumbnails["train"], thumbnails["validation"])
     train = [photograph for photograph, same in zip(found["train"], alike, strict=True) if not same]
     return train, found["validation"]
 
@@ -112,13 +106,3 @@ def _read(path: Path, side: int | None = SIDE) -> Picture:
         size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return np.asarray(pixels, np.uint8)
-
-
-def _thumbnails(pictures: Sequence[Picture]) -> np.ndarray:
-    rows = []
-    for pixels in pictures:
-        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-        small = np.asarray(cv2.resize(grey, (16, 16), interpolation=cv2.INTER_AREA), np.float64).ravel()
-        small -= small.mean()
-        rows.append(small / max(float(np.linalg.norm(small)), 1e-9))
-    return np.stack(rows)
