@@ -23,6 +23,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,10 @@ WALKS = 12
 KEPT_ENDS = 1500
 
 
+Batch = tuple[Images, Images, Tensor, list[Spoiling], list[float], list[float]]
+"""Pictures, small views, statistics, what was done, opinions before it (NaN: unknown), rated opinions."""
+
+
 class Model(nn.Module):
     """The two networks, the temperature, and the layer for amounts that is only used in training."""
 
@@ -112,8 +117,8 @@ class Batches:
         self.rated = [i for i, one in enumerate(photographs) if one.opinion is not None]
         self.ends: list[tuple[Cut, Walk]] = []
 
-    def draw(self, step: int) -> tuple[Images, Images, Tensor, list[Spoiling], list[float], list[float]]:
-        """Pictures, small views, statistics, what was done, opinions before it (NaN: unknown), rated opinions."""
+    def draw(self, step: int) -> Batch:
+        """The batch of a step."""
         random = np.random.default_rng([self.seed, step])
         groups = [self._group(random) for _ in range(GROUPS)]
         pictures, spoilings, opinions = [], [], []
@@ -173,7 +178,7 @@ class Batches:
 
 def losses(
     model: Model,
-    drawn: tuple[Images, Images, Tensor, list[Spoiling], list[float], list[float]],
+    drawn: Batch,
     random: np.random.Generator,
 ) -> dict[str, Tensor]:
     """The losses of one batch by name, weighted."""
@@ -327,6 +332,11 @@ def _whole(one: Photograph) -> Images:
     return torch.from_numpy(np.ascontiguousarray(one.pixels.transpose(2, 0, 1))).float().div_(255)[None]
 
 
+def _prepare_thread() -> None:
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, write the weights and the log."""
     parser = argparse.ArgumentParser(description="Train the bundled image-text encoder.")
@@ -366,6 +376,9 @@ class Training:
         )
         train, self.validation, self.kept_out = read_photographs(options.data)
         self.batches = Batches(train, options.seed)
+        # One thread for drawing, beside which the network trains: half of drawing does not use the second core.
+        self._drawing = ThreadPoolExecutor(1, initializer=_prepare_thread)
+        self._next: Future[Batch] | None = None
         self.step = 0
         self.log: list[dict[str, Any]] = []
         self._load()
@@ -374,10 +387,10 @@ class Training:
         """Train to the last step."""
         options, sums, started = self.options, {}, time.monotonic()
         while self.step < options.steps:
-            if self.step >= options.first and (self.step - options.first) % options.every == 0:
+            if self._tuner_is_due(self.step):
                 self._against_the_tuner()
                 self._save()
-            drawn = self.batches.draw(self.step)
+            drawn = self._drawn()
             random = np.random.default_rng([options.seed, self.step, 1])
             torch.manual_seed(options.seed * 1_000_003 + self.step)  # of the dropout
             self.model.train()
@@ -402,6 +415,18 @@ class Training:
         self.average.eval()
         pack(self.average.image, self.average.text, self.words, float(self.average.temperature), options.out)
         options.out.with_suffix(".log.json").write_text(json.dumps(self.log, indent=1) + "\n")
+
+    def _tuner_is_due(self, step: int) -> bool:
+        return step >= self.options.first and (step - self.options.first) % self.options.every == 0
+
+    def _drawn(self) -> Batch:
+        """The batch of this step; the next one is drawn meanwhile, unless the tuner will run before it."""
+        waiting = self._next or self._drawing.submit(self.batches.draw, self.step)
+        batch = waiting.result()
+        after = self.step + 1
+        idle = self._tuner_is_due(after) or after >= self.options.steps
+        self._next = None if idle else self._drawing.submit(self.batches.draw, after)
+        return batch
 
     def _rate(self) -> float:
         """Warm-up, then half a cosine down to a hundredth."""
