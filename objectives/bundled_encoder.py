@@ -190,7 +190,8 @@ def _read(path: Path) -> tuple[ImageNetwork, TextNetwork, _Metadata]:
     image = ImageNetwork(metadata.widths).folded()
     text = TextNetwork(metadata.widths, len(metadata.words))
     pair = nn.ModuleDict({"image": image, "text": text})
-    load_strictly(pair, {key: value.float() for key, value in state.items()}, path)
+    full = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    load_strictly(pair, full, path)
     pair.eval().requires_grad_(False)
     image.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return image, text, metadata
@@ -224,4 +225,5 @@ def pack(
         "words": json.dumps(list(words)),
         "temperature": repr(temperature),
     }
-    save_file({key: value.half().contiguous() for key, value in tensors.items()}, path, metadata)
+    halves = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
+    save_file({key: value.contiguous() for key, value in halves.items()}, path, metadata)

@@ -3,13 +3,14 @@
 import pytest
 import torch
 
-from isptune.errors import ConfigError
+from isptune.errors import ConfigError, MissingExtra
 from isptune.registry import build, installed
 from isptune.scenes import load_scenes
 from isptune.testing import check_objective, check_pipeline
 from tests import toys
 
-NEEDS_ARGUMENT = {"iqa_pytorch", "weighted"}
+NEEDS_ARGUMENT = {"iqa_pytorch", "task_guided", "weighted"}
+NEEDS_WEIGHTS = {"arniqa"}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def pictures(scene):
     return torch.cat([scene.image, (scene.image + 0.1 * noise).clamp(0, 1), brighter])
 
 
-@pytest.mark.parametrize("name", sorted(set(installed("objective")) - NEEDS_ARGUMENT))
+@pytest.mark.parametrize("name", sorted(set(installed("objective")) - NEEDS_ARGUMENT - NEEDS_WEIGHTS))
 def test_objectives_keep_their_contract(name, scene, pictures):
     check_objective(build("objective", name), pictures, scene)
 
@@ -33,6 +34,15 @@ def test_objectives_keep_their_contract(name, scene, pictures):
 @pytest.mark.parametrize("name", sorted(NEEDS_ARGUMENT))
 def test_objectives_that_need_an_argument_say_so(name):
     with pytest.raises(ConfigError):
+        build("objective", name)
+
+
+@pytest.mark.parametrize("name", sorted(NEEDS_WEIGHTS))
+def test_objectives_without_their_published_weights_say_what_is_missing(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ISPTUNE_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(MissingExtra, match=r"ARNIQA\.pth"):
         build("objective", name)
 
 

@@ -387,7 +387,8 @@ class Training:
         """Train to the last step."""
         options, sums, started = self.options, {}, time.monotonic()
         while self.step < options.steps:
-            if self._tuner_is_due(self.step):
+            walked = bool(self.log) and self.log[-1]["step"] == self.step  # in the state that was loaded
+            if self._tuner_is_due(self.step) and not walked:
                 self._against_the_tuner()
                 self._save()
             drawn = self._drawn()
@@ -413,7 +414,7 @@ class Training:
         self._against_the_tuner()
         self._save()
         self.average.eval()
-        pack(self.average.image, self.average.text, self.words, float(self.average.temperature), options.out)
+        pack(self.average.image, self.average.text, self.words, float(self.average.temperature.detach()), options.out)
         options.out.with_suffix(".log.json").write_text(json.dumps(self.log, indent=1) + "\n")
 
     def _tuner_is_due(self, step: int) -> bool:
