@@ -49,7 +49,6 @@ OPINIONS = (0.1, 0.88)
 """What counts as 0 and as 1: mean opinions of BIQ2021 lie between."""
 
 STOPPING = 0.12
-WALKS = 24
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -64,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--expansion", choices=("sum", "product"), default="sum")
     parser.add_argument("--groups", type=int, default=1200, help="spoilt photographs, four versions each")
     parser.add_argument("--rounds", type=int, default=3, help="of the tuner")
+    parser.add_argument("--walks", type=int, default=24, help="of the tuner in a round")
     parser.add_argument("--ranking", type=float, default=2.0, help="weight of the order of versions")
     parser.add_argument("--seed", type=int, default=0)
     Learning(parser.parse_args(arguments)).run()
@@ -92,7 +92,7 @@ class Learning:
             entry = {"round": number, **self._judge(learner, standardisation)}
             score = self._score(learner, standardisation)
             random = np.random.default_rng([options.seed, number, 5])
-            cuts = [self._cut(random) for _ in range(WALKS)]
+            cuts = [self._cut(random) for _ in range(options.walks)]
             ways = [draw_ways(random) for _ in cuts]
             pictures = [cut.pixels(self.train) for cut in cuts]
             walks = walk_all(score, pictures, ways, seed=10_000_000 * (number + 1))
@@ -188,7 +188,8 @@ class Learning:
         )
         opinions, drawn = rows.scores.numpy(), resamples(len(rows.scores), seed=0)
         random = np.random.default_rng(0)
-        pictures = [draw_cut(i, one, random).pixels(self.kept_out) for i, one in enumerate(self.kept_out)]
+        kept_out = self.kept_out[: self.options.walks]
+        pictures = [draw_cut(i, one, random).pixels(kept_out) for i, one in enumerate(kept_out)]
         walks = walk_all(self._score(learner, standardisation), pictures, [CHAIN] * len(pictures), seed=77)
         return {
             "srocc": str(estimate(rank_correlation, learned, opinions, drawn)),
