@@ -414,7 +414,13 @@ class Training:
         self._against_the_tuner()
         self._save()
         self.average.eval()
-        pack(self.average.image, self.average.text, self.words, float(self.average.temperature.detach()), options.out)
+        pack(
+            self.average.image,
+            self.average.text,
+            self.words,
+            float(self.average.temperature.detach()),
+            options.out,
+        )
         options.out.with_suffix(".log.json").write_text(json.dumps(self.log, indent=1) + "\n")
 
     def _tuner_is_due(self, step: int) -> bool:

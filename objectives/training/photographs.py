@@ -6,7 +6,6 @@ of it, nor any photograph of `KEPT_OUT`.
 """
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
