@@ -65,7 +65,11 @@ def test_compare_runs_each_objective_alone(isptune, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["run", "--objective", "sism"], 2, "no objective is called 'sism'; there are: arniqa, blockiness, brisque,"),
+        (
+            ["run", "--objective", "sism"],
+            2,
+            "no objective is called 'sism'; there are: arniqa, blockiness, brisque,",
+        ),
         (["run", "--pipeline", "raw"], 2, "no pipeline is called 'raw'; there are: moody, synthetic, tint"),
         (["run", "--optimizer", "adam"], 2, "no optimizer is called 'adam'; there are: catcma, cma, es,"),
         (["run", "--scene", "none.png"], 2, "none.png: no such file, and no bundled scene"),
