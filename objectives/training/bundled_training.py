@@ -195,6 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--rate", type=float, default=2e-3, help="largest learning rate")
+    parser.add_argument("--restart", type=int, default=0, help="step at which the learning rate starts anew")
     parser.add_argument("--every", type=int, default=300, help="steps between walks of the tuner")
     parser.add_argument("--first", type=int, default=600, help="step of the first walk")
     parser.add_argument("--seed", type=int, default=0)
@@ -284,11 +285,13 @@ class Training:
         return batch
 
     def _rate(self) -> float:
-        """Warm-up, then half a cosine down to a hundredth."""
-        warm, total = 200, self.options.steps
-        if self.step < warm:
-            return (self.step + 1) / warm
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (self.step - warm) / max(1, total - warm)))
+        """Warm-up, then half a cosine down to a hundredth; once more from where it restarts (Loshchilov 2017)."""
+        restart = self.options.restart
+        begin, end = (restart, self.options.steps) if self.step >= restart else (0, restart)
+        warm, step, total = 200, self.step - begin, end - begin
+        if step < warm:
+            return (step + 1) / warm
+        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
 
     def _against_the_tuner(self) -> None:
         self.average.eval()

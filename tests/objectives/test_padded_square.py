@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from objectives.padded_square import BACKGROUND, CLIP_MEAN, CLIP_STD, padded_square
+from objectives.clip_preprocessing import DEVIATION, MEAN
+from objectives.padded_square import BACKGROUND, padded_square
 
 
 def picture(height, width, seed=0):
@@ -23,7 +24,7 @@ def by_pillow(pixels, side):
     square = Image.new("RGB", (longest, longest), BACKGROUND)
     square.paste(Image.fromarray(pixels), ((longest - width) // 2, (longest - height) // 2))
     resized = np.asarray(square.resize((side, side), Image.Resampling.BICUBIC)) / 255
-    return ((resized - CLIP_MEAN) / CLIP_STD).transpose(2, 0, 1)
+    return ((resized - MEAN) / DEVIATION).transpose(2, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_the_background_is_clips_mean_colour():
     square = padded_square(torch.zeros(1, 3, 10, 30), 30)
     # 122/255 lies 0.003 below the mean, which is 0.011 standard deviations.
     assert square[0, :, 0].abs().max() < 0.012
-    assert square[0, 0, 10:20].max() == pytest.approx(-CLIP_MEAN[0] / CLIP_STD[0], abs=1e-6)
+    assert square[0, 0, 10:20].max() == pytest.approx(-MEAN[0] / DEVIATION[0], abs=1e-6)
 
 
 def test_an_odd_difference_leaves_the_larger_half_below():
@@ -57,5 +58,5 @@ def test_an_odd_difference_leaves_the_larger_half_below():
 
 def test_values_are_rounded_to_eight_bits_and_cut_off():
     image = torch.tensor([-1.0, 0.1019, 2.0]).view(1, 1, 1, 3).expand(1, 3, 3, 3)
-    levels = padded_square(image, 3)[0, 0, 0] * CLIP_STD[0] + CLIP_MEAN[0]
+    levels = padded_square(image, 3)[0, 0, 0] * DEVIATION[0] + MEAN[0]
     assert (levels * 255).tolist() == pytest.approx([0, 26, 255], abs=1e-4)
