@@ -39,6 +39,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def weights_folder() -> Path:
+    """Where published weights are looked for first, and where a user is told to put them."""
+    return Path(os.environ.get(WEIGHTS_FOLDER) or "~/.cache/isptune").expanduser()
+
+
 def published_file(name: str, origin: str, sha256: str | None = None, path: str | Path | None = None) -> Path:
     """Where a published file of weights lies: at the path given, in the folder of weights, or in torch's cache.
 
@@ -58,7 +63,7 @@ def published_file(name: str, origin: str, sha256: str | None = None, path: str 
         if not given.is_file():
             raise ConfigError(f"{one_line(str(given))}: no such file of weights")
         return given
-    ours = Path(os.environ.get(WEIGHTS_FOLDER) or "~/.cache/isptune").expanduser() / name
+    ours = weights_folder() / name
     places = (ours, Path(torch.hub.get_dir()) / "checkpoints" / name)
     found = next((place for place in places if place.is_file()), None)
     if found is None:

@@ -9,7 +9,6 @@ OpenAI's files are not downloaded; a repository of the hub is if that was allowe
 missing is named, with its sha256 and its place.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import torch
 
 from isptune.errors import ConfigError, MissingExtra, one_line
-from objectives.checkpoints import WEIGHTS_FOLDER, sha256_of
+from objectives.checkpoints import sha256_of, weights_folder
 from objectives.clip_layouts import CHANNELS_A_HEAD, ShapeHints
 from objectives.clip_preprocessing import DEVIATION, MEAN, Preprocessing
 from objectives.clip_tokenizer import read_json
@@ -48,9 +47,8 @@ TENSOR_FILES = (
 
 def cache_folders() -> list[Path]:
     """Where OpenAI's files are looked for, in this order."""
-    own = Path(os.environ.get(WEIGHTS_FOLDER) or "~/.cache/isptune").expanduser()
     hub = Path(torch.hub.get_dir())
-    return [own, Path("~/.cache/clip").expanduser(), hub / "clip", hub / "checkpoints"]
+    return [weights_folder(), Path("~/.cache/clip").expanduser(), hub / "clip", hub / "checkpoints"]
 
 
 def find_openai(name: str) -> tuple[Path, str]:
