@@ -85,8 +85,6 @@ class ClipIqa:
         return score_finite(self._probabilities, images)
 
     def _probabilities(self, images: Images) -> Scores:
-        if len(images) == 0:
-            return images.new_zeros(0)
         descriptions = self.descriptions.to(images.device)
         cosines = self.encoder.encode_images(images) @ descriptions.mT
         pairs = (self.encoder.temperature * cosines).unflatten(1, (-1, 2))

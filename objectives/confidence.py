@@ -15,6 +15,7 @@ from torch import Tensor
 from isptune.arrays import Images, Scores
 from isptune.errors import UnknownName
 from isptune.interfaces import Direction
+from objectives.no_reference import score_finite
 
 SOURCE = (
     "Drenkow and Unberath 2025, A causal framework for aligning image quality metrics and deep neural network "
@@ -71,11 +72,5 @@ def confidence(name: str, classes: int, logits: tuple[float, float], unit: str) 
 def measure_finite(
     measure: Callable[[Logits], Scores], logits_of: Callable[[Images], Logits], images: Images
 ) -> Scores:
-    """The scores of a batch; an image with a NaN or an infinity gets NaN and is looked at as black."""
-    if len(images) == 0:
-        return images.new_zeros(0, dtype=torch.float64)
-    images = images.float()
-    finite = images.sum((1, 2, 3)).isfinite()
-    if not finite.all():
-        images = torch.where(finite.view(-1, 1, 1, 1), images, 0)
-    return torch.where(finite, measure(logits_of(images)), torch.nan)
+    """The scores of a batch, float64; an image with a NaN or an infinity gets NaN and is looked at as black."""
+    return score_finite(lambda finite: measure(logits_of(finite)), images, torch.float64)

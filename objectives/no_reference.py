@@ -70,13 +70,17 @@ def portions(images: Images) -> Iterator[Images]:
     yield from images.split(count)
 
 
-def score_finite(score: Callable[[Images], Scores], images: Images) -> Scores:
+def score_finite(
+    score: Callable[[Images], Scores], images: Images, dtype: torch.dtype = torch.float32
+) -> Scores:
     """Score a batch of float32 images; one with a NaN or an infinity gets NaN and is scored as black."""
+    if len(images) == 0:
+        return images.new_zeros(0, dtype=dtype)
     images = images.float()
     finite = images.sum((1, 2, 3)).isfinite()
     if not finite.all():
         images = torch.where(finite.view(-1, 1, 1, 1), images, 0)
-    return torch.where(finite, score(images).float(), torch.nan)
+    return torch.where(finite, score(images).to(dtype), torch.nan)
 
 
 def require_side(name: str, images: Images, smallest_side: int) -> None:

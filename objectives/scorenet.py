@@ -73,8 +73,6 @@ class ScoreNet:
         Raises:
             ScoreError: the images are too small for the encoder.
         """
-        if len(images) == 0:
-            return images.new_zeros(0, dtype=torch.float32)
         return score_finite(self._score, images)
 
     def _score(self, images: Images) -> Scores:
