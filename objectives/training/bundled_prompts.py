@@ -3,15 +3,16 @@
     python -m objectives.training.bundled_prompts --data DIR --out FILE.safetensors [--head align|clip]
 
 DIR is described in `objectives.training.photographs`. The encoder stays as it is; pictures are turned into features
-once, which are kept beside the output. Then, for some rounds: learn prompts, let the tuner run against them on
-training photographs, add the pictures where it ended, with their true amounts, and learn again. How far the ends
-are from pristine is written for every round, also on photographs that are kept out.
+once, which are kept beside the output, with those of the validation part. Then, for some rounds: learn prompts, let
+the tuner run against them on training photographs, add the pictures where it ended, with their true amounts, and
+learn again. How far the ends are from pristine is written for every round, also on photographs that are kept out.
 """
 
 import argparse
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 
 from isptune.arrays import Images, Scores
+from isptune.errors import ConfigError
 from isptune.images import to_images
 from isptune.scenes import Scene
 from objectives.lightweight_metrics import KNOWN, LightweightMetrics, Standardisation
@@ -86,7 +88,7 @@ class Learning:
     def run(self) -> None:
         """Learn in rounds, and write prompts and figures."""
         options = self.options
-        table = self._features()
+        table = self._kept(self._features_path, self._features)
         learner, standardisation = self._fit(table)
         for number in range(options.rounds + 1):
             entry = {"round": number, **self._judge(learner, standardisation)}
@@ -105,10 +107,7 @@ class Learning:
                 learner, standardisation = self._fit(table)
 
     def _features(self) -> FeatureTable:
-        """Of rated pictures and of groups of spoilt ones; read from the file if it is there."""
-        path = self.options.features or self.options.out.with_suffix(".features.safetensors")
-        if path.exists():
-            return read_table(path)
+        """Of rated pictures and of groups of spoilt ones."""
         rated = [one for one in self.train if one.opinion is not None]
         tables = [_rated(rated, self.encoder, self.everything)]
         random = np.random.default_rng([self.options.seed, 4])
@@ -120,9 +119,7 @@ class Learning:
             tables.append(self._group(self._cut(random), draw(random), int(random.integers(2**40))))
             if (number + 1) % 100 == 0:
                 print(f"features of {number + 1}/{self.options.groups} groups", flush=True)
-        table = joined(tables)
-        write_table(path, table)
-        return table
+        return joined(tables)
 
     def _cut(self, random: np.random.Generator) -> Cut:
         index = int(random.choice(self.pristine))
@@ -179,8 +176,6 @@ class Learning:
 
     def _judge(self, learner: PromptLearner, standardisation: Standardisation) -> dict[str, Any]:
         """SROCC on the validation part, of plain prompts too; ends of the tuner on photographs kept out."""
-        if not hasattr(self, "_validation_table"):
-            self._validation_table = _rated(self.validation, self.encoder, self.everything)
         rows = samples(self._validation_table.with_metrics(self.metrics.names), standardisation, OPINIONS)
         plain, learned = (
             predict(self.encoder, prompts, self.head, rows).numpy()[None]
@@ -197,6 +192,24 @@ class Learning:
             "difference": str(difference(rank_correlation, learned, plain, opinions, drawn)),
             "ends": mean_ends(walks),
         }
+
+    @cached_property
+    def _validation_table(self) -> FeatureTable:
+        path = self._features_path.with_suffix(".validation.safetensors")
+        return self._kept(path, lambda: _rated(self.validation, self.encoder, self.everything))
+
+    @property
+    def _features_path(self) -> Path:
+        return self.options.features or self.options.out.with_suffix(".features.safetensors")
+
+    def _kept(self, path: Path, extract: Callable[[], FeatureTable]) -> FeatureTable:
+        """The table that a file holds; extracted and written if it is not there."""
+        if not path.exists():
+            write_table(path, extract())
+        table = read_table(path)
+        if dict(table.encoder_weights) != dict(self.encoder.weights):
+            raise ConfigError(f"{path}: was made with another encoder than {self.encoder.name}; delete it")
+        return table
 
     def _write(self, learner: PromptLearner, standardisation: Standardisation) -> None:
         learned_for = LearnedFor(
