@@ -3,9 +3,9 @@
     python -m experiments.scorenet.as_target --photos DIR --runs DIR [--objective NAME ...]
 
 All three families of the hidden map, the four bundled photographs and four of `photos/` (never trained on), CMA-ES,
-several seeds. Every run is kept in --runs, and finished ones are not done again. It writes, beside this file,
-`as_target.csv` (every repeat) and `as_target.md` (means with bootstrap intervals, paired differences to the first
-objective).
+several seeds; a run for each photograph, or with --together one for all eight, as one tunes a camera. Every run is kept
+in --runs, and finished ones are not done again. It writes, beside this file, `as_target.csv` (every repeat) and
+`as_target.md` (means with bootstrap intervals, paired differences to the first objective).
 """
 
 import argparse
@@ -48,22 +48,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--photos", type=Path, required=True, help="folder with kodak/ and cid22/")
     parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
     parser.add_argument("--objective", action="append", help="the first one is compared with the others")
-    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=10, help="of the first objective")
+    parser.add_argument("--repeats-of-others", type=int, help="fewer, to save time (default: as many)")
+    parser.add_argument("--together", action="store_true", help="one run for all photographs")
     parser.add_argument("--generations", type=int, default=50)
     parser.add_argument("--resize", default="384", help="longer side of the scenes, pixels")
     parser.add_argument(
         "--out", type=Path, default=HERE / "as_target", help="of the tables, without an ending"
     )
     options = parser.parse_args(arguments)
+    others = options.repeats_of_others or options.repeats
 
-    scenes = [*BUNDLED, *(str(options.photos / name) for name in OTHERS)]
+    photographs = (*BUNDLED, *(str(options.photos / name) for name in OTHERS))
+    scenes = [photographs] if options.together else [(one,) for one in photographs]
     objectives = options.objective or ["scorenet", "ssim", "niqe"]
     ends = [
         end
-        for objective in objectives
+        for number, objective in enumerate(objectives)
         for family in FAMILIES
-        for scene in scenes
-        for end in _ends(objective, family, scene, options)
+        for some in scenes
+        for end in _ends(objective, family, some, options.repeats if number == 0 else others, options)
     ]
     _write_csv(ends, options.out.with_suffix(".csv"))
     text = table(ends, objectives)
@@ -71,19 +75,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(text)
 
 
-def _ends(objective: str, family: str, scene: str, options: argparse.Namespace) -> list[End]:
+def _ends(
+    objective: str, family: str, scenes: tuple[str, ...], repeats: int, options: argparse.Namespace
+) -> list[End]:
     settings = RunSettings(
         pipeline=f"synthetic:{family}",
         objectives=(objective,),
-        scenes=(scene,),
+        scenes=scenes,
         resize=options.resize,
         generations=options.generations,
-        repeats=options.repeats,
+        repeats=repeats,
         second_opinions=("none",),
         confirm=2,
         device="cpu",
     )
-    name = Path(scene).stem.replace("bundled:", "")
+    name = "together" if len(scenes) > 1 else Path(scenes[0]).stem.replace("bundled:", "")
     folder = options.runs / f"{objective.replace(':', '-').replace('/', '-')}_{family}_{name}"
     bench = Bench(settings)
     result = json.loads(run(bench, folder).joinpath("recommended.json").read_text())

@@ -4,8 +4,9 @@
 
 DIR is described in `objectives.training.photographs`. People: the validation part of BIQ2021. Severity: every type of
 the published sets on the photographs that are kept out, at severities 1 to 5: the rank correlation of score and
-severity over all photographs, one number a type, and how often the pristine picture is ranked before its distorted
-version at severity 3 and up. It writes `on_people_and_severity.csv` (by type) and `.md` beside this file.
+severity, over all photographs together and as the mean over photographs of it within each, and how often the pristine
+picture is ranked before its distorted version at severity 3 and up. It writes `on_people_and_severity.csv` (by type)
+and `.md` beside this file.
 """
 
 import argparse
@@ -47,25 +48,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     severity = {name: _on_severity(one, kept_out[: options.photographs]) for name, one in objectives.items()}
 
     lines = [
-        "| objective | SROCC with people | first minus this one | severity, median of types | pristine first |"
+        "| objective | SROCC with people | first minus this one | severity, all photographs together | severity, "
+        "within a photograph | pristine first |",
+        "|---|---|---|---|---|---|",
     ]
-    lines.append("|---|---|---|---|---|")
     first = people[names[0]]
     for name in names:
         own = estimate(rank_correlation, people[name][None], opinions, drawn)
         gap = difference(rank_correlation, first[None], people[name][None], opinions, drawn)
         types, order = severity[name]
-        median = float(np.median(list(types.values())))
+        together, within = np.median(list(types.values()), axis=0)
         gap_cell = "" if name == names[0] else str(gap)
-        lines.append(f"| {name} | {own} | {gap_cell} | {median:.3f} | {100 * order:.1f} % |")
+        lines.append(f"| {name} | {own} | {gap_cell} | {together:.3f} | {within:.3f} | {100 * order:.1f} % |")
     text = "\n".join(lines) + "\n"
     print(text)
     (HERE / "on_people_and_severity.md").write_text(text)
     with (HERE / "on_people_and_severity.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["type", *names])
+        writer.writerow(["type", *names, *(f"{name} within a photograph" for name in names)])
         for one in severity[names[0]][0]:
-            writer.writerow([one, *(f"{severity[name][0][one]:.4f}" for name in names)])
+            figures = np.array([severity[name][0][one] for name in names]).T
+            writer.writerow([one, *(f"{figure:.4f}" for figure in figures.flatten())])
 
 
 def _signed(objective: Objective, images: torch.Tensor) -> Float[np.ndarray, " images"]:
@@ -79,8 +82,10 @@ def _on_people(objective: Objective, photographs: Sequence[Photograph]) -> Float
     return np.array([_signed(objective, to_images(one.pixels, one.name))[0] for one in photographs])
 
 
-def _on_severity(objective: Objective, photographs: Sequence[Photograph]) -> tuple[dict[str, float], float]:
-    """Rank correlation with severity by type, and the share of pristine pictures ranked first."""
+def _on_severity(
+    objective: Objective, photographs: Sequence[Photograph]
+) -> tuple[dict[str, tuple[float, float]], float]:
+    """Rank correlation with severity by type, of all and within photographs; share of pristine ones ranked first."""
     pictures = [_centre(one) for one in photographs]
     pristine = [_signed(objective, picture)[0] for picture in pictures]
     correlations, first = {}, []
@@ -88,9 +93,9 @@ def _on_severity(objective: Objective, photographs: Sequence[Photograph]) -> tup
         for name in presets_of(source):
             scores = np.array([_of_severities(objective, source, name, i, x) for i, x in enumerate(pictures)])
             severities = np.tile(np.arange(1.0, 6.0), (len(pictures), 1))
-            correlations[f"{source} {name}"] = -float(
-                rank_correlation(scores.reshape(1, -1), severities.reshape(-1))[0]
-            )
+            together = -rank_correlation(scores.reshape(1, -1), severities.reshape(1, -1))[0]
+            within = -rank_correlation(scores, severities).mean()
+            correlations[f"{source} {name}"] = (float(together), float(within))
             first += [scores[i, 2:] < pristine[i] for i in range(len(pictures))]
     return correlations, float(np.concatenate(first).mean())
 
