@@ -1,0 +1,168 @@
+"""PromptIQA: scores pictures in the taste of some that were rated, without any training.
+
+`promptiqa:prompt=FILE[,weights=PATH,direction=higher]`
+
+| option | values |
+|---|---|
+| prompt | a CSV with the columns image,score, one rated picture a line, from 3 on; paths start at the CSV's folder |
+| weights | best_model.pth.tar, or a folder with it; else the folder of weights, torch's cache, or the hub's |
+| direction | `higher` (the default): a higher score in the CSV is better; `lower`: a lower one is |
+
+Scores of the prompt may have any scale. They are stretched to 0 for the worst and 1 for the best picture (min-max), as
+the paper says. The published code divides by a constant of the data set instead, which a CSV does not tell. With
+`direction=lower` they are turned around first, so that scores are maximised in either case.
+
+The weights are not bundled: they are published under the MIT licence, 1.3 GB.
+
+Source: Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA: Boosting the performance and generalization for
+no-reference image quality assessment via prompts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, final, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isptune.arrays import Images, Scores
+from isptune.errors import ConfigError, one_line
+from isptune.interfaces import Direction
+from isptune.scenes import Scene
+from objectives.checkpoints import sha256_of
+from objectives.no_reference import score_finite
+from objectives.options import parse_options
+from objectives.promptiqa_checkpoint import read_network, weights_file
+from objectives.rated_images import RatedImage, read_rated, read_ratings, unit_scores
+
+FEWEST = 3
+"""Rated pictures that a prompt must have: two say no more than which is better."""
+
+_GPU_BUDGET = 2**32  # bytes for the pictures that are encoded at once
+
+
+@runtime_checkable
+class PromptedNetwork(Protocol):
+    """Scores pictures beside rated ones. It works where it was moved to."""
+
+    @property
+    def bytes_per_image(self) -> int:
+        """About what one picture takes while it is encoded."""
+        ...
+
+    def to(self, device: torch.device) -> Any:
+        """Move to a device."""
+        ...
+
+    def prepare(self, images: Images) -> Float[Tensor, "batch 3 height width"]:
+        """Pictures of any size as the network takes them."""
+        ...
+
+    def encode(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
+        """The features of prepared pictures, each for itself."""
+        ...
+
+    def prompts(
+        self, features: Float[Tensor, "prompts features"], scores: Float[Tensor, " prompts"]
+    ) -> Float[Tensor, "prompts token"]:
+        """The tokens of pictures with scores from 0 to 1."""
+        ...
+
+    def score(
+        self, features: Float[Tensor, "batch features"], tokens: Float[Tensor, "prompts token"]
+    ) -> Scores:
+        """Scores from 0 to 1 of pictures beside a prompt, each for itself."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """Rated pictures as a network takes them.
+
+    Attributes:
+        pixels: of each picture, prepared.
+        scores: 0 for the worst to 1 for the best.
+    """
+
+    pixels: tuple[Float[Tensor, "1 3 _ _"], ...]
+    scores: Float[Tensor, " prompts"]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class PromptIqa:
+    """The score that the giver of a prompt would give an image, as a network predicts it.
+
+    Attributes:
+        network: frozen; it moves to where the images are.
+        prompt: the rated pictures.
+        weights: the files of weights, of the prompt and of its pictures, with their hashes.
+    """
+
+    network: PromptedNetwork
+    prompt: Prompt
+    weights: Mapping[str, str]
+    direction: Direction = "maximize"
+    range: tuple[float, float] = (0.0, 1.0)
+    unit: str = "predicted score, 0 for the worst to 1 for the best of the prompt"
+    source: str = "Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA"
+    _tokens: list[Float[Tensor, "prompts token"]] = field(default_factory=list, init=False, repr=False)
+
+    @torch.no_grad()
+    def score(self, images: Images, scene: Scene) -> Scores:
+        """One score an image, 0 to 1; NaN in an image gives NaN. The prompt is encoded at the first call only."""
+        device = images.device
+        self.network.to(device)
+        score = partial(self._scores, tokens=self.tokens(device))
+        # On a CPU one at a time, so no image can touch another one's result.
+        at_once = 1 if device.type == "cpu" else max(1, _GPU_BUDGET // self.network.bytes_per_image)
+        return torch.cat([score_finite(score, portion) for portion in images.split(at_once)])
+
+    @torch.no_grad()
+    def tokens(self, device: torch.device) -> Float[Tensor, "prompts token"]:
+        """The prompt as the network sees it: worked out at the first call, on its device, and kept."""
+        if not self._tokens:
+            self.network.to(device)
+            features = [self.network.encode(pixels.to(device)) for pixels in self.prompt.pixels]
+            self._tokens.append(self.network.prompts(torch.cat(features), self.prompt.scores.to(device)))
+        return self._tokens[0].to(device)
+
+    def _scores(self, images: Images, tokens: Float[Tensor, "prompts token"]) -> Scores:
+        return self.network.score(self.network.encode(self.network.prepare(images)), tokens)
+
+
+def build(argument: str | None = None) -> PromptIqa:
+    """PromptIQA on the published weights; the module's docstring lists the options.
+
+    Raises:
+        ConfigError: an option, the CSV or one of its pictures, or a file that is not in the published layout.
+        MissingExtra: weights that are not here; says how to get them.
+    """
+    defaults = {"prompt": "", "weights": "", "direction": "higher"}
+    options = parse_options("promptiqa", argument, defaults, first="prompt")
+    if not options["prompt"]:
+        raise ConfigError("promptiqa: prompt=FILE names a CSV with the columns image,score")
+    if options["direction"] not in ("higher", "lower"):
+        raise ConfigError(f"promptiqa: direction is higher or lower; got {options['direction']!r}")
+    file = Path(options["prompt"]).expanduser()
+    ratings = read_ratings(file)
+    try:
+        scores = unit_scores(ratings, FEWEST, lower_is_better=options["direction"] == "lower")
+    except ConfigError as error:
+        raise ConfigError(f"{one_line(str(file))}: {error}") from error
+    path = weights_file(options["weights"])
+    network = read_network(path)
+    return PromptIqa(
+        network=network,
+        prompt=Prompt(tuple(network.prepare(read_rated(rating)) for rating in ratings), scores),
+        weights=hashes(path, file, ratings),
+    )
+
+
+def hashes(weights: Path, file: Path, ratings: list[RatedImage]) -> dict[str, str]:
+    """What scores depend on: the weights, the CSV and the pictures in it."""
+    pictures = {rating.name: sha256_of(rating.path) for rating in ratings}
+    return {weights.name: sha256_of(weights), file.name: sha256_of(file), **pictures}
