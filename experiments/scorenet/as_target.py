@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--objective", action="append", help="the first one is compared with the others")
     parser.add_argument("--repeats", type=int, default=10, help="of the first objective")
     parser.add_argument("--repeats-of-others", type=int, help="fewer, to save time (default: as many)")
+    parser.add_argument("--family", action="append", choices=FAMILIES, help="only these maps")
     parser.add_argument("--together", action="store_true", help="one run for all photographs")
     parser.add_argument("--generations", type=int, default=50)
     parser.add_argument("--resize", default="384", help="longer side of the scenes, pixels")
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ends = [
         end
         for number, objective in enumerate(objectives)
-        for family in FAMILIES
+        for family in options.family or FAMILIES
         for some in scenes
         for end in _ends(objective, family, some, options.repeats if number == 0 else others, options)
     ]

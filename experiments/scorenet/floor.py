@@ -29,7 +29,7 @@ from objectives.training.spoilings import CHAIN, draw_cut, render, spoiling_of
 from objectives.vision_language import ImageTextEncoder, build_encoder
 
 HERE = Path(__file__).parent
-AMOUNTS = 6
+AMOUNTS = 4
 """Drawn for each training picture."""
 
 GRID = 41
