@@ -90,7 +90,7 @@ def _ends(
         confirm=2,
         device="cpu",
     )
-    name = "together" if len(scenes) > 1 else Path(scenes[0]).stem.replace("bundled:", "")
+    name = Path(scenes[0]).stem.replace("bundled:", "") if len(scenes) == 1 else "together"
     folder = options.runs / f"{objective.replace(':', '-').replace('/', '-')}_{family}_{name}"
     bench = Bench(settings)
     result = json.loads(run(bench, folder).joinpath("recommended.json").read_text())

@@ -45,7 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     people = {name: _on_people(one, validation) for name, one in objectives.items()}
     opinions = np.array([float(one.opinion or 0.0) for one in validation])
     drawn = resamples(len(opinions), seed=0)
-    severity = {name: _on_severity(one, kept_out[: options.photographs]) for name, one in objectives.items()}
+    severity = {}
+    for name, one in objectives.items():
+        print(f"severities by {name}", flush=True)
+        severity[name] = _on_severity(one, kept_out[: options.photographs])
 
     lines = [
         "| objective | SROCC with people | first minus this one | severity, all photographs together | severity, "
