@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from experiments.scorenet.as_target import RESAMPLES, interval
 from isptune.arrays import Images
 from objectives.bundled_encoder import statistics_of
 from objectives.lightweight_metrics import KNOWN, LightweightMetrics
@@ -34,7 +35,6 @@ AMOUNTS = 4
 
 GRID = 41
 TOGETHER = 8
-RESAMPLES = 4000
 
 Table = Float[np.ndarray, "pictures features"]
 
@@ -75,13 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ]
         )
         rows = np.random.default_rng(1).integers(0, len(found), (RESAMPLES, len(found)))
-        alone.append(_chosen(found, grid)[rows].mean(1))
+        alone.append(_chosen(found, grid))
         together.append(_chosen(found[rows[:, :TOGETHER]].mean(1), grid))
-        own = _chosen(found, grid).mean()
-        lines.append(f"| {way.distortion} | {_cell(alone[-1], own)} | {together[-1].mean():.3f} |")
+        lines.append(f"| {way.distortion} | {_cell(alone[-1])} | {together[-1].mean():.3f} |")
         print(lines[-1], flush=True)
-    mean, eight = np.mean(alone, axis=0), np.mean(together)
-    lines.append(f"| mean | {_cell(mean, float(mean.mean()))} | {eight:.3f} |")
+    lines.append(f"| mean | {_cell(np.mean(alone, axis=0))} | {np.mean(together):.3f} |")
     text = "\n".join(lines) + "\n"
     (HERE / "floor.md").write_text(text)
     print(text)
@@ -110,8 +108,8 @@ def _chosen(found: Float[np.ndarray, "rows grid"], grid: Float[np.ndarray, " gri
     return np.abs(grid[np.abs(found).argmin(1)])
 
 
-def _cell(drawn: Float[np.ndarray, " resamples"], value: float) -> str:
-    low, high = np.percentile(drawn, [2.5, 97.5])
+def _cell(amounts: Float[np.ndarray, " photographs"]) -> str:
+    value, low, high = interval(amounts[:, None], seed=1)
     return f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 

@@ -30,18 +30,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.nn import functional
 
 from isptune.arrays import Images, Scores
+from isptune.images import to_images
 from objectives.bundled_encoder import VIEW_SIDE, pack, small_view, statistics_of, views_of
 from objectives.bundled_network import Widths
 from objectives.training.against_the_tuner import Walk, draw_ways, mean_ends, walk_all
+from objectives.training.agreement import rank_correlation
 from objectives.training.bundled_losses import Batch, Model, losses
-from objectives.training.captions import (
-    vocabulary,
-)
+from objectives.training.captions import vocabulary
 from objectives.training.photographs import Photograph, read_photographs
 from objectives.training.spoilings import (
     CHAIN,
@@ -161,23 +160,15 @@ def validate(
     model.eval()
     score = scorer(model)
     with torch.inference_mode():
-        found = [float(score(_whole(one))) for one in validation]
+        found = [float(score(to_images(one.pixels, one.name))) for one in validation]
+    opinions = np.array([[one.opinion or 0.0 for one in validation]])
     random = np.random.default_rng(0)
     pictures = [draw_cut(i, one, random).pixels(kept_out) for i, one in enumerate(kept_out)]
     walks = walk_all(score, pictures, [CHAIN] * len(pictures), seed=77)
     return {
-        "srocc": round(srocc(found, [one.opinion or 0.0 for one in validation]), 4),
+        "srocc": round(float(rank_correlation(np.array([found]), opinions)[0]), 4),
         "ends": mean_ends(walks),
     }
-
-
-def srocc(one: Sequence[float], other: Sequence[float]) -> float:
-    """Spearman's rank correlation."""
-    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
-
-
-def _whole(one: Photograph) -> Images:
-    return torch.from_numpy(np.ascontiguousarray(one.pixels.transpose(2, 0, 1))).float().div_(255)[None]
 
 
 def _prepare_thread() -> None:
