@@ -7,6 +7,7 @@
 | colourfulness | spread of opponent colours | more | garish colours |
 | noise | standard deviation of fine noise | less | smoothed pictures |
 | blockiness | steps at the borders of 8x8 blocks | less | noise that hides the steps |
+| jpeg_trace | coefficients that quantization made zero | less | noise after the compression |
 | entropy | bits of the luma histogram | more | noise and equalised histograms |
 
 Each sees one aspect and none sees quality: they are baselines, parts of a weighted objective, and examples
@@ -23,13 +24,17 @@ from isptune.arrays import Images, Scores
 from objectives.full_reference import refuse_argument
 from objectives.no_reference import NoReference, luma_levels
 
-__all__ = ["blockiness", "colourfulness", "entropy", "noise", "sharpness", "total_variation"]
+__all__ = ["blockiness", "colourfulness", "entropy", "jpeg_trace", "noise", "sharpness", "total_variation"]
 
 BLOCK = 8
 """Side of a JPEG block, pixels."""
 
 BLOCKINESS_FLOOR = 1.0
 """Levels of 255 added to the mean differences, so that a flat image has a blockiness of 0 and not 0/0."""
+
+NEAR_ZERO = 0.45
+"""Coefficients below this many levels of 255 count as zero: what rounding to 8 bits leaves of one is 0.29 on average.
+No multiple of an eighth, as many coefficients of whole levels are."""
 
 NOISE_CELL = 8
 """Side of the cells in which noise is estimated, pixels."""
@@ -146,6 +151,30 @@ def blockiness(argument: str | None = None) -> NoReference:
     )
 
 
+def jpeg_trace(argument: str | None = None) -> NoReference:
+    """How many more coefficients are zero in the blocks of a JPEG than in blocks that straddle them.
+
+    The share of AC coefficients of luma's 8x8 cosine transform below `NEAR_ZERO`, minus the share on a grid that is
+    shifted by half a block each way. Quantization makes zeros on its own grid alone. On 18 photographs, 384x384:
+    without compression 0.00 to 0.01, at a quality of 99 0.03 to 0.09, of 95 0.13 to 0.36, of 80 0.17 to 0.53; it falls
+    again below a quality of 50, where `blockiness` rises. As there, the blocks begin in the upper left corner.
+
+    Source: after Luo, Huang and Qiu 2010, JPEG error analysis and its applications to digital image forensics, whose
+    classes of AC coefficients are counted here; comparing with a shifted grid is after Fan and de Queiroz 2003,
+    Identification of bitmap compression history.
+    """
+    refuse_argument("jpeg_trace", argument)
+    return NoReference(
+        name="jpeg_trace",
+        direction="minimize",
+        range=(-1.0, 1.0),
+        unit="share of coefficients",
+        source="after Luo, Huang and Qiu 2010, JPEG error analysis and its applications to digital image forensics",
+        score_portion=_jpeg_trace,
+        smallest_side=2 * BLOCK,
+    )
+
+
 def entropy(argument: str | None = None) -> NoReference:
     """Entropy of the histogram of luma in 256 levels, in bits.
 
@@ -241,6 +270,31 @@ def _at_borders_and_within(
     """Mean differences at every eighth place, between blocks, and at the places between."""
     at_border = torch.arange(differences.shape[1], device=differences.device) % BLOCK == BLOCK - 1
     return differences[:, at_border].mean(1), differences[:, ~at_border].mean(1)
+
+
+def _jpeg_trace(images: Images) -> Scores:
+    luma = luma_levels(images)
+    return _near_zero(luma) - _near_zero(luma[:, BLOCK // 2 :, BLOCK // 2 :])
+
+
+def _near_zero(luma: Float[Tensor, "batch height width"]) -> Scores:
+    """Share of AC coefficients near zero, over whole blocks."""
+    rows, columns = (side // BLOCK for side in luma.shape[-2:])
+    transform = _cosines(luma)
+    blocks = luma[:, : rows * BLOCK, : columns * BLOCK].reshape(-1, rows, BLOCK, columns * BLOCK)
+    down = (transform @ blocks).reshape(-1, columns, BLOCK)
+    coefficients = (down @ transform.mT).reshape(len(luma), rows, BLOCK, columns, BLOCK)
+    coefficients[:, :, 0, :, 0] = torch.inf  # the means of blocks are not counted
+    zeros = (coefficients.abs_() < NEAR_ZERO).flatten(1).count_nonzero(1)
+    return zeros / (rows * columns * (BLOCK * BLOCK - 1))
+
+
+def _cosines(like: Tensor) -> Float[Tensor, "8 8"]:
+    """The orthonormal cosine transform, a frequency a row."""
+    place = torch.arange(BLOCK, dtype=like.dtype, device=like.device)
+    rows = torch.cos(math.pi / (2 * BLOCK) * (2 * place + 1) * place[:, None]) * math.sqrt(2 / BLOCK)
+    rows[0] /= math.sqrt(2)
+    return rows
 
 
 def _entropy(images: Images) -> Scores:

@@ -5,6 +5,7 @@ import math
 import cv2
 import numpy as np
 import pytest
+import scipy.fft
 import torch
 from skimage.measure import shannon_entropy
 
@@ -12,8 +13,9 @@ from isptune.errors import ConfigError, ScoreError
 from isptune.interfaces import Described, Objective
 from isptune.scenes import bundled
 from objectives import statistics as family
+from objectives.no_reference import luma_levels
 
-NAMES = ("total_variation", "sharpness", "colourfulness", "noise", "blockiness", "entropy")
+NAMES = ("total_variation", "sharpness", "colourfulness", "noise", "blockiness", "jpeg_trace", "entropy")
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -136,6 +138,32 @@ def test_blockiness_rises_with_jpeg_compression(photos):
     assert (rising.diff(dim=0) > 0).all()
     assert rising[0].abs().max() < 0.03
     assert rising[-1].min() > 0.3
+
+
+def test_jpeg_trace_tells_the_weakest_compression_from_none(photos):
+    none = score("jpeg_trace", photos)
+    assert none.abs().max() < 0.015
+    rising = torch.stack(
+        [none, *(score("jpeg_trace", jpeg(photos, quality)) for quality in (99, 95, 90, 80))]
+    )
+    assert (rising.diff(dim=0) > 0.005).all()
+
+
+def test_jpeg_trace_counts_coefficients_near_zero_as_scipy_gives_them(photos):
+    image = jpeg(photos, 95)[:1, :, :53, :70]
+    luma = luma_levels(image)[0].double().numpy()
+
+    def share(plane):
+        near = [
+            np.abs(scipy.fft.dctn(plane[y : y + 8, x : x + 8], norm="ortho")).ravel()[1:] < family.NEAR_ZERO
+            for y in range(0, plane.shape[0] - 7, 8)
+            for x in range(0, plane.shape[1] - 7, 8)
+        ]
+        return np.mean(near)
+
+    # Both count the same whole levels; a coefficient on the threshold, to rounding, may fall on either side.
+    expected = share(luma) - share(luma[4:, 4:])
+    assert float(score("jpeg_trace", image)) == pytest.approx(expected, abs=2e-3)
 
 
 def test_blockiness_of_flat_blocks_is_its_formula():
