@@ -8,6 +8,10 @@
     │   ├── SpaceError     a parameter or a candidate outside what its space allows
     │   └── SceneError     a picture that cannot be read or used
     ├── RunFolderError     a run folder that holds something else, or cannot be written
+    ├── StudyError         a study folder that is damaged, holds something else, or cannot be written
+    │   ├── UnknownObserver  no observer has this link
+    │   ├── StudyClosed      the owner has closed the study: no more votes
+    │   └── VoteRefused      a vote for a pair that was not asked, or one that says something else than before
     ├── RenderError        a pipeline could not render; costs the trial, not the run
     ├── ScoreError         an objective could not score; costs the trial, not the run
     ├── AllFailed          every candidate of a generation failed; ends the run
@@ -44,6 +48,22 @@ class SceneError(ConfigError):
 
 class RunFolderError(IsptuneError):
     """A run folder holds another run, is damaged, or cannot be written."""
+
+
+class StudyError(IsptuneError):
+    """A study folder holds something else, is damaged, or cannot be written."""
+
+
+class UnknownObserver(StudyError):
+    """No observer of the study has this link."""
+
+
+class StudyClosed(StudyError):
+    """The owner has closed the study: it takes no votes and no observers."""
+
+
+class VoteRefused(StudyError):
+    """A vote for a pair that was not asked, or one that contradicts a vote that is kept."""
 
 
 class RenderError(IsptuneError):
