@@ -18,6 +18,10 @@ _TIFFFILE_READS = (1, 8, 32946, 32773)
 """TIFF compressions that tifffile reads by itself (none, two of deflate, PackBits); OpenCV reads LZW and JPEG."""
 
 
+_DNG_VERSION = 50706
+"""The TIFF tag that makes a DNG."""
+
+
 def read_image(path: str | os.PathLike[str]) -> Images:
     """Read a picture as sRGB in [0, 1], shape [1, 3, H, W].
 
@@ -121,10 +125,12 @@ def _decode_tiff(path: Path) -> np.ndarray:
 
     try:
         with _silenced("tifffile"), tifffile.TiffFile(path) as tiff:
+            if tiff.pages and _DNG_VERSION in tiff.pages.first.tags:
+                raise SceneError(f"{path}: is a raw file (DNG); name it .dng, or give it as raw:{path.name}")
             if tiff.pages and tiff.pages.first.compression not in _TIFFFILE_READS:
                 return _decode_any(path)
             return tiff.asarray()
-    except (tifffile.TiffFileError, ValueError, OSError) as error:
+    except (tifffile.TiffFileError, ValueError, OSError, NotImplementedError) as error:
         raise SceneError(f"{path}: is not a TIFF that can be read: {error}") from error
 
 

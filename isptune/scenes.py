@@ -1,4 +1,4 @@
-"""What a pipeline starts from: photographs from files, and the bundled ones."""
+"""What a pipeline starts from: photographs and raw captures from files, and the bundled ones."""
 
 import hashlib
 import itertools
@@ -13,6 +13,8 @@ from torch import Tensor
 from isptune.arrays import Images
 from isptune.errors import SceneError, UnknownName
 from isptune.images import MAX_SIDE, read_image, to_images
+from isptune.raw_capture import RawCapture, centre_of_about, on_grid, preview, with_measured_brightness
+from isptune.raw_files import is_raw, parse_matrix, parse_white_balance, read_raw, split_query
 from isptune.registry import build, installed, parse
 
 BUNDLED = ("astronaut", "cat", "coffee", "rocket")
@@ -20,33 +22,82 @@ BUNDLED = ("astronaut", "cat", "coffee", "rocket")
 detail; sky. astronaut: NASA, public domain. cat (Chelsea, S. van der Walt), coffee (P. Hönig): no
 copyright restrictions. rocket: SpaceX, public domain."""
 
+RAW_PIXELS = 1 << 20
+"""Of a raw file, the centre with about so many pixels is used unless a crop is given: 1 megapixel."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scene:
     """One pristine photograph or raw capture, with what is known of it.
 
-    `image` and `reference` have shape [1, 3, H, W]; of a photograph both are the same tensor.
+    `image` and `reference` have shape [1, 3, H, W]; of a photograph both are the same tensor. Of a raw capture,
+    `raw` holds what the sensor recorded, `image` is a plain preview of it, and pictures have the preview's size.
     """
 
     name: str
     image: Images
     reference: Images | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    raw: RawCapture | None = None
 
     @property
     def sha256(self) -> str:
-        """A hash of the pixels, for provenance."""
+        """A hash of the pixels, for provenance; of a raw capture, of its samples."""
+        if self.raw is not None:
+            return self.raw.sha256
+        if "sha256" in self.metadata:  # of a file whose picture only a pipeline can make
+            return str(self.metadata["sha256"])
         return hashlib.sha256(self.image.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
 
     def to(self, device: torch.device | str) -> "Scene":
         """The same scene with its tensors on another device."""
         reference = None if self.reference is None else self.reference.to(device)
-        return replace(self, image=self.image.to(device), reference=reference)
+        raw = None if self.raw is None else self.raw.to(device)
+        return replace(self, image=self.image.to(device), reference=reference, raw=raw)
 
 
 def photograph(name: str, image: Images, **metadata: Any) -> Scene:
     """A scene whose picture is its own reference."""
     return Scene(name, image, image, metadata)
+
+
+def raw_scene(name: str, capture: RawCapture, reference: Images | None = None, **metadata: Any) -> Scene:
+    """A scene of a raw capture; a reference, where there is one, has the capture's size."""
+    return Scene(name, preview(capture), reference, metadata, capture)
+
+
+_RAW_OPTIONS = {
+    "crop": "WxH, WxH+X+Y or full",
+    "matrix": "identity or nine numbers, from white-balanced camera RGB to sRGB",
+    "white_balance": "R,G,B or grey",
+}
+
+
+def raw_file(argument: str | None) -> list[Scene]:
+    """The scene of `raw:FILE[?KEY=VALUE&...]`: a raw file, whatever it is called; keys: crop, matrix, white_balance."""
+    if not argument:
+        raise SceneError("'raw' needs a file: raw:FILE[?crop=WxH&matrix=identity&white_balance=grey]")
+    path, options = split_query(argument, _RAW_OPTIONS)
+    return [_read_raw_scene(path, options.pop("crop", None), options)]
+
+
+def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> Scene:
+    """The middle of a raw file, or the crop that was asked for; `window` says which part of the upright picture."""
+    matrix = parse_matrix(options["matrix"]) if "matrix" in options else None
+    balance = parse_white_balance(options["white_balance"]) if "white_balance" in options else None
+    capture, facts = read_raw(path, matrix, balance)
+    if crop is None:
+        window = centre_of_about(capture.size, RAW_PIXELS)
+    elif crop == "full":
+        window = (0, 0, *capture.size)
+    else:
+        window = on_grid(*_window(crop, capture.size, Path(path).name))
+    left, top, width, height = window
+    if max(width, height) > MAX_SIDE:
+        raise SceneError(f"{path}: {width}x{height} is larger than {MAX_SIDE} pixels a side; crop it")
+    capture = with_measured_brightness(capture.cropped(left, top, width, height))
+    x, y = facts.pop("origin")
+    return raw_scene(Path(path).stem, capture, **facts, window=(x + left, y + top, width, height))
 
 
 def bundled(argument: str | None) -> list[Scene]:
@@ -65,17 +116,23 @@ def load_scenes(specs: Iterable[str], crop: str | None = None, resize: str | Non
 
     Args:
         specs: paths, names of bundled photographs, or sources such as `bundled:cat`.
-        crop: `WIDTHxHEIGHT` from the centre, or `WIDTHxHEIGHT+X+Y`.
-        resize: `WIDTHxHEIGHT`, or one number for the longer side.
+        crop: `WIDTHxHEIGHT` from the centre, or `WIDTHxHEIGHT+X+Y`; of raw captures, down to even numbers. Raw
+            files are cut to about 1 megapixel without it.
+        resize: `WIDTHxHEIGHT`, or one number for the longer side; not for raw captures.
 
     Raises:
         SceneError: a file cannot be used, or is smaller than the crop, or no spec was given.
     """
-    scenes = [scene for spec in specs for scene in _load(spec)]
+    scenes = [_resize(scene, resize) for spec in specs for scene in _load_cropped(spec, crop)]
     if not scenes:
         raise SceneError("no scene was given")
-    scenes = [_resize(_crop(scene, crop), resize) for scene in scenes]
     return _with_unique_names(scenes)
+
+
+def _load_cropped(spec: str, crop: str | None) -> list[Scene]:
+    if Path(spec).exists() and is_raw(spec):  # cut before it is looked at: raw files are large
+        return [_read_raw_scene(spec, crop, {})]
+    return [_crop(scene, crop) for scene in _load(spec)]
 
 
 def _load(spec: str) -> list[Scene]:
@@ -111,6 +168,17 @@ def _as_file_name(name: str) -> str:
 def _crop(scene: Scene, crop: str | None) -> Scene:
     if crop is None:
         return scene
+    full_height, full_width = scene.image.shape[-2:]
+    window = _window(crop, (full_width, full_height), scene.name)
+    left, top, width, height = window if scene.raw is None else on_grid(*window)
+    cut = _map_pixels(scene, lambda x: x[..., top : top + height, left : left + width].contiguous())
+    if scene.raw is None:
+        return cut
+    return replace(cut, raw=scene.raw.cropped(left, top, width, height))
+
+
+def _window(crop: str, full: tuple[int, int], name: str) -> tuple[int, int, int, int]:
+    """Left, top, width and height of a crop of a frame of this width and height."""
     size, *offset = crop.split("+")
     try:
         width, height = (int(part) for part in size.lower().split("x"))
@@ -119,16 +187,20 @@ def _crop(scene: Scene, crop: str | None) -> Scene:
         place, width, height = [0], 0, 0
     if width < 1 or height < 1 or len(place) not in (0, 2):
         raise SceneError(f"crop {crop!r} is not WIDTHxHEIGHT or WIDTHxHEIGHT+X+Y")
-    full_height, full_width = scene.image.shape[-2:]
+    full_width, full_height = full
     left, top = place or ((full_width - width) // 2, (full_height - height) // 2)
     if left < 0 or top < 0 or left + width > full_width or top + height > full_height:
-        raise SceneError(f"{scene.name}: {full_width}x{full_height} has no room for the crop {crop}")
-    return _map_pixels(scene, lambda x: x[..., top : top + height, left : left + width].contiguous())
+        raise SceneError(f"{name}: {full_width}x{full_height} has no room for the crop {crop}")
+    return left, top, width, height
 
 
 def _resize(scene: Scene, resize: str | None) -> Scene:
     if resize is None:
         return scene
+    if scene.raw is not None:
+        raise SceneError(
+            f"{scene.name}: a raw capture cannot be resized, only cropped: its samples are behind filters"
+        )
     full_height, full_width = scene.image.shape[-2:]
     try:
         sides = [int(part) for part in resize.lower().split("x")]
