@@ -1,0 +1,280 @@
+// An observer's session: training, votes, breaks, undo, the end. The server alone knows how far it is.
+
+import { freshId, get, post, Refused } from "/page/api.js";
+import { cards } from "/page/cards.js";
+import { Pictures } from "/page/pictures.js";
+import { Viewer } from "/page/viewer.js";
+
+const $ = (id) => document.getElementById(id);
+const SHORTEST_LOOK_MS = 250; // a vote sooner than that is the second press of the last one
+
+const narrow = matchMedia("(max-width: 899px)");
+const pictures = new Pictures();
+const viewer = new Viewer({ left: $("pane-left"), right: $("pane-right") }, { onchange: refresh, ontap: tapped });
+
+let state = null; // as the server sent it last
+let pair = null; // the pair on the screen
+let shownAt = 0;
+let busy = false;
+let sinceBreak = 0;
+let noticeTimer = 0;
+
+async function start() {
+  setLayout(narrow.matches ? "place" : sessionStorage.getItem("layout") ?? "side");
+  await guarded(async () => {
+    take(await get("state", waiting));
+    if (open()) showCard(state.done ? "back" : "welcome");
+    else await next();
+  });
+}
+
+const open = () => state.phase === "training" || state.phase === "voting";
+
+function take(fresh) {
+  state = fresh;
+  pictures.keep(state.pairs);
+  document.title = state.title;
+  $("question").textContent = state.question;
+  const training = state.phase === "training";
+  const [done, total] = training
+    ? [state.done, state.done + state.training_left]
+    : [state.done - state.training, state.total - state.training];
+  $("stage-name").textContent = training ? "Training" : "";
+  $("count").textContent = `${done} of ${total}`;
+  $("bar").style.transform = `scaleX(${total ? done / total : 0})`;
+  $("progress").setAttribute("aria-valuemax", total);
+  $("progress").setAttribute("aria-valuenow", done);
+}
+
+// Goes on to whatever comes now: a pair, or the card that says that there is none.
+async function next() {
+  if (!open()) return showCard(state.phase);
+  if (!state.pairs.length) return showCard("nothing");
+  const coming = state.pairs[0];
+  const slow = setTimeout(() => notice("The pictures are on their way …", 0), 400);
+  try {
+    const decoded = await pictures.pair(coming);
+    pair = coming;
+    document.body.toggleAttribute("data-reference", Boolean(coming.reference));
+    $("reference").hidden = !coming.reference;
+    document.body.dataset.screen = "pair";
+    viewer.show(decoded);
+    shownAt = performance.now();
+    notice("");
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+async function vote(answer) {
+  if (busy || document.body.dataset.screen !== "pair" || performance.now() - shownAt < SHORTEST_LOOK_MS) return;
+  if (viewer.seen.size < 2) {
+    notice("Look at both pictures first: flip between them.", 2500);
+    return;
+  }
+  const body = {
+    number: pair.number,
+    id: freshId(),
+    answer,
+    response_ms: Math.round(performance.now() - shownAt),
+    screen: [innerWidth, innerHeight].map((side) => Math.round(side * devicePixelRatio)),
+  };
+  await guarded(async () => {
+    const button = document.querySelector(`[data-answer=${answer}]`);
+    button.classList.add("chosen");
+    const before = state.phase;
+    try {
+      take(await post("vote", body, waiting));
+    } finally {
+      button.classList.remove("chosen");
+    }
+    sinceBreak += 1;
+    if (before === "training" && state.phase === "voting") showCard("trained");
+    else if (open() && state.break_every && sinceBreak >= state.break_every) showCard("break");
+    else await next();
+  });
+}
+
+async function undo() {
+  if (busy || !state?.last || state.phase === "closed") return;
+  await guarded(async () => {
+    take(await post("undo", { number: state.last }, waiting));
+    sinceBreak = Math.max(0, sinceBreak - 1);
+    await next();
+    notice("The last vote is taken back. Here is its pair again.", 2500);
+  });
+}
+
+// One action at a time; a refusal means that the server is elsewhere: look where, and go there.
+async function guarded(action) {
+  busy = true;
+  try {
+    await action();
+  } catch (error) {
+    await recover(error);
+  } finally {
+    busy = false;
+    refresh();
+  }
+}
+
+async function recover(error) {
+  if (error instanceof Refused && error.status === 404) return showCard("unknown");
+  try {
+    take(await get("state", waiting));
+    await next();
+    notice(error.message, 4000);
+  } catch {
+    showCard("broken");
+  }
+}
+
+function waiting(on) {
+  if (on) notice("No answer from the server. Nothing is lost; trying again …", 0);
+  else if ($("notice").textContent.startsWith("No answer")) notice("");
+}
+
+function notice(text, ms = 0) {
+  clearTimeout(noticeTimer);
+  $("notice").textContent = text;
+  $("notice").hidden = !text;
+  if (ms) noticeTimer = setTimeout(() => notice(""), ms);
+}
+
+function showCard(name) {
+  pair = null;
+  const card = cards[name](state, narrow.matches);
+  $("card-title").textContent = card.title;
+  $("card-text").replaceChildren(...card.lines.map(line));
+  $("card-go").textContent = card.go ?? "";
+  $("card-go").hidden = !card.go;
+  $("card-undo").hidden = !card.undo || !state?.last;
+  document.body.dataset.screen = name;
+  if (name === "break") sinceBreak = 0;
+  notice("");
+  refresh();
+  if (card.go) $("card-go").focus();
+}
+
+function line(content) {
+  if (typeof content === "string") return element("p", content);
+  const rows = content.flatMap(([names, meaning]) => {
+    const term = element("dt");
+    term.append(...names.flatMap((name) => [element("kbd", name), " "]));
+    return [term, element("dd", meaning)];
+  });
+  const list = element("dl");
+  list.append(...rows);
+  return list;
+}
+
+function element(tag, text = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  return made;
+}
+
+function go() {
+  if (busy || $("card-go").hidden) return;
+  const screen = document.body.dataset.screen;
+  if (screen === "broken") location.reload();
+  else if (screen === "nothing") guarded(async () => (take(await get("state", waiting)), next()));
+  else guarded(next);
+}
+
+function refresh() {
+  const placed = viewer.layout === "place";
+  document.body.dataset.layout = viewer.layout;
+  $("side").setAttribute("aria-pressed", String(!placed));
+  $("place").setAttribute("aria-pressed", String(placed));
+  $("show-left").setAttribute("aria-pressed", String(viewer.shown === "left"));
+  $("show-right").setAttribute("aria-pressed", String(viewer.shown === "right"));
+  $("zoom").textContent = viewer.zoomText;
+  $("reference").setAttribute("aria-pressed", String(viewer.peeking));
+  for (const [side, name] of [["left", "Left"], ["right", "Right"]])
+    viewer.panes[side].querySelector(".tag").textContent = viewer.peeking ? "Reference" : name;
+  $("undo").disabled = !state?.last || state.phase === "closed";
+}
+
+function setLayout(layout) {
+  viewer.setLayout(narrow.matches ? "place" : layout);
+  if (!narrow.matches) sessionStorage.setItem("layout", layout);
+}
+
+function flip() {
+  if (viewer.layout === "side") setLayout("place");
+  viewer.flip();
+}
+
+function tapped() {
+  if (viewer.layout === "place") viewer.flip();
+}
+
+const keys = {
+  ArrowLeft: () => vote("left"),
+  ArrowRight: () => vote("right"),
+  ArrowDown: () => vote("same"),
+  " ": flip,
+  t: () => setLayout(viewer.layout === "side" ? "place" : "side"),
+  u: undo,
+  Backspace: undo,
+  "+": () => viewer.step(1),
+  "=": () => viewer.step(1),
+  "-": () => viewer.step(-1),
+  1: () => viewer.setZoom(1),
+  2: () => viewer.setZoom(2),
+  3: () => viewer.setZoom(3),
+  4: () => viewer.setZoom(4),
+  8: () => viewer.setZoom(8),
+  0: () => viewer.setZoom(1),
+  f: () => viewer.fit(),
+  r: () => viewer.peek(true),
+  "?": () => $("all-keys").showModal(),
+};
+const moves = { ArrowLeft: [80, 0], ArrowRight: [-80, 0], ArrowUp: [0, 80], ArrowDown: [0, -80] };
+
+function pressed(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || $("all-keys").open) return;
+  const screen = document.body.dataset.screen;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (screen !== "pair") {
+    if (key === "u" && !$("card-undo").hidden) undo();
+    return;
+  }
+  if (event.shiftKey && moves[key]) viewer.move(...moves[key]);
+  else if (keys[key] && (!event.repeat || key === "+" || key === "-")) keys[key]();
+  else if (!keys[key]) return;
+  event.preventDefault();
+}
+
+addEventListener("keydown", pressed);
+addEventListener("keyup", (event) => event.key.toLowerCase() === "r" && viewer.peek(false));
+addEventListener("blur", () => viewer.peek(false));
+narrow.addEventListener("change", () => setLayout(sessionStorage.getItem("layout") ?? "side"));
+$("votes").addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  button?.blur();
+  if (button) vote(button.dataset.answer);
+});
+const clicks = {
+  side: () => setLayout("side"),
+  place: () => setLayout("place"),
+  "show-left": () => viewer.flip("left"),
+  "show-right": () => viewer.flip("right"),
+  "zoom-in": () => viewer.step(1),
+  "zoom-out": () => viewer.step(-1),
+  zoom: () => viewer.setZoom(1),
+  undo,
+  "card-undo": undo,
+  "card-go": go,
+  keys: keys["?"],
+};
+for (const [id, action] of Object.entries(clicks))
+  $(id).addEventListener("click", () => {
+    if (id !== "card-go") $(id).blur(); // else Space and Enter would press the button again
+    action();
+  });
+$("reference").addEventListener("pointerdown", () => viewer.peek(true));
+for (const name of ["pointerup", "pointerleave", "pointercancel"])
+  $("reference").addEventListener(name, () => viewer.peek(false));
+start();
