@@ -28,7 +28,7 @@ from isptune.interfaces import (
 from isptune.registry import build, installed
 from isptune.scenes import Scene, load_scenes
 from isptune.settings import RunSettings
-from isptune.space import Choice, Integer, Param, Space
+from isptune.space import Choice, Integer, Param, Space, Value
 
 PACKAGES = (
     "torch", "numpy", "scipy", "opencv-python-headless", "pillow", "scikit-image",
@@ -53,7 +53,9 @@ class Bench:
             spec: build("objective", spec) for spec in settings.objectives
         }
         self.scenes: list[Scene] = load_scenes(settings.scenes, settings.crop, settings.resize)
-        self.evaluator = Evaluator(self.pipeline, self.objectives, self.scenes, self.device)
+        self.evaluator = Evaluator(
+            self.pipeline, self.objectives, self.scenes, self.device, settings.aggregate
+        )
         self.optimizer(0)  # refuses an unknown name, several objectives, choices ...
 
     def optimizer(self, repeat: int) -> Optimizer:
@@ -91,6 +93,12 @@ class Bench:
         rows = [[signs[name] * row.get(name, np.nan) for name in self.objectives] for row in scores]
         return np.array(rows, dtype=np.float64).reshape(len(scores), len(self.objectives))
 
+    def cost(self, candidate: Mapping[str, Value]) -> float:
+        """What the candidate's distance from the start costs it: 0 unless `stay_near` is set."""
+        if not self.settings.stay_near:
+            return 0.0
+        return self.settings.stay_near * self.space.distance(self.space.default, candidate)
+
     def noise_seed(self, index: int) -> int:
         """The seed of a generation's noise field; those from 2^31 on are for confirmation."""
         return int(np.random.SeedSequence([self.settings.seed, index]).generate_state(1, np.uint64)[0] >> 1)
@@ -122,7 +130,9 @@ class Bench:
                 "units": list(pipeline.level_units),
             }
         return {
-            "space": [_describe_param(param) for param in self.space],
+            "space": [
+                _describe_param(param) for param in self.pipeline.space.starting_at(self.settings.start)
+            ],
             "levels": levels,
             "optimizer": self.optimizer_spec,
             "objectives": [describe_objective(name, o) for name, o in self.objectives.items()],

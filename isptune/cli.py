@@ -10,6 +10,9 @@ from isptune.errors import ConfigError, IsptuneError, one_line
 
 COMMANDS = {
     "run": "isptune.commands.run:run",
+    "import": "isptune.commands.import_set:import_set",
+    "export": "isptune.commands.export:export",
+    "diff": "isptune.commands.diff:diff",
     "compare": "isptune.commands.compare:compare",
     "show": "isptune.commands.show:show",
     "report": "isptune.commands.report:report",
@@ -46,6 +49,8 @@ def cli() -> None:
     \b
     isptune run                                  tune the synthetic ISP on a bundled photograph
     isptune run --scene photo.png --objective niqe --repeats 3
+    isptune export runs/mine --format toml --out mine.toml
+    isptune diff factory.toml runs/mine          what changed, and what each change buys
     isptune compare --objective ssim --objective niqe --objective tv --repeats 10
     isptune score a.png b.png --objective brisque
     isptune list objectives

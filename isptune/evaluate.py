@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from isptune.aggregate import parse_aggregate
 from isptune.arrays import Images, Params
 from isptune.errors import RenderError, ScoreError, in_words
 from isptune.interfaces import KnownLevels, Objective, Pipeline
@@ -59,6 +60,7 @@ class Evaluator:
     Args:
         pipeline, objectives, scenes: what to work with.
         device: where the scenes are put, and so where everything is computed.
+        aggregate: how the scores of several scenes become one, see `isptune.aggregate`.
         run_parts: evaluates the parts elsewhere (`isptune.workers`); by default they are evaluated here. The
             parts do not depend on it, so neither do the scores.
 
@@ -72,12 +74,14 @@ class Evaluator:
         objectives: Mapping[str, Objective],
         scenes: Sequence[Scene],
         device: torch.device | str = "cpu",
+        aggregate: str = "mean",
         run_parts: RunParts | None = None,
     ):
         self.pipeline = pipeline
         self.objectives = dict(objectives)
         self.device = torch.device(device)
         self.scenes = [scene.to(self.device) for scene in scenes]
+        self.aggregate = parse_aggregate(aggregate)
         self.run_parts: RunParts = run_parts or (lambda parts: map(self.evaluate_part, parts))
         self.render_s = 0.0
         self.score_s = 0.0
@@ -175,8 +179,11 @@ class Evaluator:
             error = next(f"{name}: {result}" for name, result in found.items() if isinstance(result, str))
             return Evaluation({}, {}, levels, l1, l1_normalised, error)
         rows = list(scenes.values())
-        means = {name: sum(row[name] for row in rows) / len(rows) for name in self.objectives}
-        return Evaluation(means, scenes if len(scenes) > 1 else {}, levels, l1, l1_normalised)
+        scores = {
+            name: self.aggregate([row[name] for row in rows], objective.direction)
+            for name, objective in self.objectives.items()
+        }
+        return Evaluation(scores, scenes if len(scenes) > 1 else {}, levels, l1, l1_normalised)
 
 
 class _Clock:

@@ -25,10 +25,12 @@ def hand_over(
         AllFailed: nothing that was recommended can be evaluated.
     """
     default = bench.space.complete({})
-    candidates = [bench.space.complete(optimizer.recommend()) for optimizer in optimizers]
+    recommended = [optimizer.recommend() for optimizer in optimizers]
+    candidates = [bench.space.complete(candidate) for candidate in recommended]
+    costs = [bench.cost(candidate) for candidate in recommended]
     seeds = bench.confirmation_seeds()
     reference, *entries = reevaluate(bench.evaluator, [default, *candidates], seeds)
-    chosen = best(entries, *bench.first_objective)
+    chosen = best(entries, *bench.first_objective, costs)
     opinions = _second_opinions(bench, default, candidates[chosen], seeds[:OPINION_SEEDS])
     _write_images(bench, log.folder, default, candidates[chosen])
     log.write_json(
@@ -40,6 +42,9 @@ def hand_over(
             "stop_reason": stop_reasons[chosen],
             "seeds": seeds,
             **_against_default(bench, reference, entries[chosen]),
+            "scenes": _by_scene(bench, reference, entries[chosen]),
+            "distance": bench.space.distance(bench.space.default, recommended[chosen]),
+            "cost": costs[chosen],
             "repeats": [
                 _repeat(bench, i, entry, reason)
                 for i, (entry, reason) in enumerate(zip(entries, stop_reasons, strict=True))
@@ -69,6 +74,22 @@ def _against_default(bench: Bench, default: Reevaluated, chosen: Reevaluated) ->
         for key in levels:
             levels[key] = {who: getattr(entry, key) for who, entry in pair.items()}
     return {"objectives": intervals, **levels}
+
+
+def _by_scene(bench: Bench, default: Reevaluated, chosen: Reevaluated) -> dict[str, Any]:
+    """By scene and objective the mean score of both, and the gain with its interval; empty for one scene."""
+    table: dict[str, Any] = {}
+    for scene, scores in chosen.scenes.items():
+        table[scene] = {}
+        for name in bench.objectives:
+            row: dict[str, Any] = {"recommended": Interval.of(scores[name]).as_dict()}
+            if scene in default.scenes:
+                before = default.scenes[scene][name]
+                row["default"] = Interval.of(before).as_dict()
+                gains = [new - old for new, old in zip(scores[name], before, strict=True)]
+                row["gain"] = Interval.of(gains).as_dict()
+            table[scene][name] = row
+    return table
 
 
 def _repeat(bench: Bench, index: int, entry: Reevaluated, stop_reason: str) -> dict[str, Any]:
@@ -117,7 +138,9 @@ def _second_opinions(
     """What objectives that took no part say of both; one that cannot score is listed with its reason."""
     opinions = []
     for name, objective in bench.second_opinions.items():
-        evaluator = Evaluator(bench.pipeline, {name: objective}, bench.scenes, bench.device)
+        evaluator = Evaluator(
+            bench.pipeline, {name: objective}, bench.scenes, bench.device, bench.settings.aggregate
+        )
         before, after = reevaluate(evaluator, [default, recommended], seeds)
         opinion: dict[str, Any] = {"objective": name, "direction": objective.direction}
         error = before.error or after.error

@@ -117,3 +117,14 @@ class CarriesWeights(Protocol):
     """An objective that was fitted or trained; its files go into the run's provenance."""
 
     weights: Mapping[str, str]  # file name -> sha256
+
+
+@runtime_checkable
+class WritesParameterFiles(Protocol):
+    """A pipeline whose parameter sets can be written as files that a camera or a raw developer loads."""
+
+    parameter_file_formats: Sequence[str]  # as `isptune export --format` takes them
+
+    def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
+        """The file for a complete candidate. Raises ConfigError, also for a template that is missing or unfit."""
+        ...

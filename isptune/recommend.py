@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,13 +34,16 @@ class Interval:
         half = float(stats.t.ppf(0.975, n - 1)) * spread if spread > 0 else 0.0
         return cls(mean, mean - half, mean + half, n)
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, Any]:
         return {"mean": self.mean, "low": self.low, "high": self.high, "n": self.n}
 
 
 @dataclass(frozen=True)
 class Reevaluated:
-    """One candidate, evaluated again under several fresh seeds; its scores by objective, one a seed."""
+    """One candidate, evaluated again under several fresh seeds; its scores by objective, one a seed.
+
+    `scenes` holds the same by scene, where there is more than one.
+    """
 
     candidate: Candidate
     scores: Mapping[str, Sequence[float]]
@@ -48,6 +51,7 @@ class Reevaluated:
     l1: float | None
     l1_normalised: float | None
     error: str | None
+    scenes: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
 
     def interval(self, objective: str) -> Interval:
         return Interval.of(self.scores[objective])
@@ -66,16 +70,32 @@ def _gather(candidate: Candidate, evaluations: Sequence[Evaluation]) -> Reevalua
     names = list(evaluations[0].scores) if error is None else []
     scores = {name: [e.scores[name] for e in evaluations] for name in names}
     first = evaluations[0]
-    return Reevaluated(candidate, scores, first.levels, first.l1, first.l1_normalised, error)
+    scenes = {
+        scene: {name: [e.scenes[scene][name] for e in evaluations] for name in names}
+        for scene in (first.scenes if error is None else ())
+    }
+    return Reevaluated(candidate, scores, first.levels, first.l1, first.l1_normalised, error, scenes)
 
 
-def best(entries: Sequence[Reevaluated], objective: str, direction: Direction) -> int:
-    """The index of the entry with the best mean. Raises AllFailed with the first reason if none works."""
+def best(
+    entries: Sequence[Reevaluated], objective: str, direction: Direction, costs: Sequence[float] | None = None
+) -> int:
+    """The index of the entry with the best mean, less what it costs.
+
+    Args:
+        entries: the candidates to choose from.
+        objective, direction: by whose scores.
+        costs: one an entry, in the objective's unit, 0 or more; none by default.
+
+    Raises:
+        AllFailed: none works; with the first reason.
+    """
     sign = 1.0 if direction == "minimize" else -1.0
     working = [i for i, entry in enumerate(entries) if entry.error is None]
     if not working:
         raise AllFailed(f"no recommended candidate could be evaluated again: {entries[0].error}")
-    return min(working, key=lambda i: sign * float(np.mean(entries[i].scores[objective])))
+    prices = costs or [0.0] * len(entries)
+    return min(working, key=lambda i: sign * float(np.mean(entries[i].scores[objective])) + prices[i])
 
 
 def verdict(default: Sequence[float], recommended: Sequence[float], direction: Direction) -> Verdict:

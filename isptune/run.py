@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from isptune.bench import Bench
 from isptune.errors import AllFailed, RunFolderError
 from isptune.evaluate import Evaluation
@@ -162,7 +164,9 @@ class _Loop:
         return Generation(index, seed, trials)
 
     def _tell(self, lane: _Lane, trials: Sequence[Trial]) -> None:
-        lane.optimizer.tell(lane.population, self.bench.losses([trial.scores for trial in trials]))
+        losses = self.bench.losses([trial.scores for trial in trials])
+        costs = np.array([self.bench.cost(trial.params) for trial in trials])
+        lane.optimizer.tell(lane.population, losses + costs[:, None] if costs.any() else losses)
         lane.used += len(trials)
 
     def _report(self, generation: Generation, replayed: bool) -> None:
@@ -205,6 +209,8 @@ def _check_or_write_config(log: RunLog, settings: RunSettings) -> None:
         log.write_json(CONFIG, new)
         return
     old = log.read_json(CONFIG)
+    # A run that an earlier version began lacks the settings that came later: they stood at their defaults.
+    old = {**json.loads(json.dumps(RunSettings().as_dict())), **old}
     differing = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
     if differing:
         shown = ", ".join(f"{key} = {old.get(key)!r} there, {new.get(key)!r} now" for key in differing)

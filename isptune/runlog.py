@@ -40,7 +40,7 @@ class Trial:
     Attributes:
         repeat: which of the lockstep optimisations asked for it, from 0.
         params: the tuned values.
-        scores: by objective, in its own unit, the mean over the scenes; empty if it failed.
+        scores: by objective, in its own unit, one of all scenes (see `isptune.aggregate`); empty if it failed.
         scenes: by scene and objective; only where there is more than one scene.
         levels: signed distortion levels where the pipeline knows them, else empty.
         l1: mean |level| in raw units; None where unknown.

@@ -2,10 +2,12 @@
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from isptune.aggregate import parse_aggregate
 from isptune.errors import ConfigError
 from isptune.space import Value
 
@@ -27,6 +29,9 @@ class RunSettings:
         seed: of the optimizers and of the noise that the pipeline draws.
         tune: shell-style patterns of the parameters to tune; the others stay at their start values.
         start: values to start from (and to hold where they are not tuned), by parameter name.
+        stay_near: what a change of every tuned parameter through its whole range costs, in the objective's unit;
+            0 to go anywhere. See `isptune.space.Space.distance`.
+        aggregate: how the scores of several scenes become one: see `isptune.aggregate`.
         confirm: how many fresh noise seeds the recommended candidate is evaluated on again.
         second_opinions: specs of objectives to ask about the result; `auto` for all that are registered.
         device: `cpu`, `cuda`, `cuda:1`, or `auto`.
@@ -45,6 +50,8 @@ class RunSettings:
     seed: int = 0
     tune: tuple[str, ...] = ("*",)
     start: Mapping[str, Value] = field(default_factory=dict)
+    stay_near: float = 0.0
+    aggregate: str = "mean"
     confirm: int = 10
     second_opinions: tuple[str, ...] = ("auto",)
     device: str = "auto"
@@ -62,6 +69,14 @@ class RunSettings:
                 raise ConfigError(f"{name} is empty: give at least one")
         if len(set(self.objectives)) != len(self.objectives):
             raise ConfigError(f"objectives repeat: {', '.join(self.objectives)}")
+        parse_aggregate(self.aggregate)
+        if not 0 <= self.stay_near < math.inf:
+            raise ConfigError(f"stay_near = {self.stay_near} must be 0 or more, and finite")
+        if self.stay_near and len(self.objectives) > 1:
+            raise ConfigError(
+                "stay_near is a price in the unit of one objective, and there are several; make them one: "
+                "--objective 'weighted:0.7*ssim+0.3*niqe'"
+            )
 
     @property
     def budget(self) -> int:
@@ -101,8 +116,8 @@ _SHAPES: Mapping[str, str] = {
     "pipeline": "text", "pipeline_options": "a table", "objectives": "a list of text", "optimizer": "text",
     "scenes": "a list of text", "crop": "text or nothing", "resize": "text or nothing", "population": "a whole number",
     "generations": "a whole number", "repeats": "a whole number", "seed": "a whole number",
-    "tune": "a list of text", "start": "a table", "confirm": "a whole number",
-    "second_opinions": "a list of text", "device": "text",
+    "tune": "a list of text", "start": "a table", "stay_near": "a number", "aggregate": "text",
+    "confirm": "a whole number", "second_opinions": "a list of text", "device": "text",
 }  # fmt: skip
 
 
@@ -116,7 +131,8 @@ def _checked(key: str, value: Any, source: str) -> Any:
         "text": isinstance(value, str),
         "text or nothing": value is None or isinstance(value, str),
         "a table": isinstance(value, Mapping),
+        "a number": isinstance(value, int | float) and not isinstance(value, bool),
         "a whole number": isinstance(value, int) and not isinstance(value, bool),
     }[shape]:
-        return value
+        return float(value) if shape == "a number" else value
     raise ConfigError(f"{source}: {key} = {value!r} must be {shape}")

@@ -168,6 +168,16 @@ class Space:
         """The numeric parameters on [0, 1] (logarithmic ones by their logarithm), in order."""
         return np.array([_to_unit(p, float(candidate[p.name])) for p in self.numeric], dtype=np.float64)
 
+    def distance(self, first: Mapping[str, Value], second: Mapping[str, Value]) -> float:
+        """How far two candidates are apart: the mean change over the parameters, as a share of each range.
+
+        Of logarithmic parameters by their logarithm; a choice counts 1 where it differs. In [0, 1].
+        """
+        if not self.params:
+            return 0.0
+        numbers = float(np.abs(self.to_unit(first) - self.to_unit(second)).sum())
+        return (numbers + sum(first[c.name] != second[c.name] for c in self.choices)) / len(self.params)
+
     def from_unit(self, point: Sequence[float] | np.ndarray) -> Candidate:
         """The inverse of `to_unit` for the numeric parameters; clips to [0, 1] and rounds integers."""
         return {p.name: _from_unit(p, float(u)) for p, u in zip(self.numeric, point, strict=True)}

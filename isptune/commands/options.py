@@ -27,7 +27,12 @@ _OPTIONS = [
     click.option("--seed", type=int, metavar="N", help="The same seed gives the same result. [0]"),
     click.option("--tune", metavar="PATTERN", multiple=True,
                  help="Tune only matching parameters ('denoise.*'; commas or repeats); the others stay. [*]"),
-    click.option("--start", metavar="KEY=VALUE", multiple=True, help="Start value of a parameter; may be repeated."),
+    click.option("--start", metavar="FILE|KEY=VALUE", multiple=True,
+                 help="Start at a parameter set, a run's folder, or a parameter's value; may be repeated."),
+    click.option("--stay-near", type=float, metavar="X",
+                 help="What moving all parameters through their ranges costs, in the objective's unit. [0]"),
+    click.option("--aggregate", metavar="NAME",
+                 help="How several scenes make one score: mean, worst, quantile:0.25. [mean]"),
     click.option("--confirm", type=int, metavar="N", help="Fresh noise seeds for the recommended set. [10]"),
     click.option("--second-opinion", "second_opinions", metavar="SPEC", multiple=True,
                  help="Objective to ask about the result, 'auto' or 'none'; may be repeated. [auto]"),
@@ -46,7 +51,10 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def settings_from(options: dict[str, Any]) -> Any:
-    """Checked settings from the options of `settings_options`, which are taken out of the dict."""
+    """Checked settings from the options of `settings_options`, which are taken out of the dict.
+
+    A set that is started from brings its pipeline along, unless `--pipeline` or a configuration says which.
+    """
     from isptune.config import load_settings, parse_assignments
 
     config = options.pop("config")
@@ -55,7 +63,30 @@ def settings_from(options: dict[str, Any]) -> Any:
         import torch
 
         torch.set_num_threads(threads)
-    options["pipeline_options"] = parse_assignments(options["pipeline_options"], "--pipeline-option")
-    options["start"] = parse_assignments(options["start"], "--start")
+    pipeline_options = parse_assignments(options["pipeline_options"], "--pipeline-option")
+    options["start"], pipeline, brought = _start(options["start"])
+    if pipeline is not None and config is None and options["pipeline"] is None:
+        options["pipeline"], pipeline_options = pipeline, {**brought, **pipeline_options}
+    options["pipeline_options"] = pipeline_options
     options["tune"] = tuple(part.strip() for pattern in options["tune"] for part in pattern.split(","))
     return load_settings(config, options)
+
+
+def _start(given: tuple[str, ...]) -> tuple[dict[str, Any], str | None, dict[str, Any]]:
+    """Start values from sets on disk and from assignments, later ones winning; the sets' pipeline and its options."""
+    from pathlib import Path
+
+    from isptune.config import parse_assignments
+    from isptune.parameter_set import read_set
+
+    values: dict[str, Any] = {}
+    pipeline, pipeline_options = None, {}
+    for item in given:
+        if "=" in item and not Path(item).exists():
+            values |= parse_assignments([item], "--start")
+            continue
+        chosen = read_set(Path(item))
+        values |= chosen.values
+        if chosen.pipeline is not None:
+            pipeline, pipeline_options = chosen.pipeline, dict(chosen.pipeline_options)
+    return values, pipeline, pipeline_options

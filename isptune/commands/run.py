@@ -23,15 +23,21 @@ def run(out: str | None, workers: str | None, **options: Any) -> None:
       isptune run --objective niqe --repeats 3        without a reference, three seeds at once
       isptune run --objective ssim --objective tv     a Pareto front, by NSGA-II
       isptune run --optimizer es --seed 7 -P map=coupled
+      isptune run --start mine.toml --tune 'denoise.*,sharpen.*' --stay-near 0.1
+      isptune run --scene a.png --scene b.png --aggregate worst
       isptune run --config tune.toml --out runs/mine
 
     A TOML file has the same names: objectives = ["ssim"], population = 30, [pipeline_options] map = "coupled".
     """
+    carry_out(settings_from(options), out, workers)
+
+
+def carry_out(settings: Any, out: str | None, workers: str | None) -> None:
+    """Run to the end, write the report and show the answer."""
     from pathlib import Path
 
     from rich.console import Console
 
-    settings = settings_from(options)
     from isptune.bench import Bench
     from isptune.config import default_folder
 

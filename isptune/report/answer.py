@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from isptune.space import Value
@@ -91,7 +91,11 @@ class SecondOpinion:
 
 @dataclass(frozen=True)
 class Answer:
-    """recommended.json: the candidate to hand over, evaluated again, and what others think of it."""
+    """recommended.json: the candidate to hand over, evaluated again, and what others think of it.
+
+    `scenes` has the scores by scene and objective, where there is more than one scene; `distance` is how far the
+    tuned knobs went from the default, a mean share of their ranges, and `cost` what that cost in the search.
+    """
 
     params: Mapping[str, Value]
     default: Mapping[str, Value]
@@ -105,6 +109,9 @@ class Answer:
     front: tuple[FrontMember, ...]
     second_opinions: tuple[SecondOpinion, ...]
     warnings: tuple[str, ...]
+    scenes: Mapping[str, Mapping[str, ScorePair]] = field(default_factory=dict)
+    distance: float | None = None
+    cost: float = 0.0
 
 
 def parse_answer(item: Mapping[str, Any]) -> Answer:
@@ -122,6 +129,12 @@ def parse_answer(item: Mapping[str, Any]) -> Answer:
         front=tuple(_member(part) for part in item.get("front") or ()),
         second_opinions=tuple(_opinion(part) for part in item.get("second_opinions") or ()),
         warnings=tuple(str(text) for text in item.get("warnings") or ()),
+        scenes={
+            scene: {name: _pair(pair) for name, pair in table.items()}
+            for scene, table in (item.get("scenes") or {}).items()
+        },
+        distance=None if item.get("distance") is None else float(item["distance"]),
+        cost=float(item.get("cost") or 0.0),
     )
 
 

@@ -1,5 +1,6 @@
 """The recommended set against the default, knob by knob."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from isptune.report.answer import Answer
@@ -31,7 +32,12 @@ class Change:
 
 def changes(record: RunRecord, answer: Answer) -> list[Change]:
     """Every tuned knob, the largest change first."""
-    found = [_change(param, answer) for param in record.params]
+    return between(record.params, answer.default, answer.params)
+
+
+def between(params: Sequence[Param], old: Mapping[str, Value], new: Mapping[str, Value]) -> list[Change]:
+    """The changes of these knobs, the largest first. Raises SpaceError for values out of range."""
+    found = [_change(p, p.check(old[p.name]), p.check(new[p.name])) for p in params]
     return sorted(found, key=lambda change: (-abs(change.share), change.param.name))
 
 
@@ -40,8 +46,7 @@ def bounds_reached(found: list[Change]) -> list[str]:
     return [change.param.name for change in found if "bound" in change.note]
 
 
-def _change(param: Param, answer: Answer) -> Change:
-    default, recommended = answer.default[param.name], answer.params[param.name]
+def _change(param: Param, default: Value, recommended: Value) -> Change:
     if isinstance(param, Choice):
         return Change(param, default, recommended, float(default != recommended), None, "")
     before, after = (float(Space((param,)).to_unit({param.name: v})[0]) for v in (default, recommended))

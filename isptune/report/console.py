@@ -51,7 +51,9 @@ def print_tables(comparison: "Comparison", console: "Console") -> None:
             rows.append(["", "mean", "", *(mean_of(mean) if mean else "" for mean in means)])
         if means and comparison.repeats > 1:
             rows.append(["", "95 %", "", *(limits_of(mean) if mean else "" for mean in means)])
-    _table(console, "where each objective led", ["objective", "repeat", "own score", *levels, *tail], rows)
+    print_table(
+        console, "where each objective led", ["objective", "repeat", "own score", *levels, *tail], rows
+    )
     if comparison.differences:
         head = [
             "first",
@@ -72,7 +74,7 @@ def print_tables(comparison: "Comparison", console: "Console") -> None:
             ]
             for d in comparison.differences
         ]
-        _table(console, "differences", head, pairs)
+        print_table(console, "differences", head, pairs)
     for row in comparison.rows:
         says = ", ".join(f"{o.objective} {o.says or 'could not score'}" for o in row.opinions)
         _line(console, f"second opinions on {row.objective}: {says or 'none'}")
@@ -127,7 +129,14 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
             rows.append([f"d_{i + 1} {level.label}", number(defaults[i]), number(after.levels[i]), "to 0"])
         rows.append(["l1", number(before.l1), number(after.l1), "to 0"])
         rows.append(["l1 normalised", number(before.l1_normalised), number(after.l1_normalised), "to 0"])
-    _table(console, "evaluated again", ["", "default", "recommended", "aim"], rows)
+    print_table(console, "evaluated again", ["", "default", "recommended", "aim"], rows)
+    _print_scenes(record, answer, console)
+    if answer.cost:
+        _line(
+            console,
+            f"kept near the default: {percent(answer.distance or 0.0)} of the ranges away on average, which cost "
+            f"{number(answer.cost)} in the search; the scores here are without that cost",
+        )
     knobs = changes(record, answer)
     cells = [
         [
@@ -140,7 +149,7 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
         ]
         for k in knobs[:KNOBS]
     ]
-    _table(
+    print_table(
         console,
         "the recommended set",
         ["knob", "default", "recommended", "change of range", "unit", ""],
@@ -152,8 +161,24 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
         [o.objective, number(o.default), number(o.recommended), o.says or f"could not score: {o.error}"]
         for o in answer.second_opinions
     ]
-    _table(console, "second opinions", ["objective", "default", "recommended", "says"], opinions)
+    print_table(console, "second opinions", ["objective", "default", "recommended", "says"], opinions)
     _print_warnings(answer, bounds_reached(knobs), console)
+
+
+def _print_scenes(record: RunRecord, answer: Answer, console: "Console") -> None:
+    """By scene what became of each score; nothing where there is one scene only."""
+    rows = []
+    for scene, table in answer.scenes.items():
+        cells = [
+            text
+            for o in record.objectives
+            if o.name in table
+            for text in (number(table[o.name].default.mean), number(table[o.name].recommended.mean))
+        ]
+        rows.append([scene, *cells])
+    heads = [text for o in record.objectives for text in (f"{o.name} default", "recommended")]
+    aggregate = record.config.get("aggregate", "mean")
+    print_table(console, f"scene by scene (optimised: {aggregate})", ["scene", *heads], rows)
 
 
 def _print_warnings(answer: Answer, bounds: list[str], console: "Console") -> None:
@@ -179,7 +204,7 @@ def _line(console: "Console", text: str, style: str | None = None) -> None:
     console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(console: "Console", title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(console: "Console", title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     if not rows:
         return
     if console.is_terminal:

@@ -66,6 +66,7 @@ class RunRecord:
         levels: empty where the pipeline does not know its truth.
         generations: all that were finished.
         answer: None while the run is unfinished.
+        space: all parameters that the folder describes; of runs of early versions only those that were tuned.
     """
 
     folder: Path
@@ -78,6 +79,7 @@ class RunRecord:
     levels: tuple[LevelFacts, ...]
     generations: tuple[Generation, ...]
     answer: Answer | None
+    space: tuple[Param, ...] = ()
 
     @property
     def name(self) -> str:
@@ -118,7 +120,8 @@ def read_run(folder: Path) -> RunRecord:
     config, bench = log.read_json(CONFIG), log.read_json(BENCH)
     generations = tuple(log.generations())
     try:
-        params, levels = _tuned(bench["space"], config, generations), _levels(bench.get("levels"))
+        space = tuple(parse_param(item) for item in bench["space"])
+        params, levels = _tuned(space, config, generations), _levels(bench.get("levels"))
         return RunRecord(
             folder=folder,
             config=config,
@@ -126,6 +129,7 @@ def read_run(folder: Path) -> RunRecord:
             timing=_optional(log, TIMING),
             bench=bench,
             params=params,
+            space=space,
             objectives=tuple(_objective(item) for item in bench["objectives"]),
             levels=levels,
             generations=generations,
@@ -152,10 +156,9 @@ def parse_param(item: Mapping[str, Any]) -> Param:
 
 
 def _tuned(
-    space: Sequence[Mapping[str, Any]], config: Mapping[str, Any], generations: tuple[Generation, ...]
+    params: Sequence[Param], config: Mapping[str, Any], generations: tuple[Generation, ...]
 ) -> tuple[Param, ...]:
     """The space without what was held fixed: what the trials hold, or what `tune` matches before the first."""
-    params = [parse_param(item) for item in space]
     if generations and generations[0].trials:
         tuned: set[str] = set(generations[0].trials[0].params)
         return tuple(param for param in params if param.name in tuned)

@@ -88,6 +88,9 @@ def _context(
         "asked": record.config.get("generations"),
         "headlines": [_headline(record, objective) for objective in record.objectives],
         "distance": _distance(answer) if answer else None,
+        "scene_rows": scene_rows(record, answer) if answer else [],
+        "aggregate": record.config.get("aggregate", "mean"),
+        "stay_near": record.config.get("stay_near", 0.0),
         "knobs": knobs,
         "headline_knobs": _headline_knobs(record, knobs),
         "bounds": bounds_reached(knobs),
@@ -115,6 +118,25 @@ def _headline(record: RunRecord, objective: ObjectiveFacts) -> dict[str, Any]:
         "paired": pair is not None and pair.gain is not None,
         "verdict": _verdict(objective, pair) if pair else None,
     }
+
+
+def scene_rows(record: RunRecord, answer: Answer) -> list[dict[str, Any]]:
+    """By scene what each objective says of default and recommended; in the order of the scenes."""
+    return [
+        {
+            "scene": scene,
+            "cells": [
+                {
+                    "pair": table[o.name],
+                    "gain": table[o.name].difference,
+                    "verdict": _verdict(o, table[o.name]),
+                }
+                for o in record.objectives
+                if o.name in table
+            ],
+        }
+        for scene, table in answer.scenes.items()
+    ]
 
 
 def _headline_knobs(record: RunRecord, knobs: list[Change]) -> list[Change]:

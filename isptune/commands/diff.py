@@ -1,0 +1,63 @@
+"""`isptune diff`: two parameter sets knob by knob, and what each change buys."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="[B]", required=False)
+@click.option(
+    "--on",
+    metavar="RUN",
+    help="Run whose pipeline, scenes and objectives the effects are measured on. [B or A]",
+)
+@click.option(
+    "--effects/--no-effects", default=None, help="Measure what each change buys. [where a run is given]"
+)
+@click.option(
+    "--seeds", type=click.IntRange(1, 1000), default=3, show_default=True, help="Noise seeds for the effects."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")  # fmt: skip
+def diff(old: str, new: str | None, on: str | None, effects: bool | None, seeds: int, as_json: bool) -> None:
+    """Compare parameter set A (old) with B (new): each a TOML or JSON file or a run's folder.
+
+    Knobs are sorted by their change in per cent of the range (of its logarithm, where that is searched). "If it
+    goes back" is by how much the objective's score changes when that knob alone takes its old value in B: what
+    the change buys. It is measured on the scenes of a run. A run alone is compared with what it started from.
+
+    \b
+    Examples:
+      isptune diff runs/mine
+      isptune diff factory.toml runs/mine --json
+      isptune diff mine.toml other.toml --on runs/mine
+    """
+    from isptune.report.differences import compare_sets, print_difference, to_dict
+
+    run = _run_to_measure_on(old, new, on, effects)
+    difference = compare_sets(Path(old), None if new is None else Path(new), run, seeds)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(to_dict(difference), indent=2, allow_nan=False))
+        return
+    from rich.console import Console
+
+    print_difference(difference, Console(markup=False))
+
+
+def _run_to_measure_on(old: str, new: str | None, on: str | None, effects: bool | None) -> Any:
+    from isptune.errors import ConfigError
+
+    if effects is False:
+        return None
+    candidates = [Path(path) for path in (on, new, old) if path is not None]
+    runs = [path for path in candidates if path.is_dir()]
+    if (on is not None or effects) and (not runs or (on is not None and runs[0] != Path(on))):
+        raise ConfigError(
+            "effects are measured on the scenes of a run, and "
+            + ("neither A nor B is one" if on is None else f"{on} is no run folder")
+        )
+    return runs[0] if runs else None

@@ -1,0 +1,86 @@
+"""`isptune export`: a parameter set as a file that a program or a camera loads."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option(
+    "--format",
+    "file_format",
+    default="toml",
+    show_default=True,
+    metavar="NAME",
+    help="toml, json, or what the run's pipeline writes: libcamera, pp3, xmp, rawpy.",
+)
+@click.option(
+    "--template", metavar="FILE", help="File of the same format to set the values in; the rest is kept."
+)
+@click.option("--out", metavar="FILE", help="Where to write; nothing is overwritten. [standard output]")
+@click.option("--force", is_flag=True, help="Overwrite --out.")  # fmt: skip
+def export(run: str, file_format: str, template: str | None, out: str | None, force: bool) -> None:
+    """Write what a run recommends as a parameter set. RUN is a run's folder, or a set as TOML or JSON.
+
+    \b
+    Examples:
+      isptune export runs/mine --out mine.toml
+      isptune export runs/mine --format libcamera --template imx477.json --out tuned.json
+      isptune export mine.toml --format json
+    """
+    from isptune.errors import ConfigError
+
+    if out is not None and Path(out).exists() and not force:
+        raise ConfigError(f"{out}: exists; choose another --out, or overwrite it with --force")
+    data = _rendered(Path(run), file_format, template)
+    if out is None:
+        click.echo(data, nl=False)
+        return
+    from isptune.runlog import write_atomically
+
+    if Path(out).is_dir():
+        raise ConfigError(f"{out}: is a folder; --out must be a file")
+    write_atomically(Path(out), data)
+    click.echo(f"wrote {out}", err=True)
+
+
+def _rendered(source: Path, file_format: str, template: str | None) -> bytes:
+    from isptune.errors import ConfigError
+    from isptune.parameter_set import FORMATS, read_set, to_json, to_toml
+
+    chosen = read_set(source)
+    if file_format not in FORMATS:
+        return _by_pipeline(chosen, file_format, template)
+    if template is not None:
+        raise ConfigError(f"--template is not used by the format {file_format}")
+    write = to_json if file_format == "json" else to_toml
+    return write(chosen, _params(source)).encode()
+
+
+def _params(source: Path) -> Any:
+    """What the run's folder says of the parameters; nothing for a file."""
+    from isptune.report.record import read_run
+
+    return read_run(source).space if source.is_dir() else ()
+
+
+def _by_pipeline(chosen: Any, file_format: str, template: str | None) -> bytes:
+    """Build the set's pipeline and ask it for the file."""
+    from isptune.errors import ConfigError
+    from isptune.interfaces import WritesParameterFiles
+    from isptune.parameter_set import FORMATS, build_pipeline
+
+    pipeline = build_pipeline(chosen)
+    formats = pipeline.parameter_file_formats if isinstance(pipeline, WritesParameterFiles) else ()
+    if not isinstance(pipeline, WritesParameterFiles) or file_format not in formats:
+        known = ", ".join([*FORMATS, *formats])
+        raise ConfigError(
+            f"a set of {chosen.pipeline} cannot be written as {file_format!r}, only as: {known}"
+        )
+    try:
+        given = None if template is None else Path(template).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{template}: cannot be read: {error.strerror}") from error
+    return pipeline.parameter_file(file_format, pipeline.space.complete(chosen.values), given)
