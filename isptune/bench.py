@@ -3,6 +3,7 @@
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from isptune.arrays import Losses
+from isptune.arrays import Images, Losses
 from isptune.errors import ConfigError
 from isptune.evaluate import Evaluator
 from isptune.interfaces import (
@@ -24,6 +25,7 @@ from isptune.interfaces import (
     Optimizer,
     Pipeline,
     UsesReference,
+    Warns,
 )
 from isptune.registry import build, installed
 from isptune.scenes import Scene, load_scenes
@@ -119,6 +121,23 @@ class Bench:
         referenced = all(scene.reference is not None for scene in self.scenes)
         return {name: o for name, o in built.items() if referenced or not isinstance(o, UsesReference)}
 
+    @cached_property
+    def warnings(self) -> list[str]:
+        """What objectives find odd in what they were given, and in the pictures that the run starts from."""
+        warning = [objective for objective in self.objectives.values() if isinstance(objective, Warns)]
+        images = self._start_images() if warning else []
+        return [text for objective in warning for text in objective.warnings(images)]
+
+    def _start_images(self) -> list[Images]:
+        """The start as the objectives will see it, a picture a scene; what cannot be rendered the run itself tells."""
+        images = []
+        for scene in self.evaluator.scenes:
+            with suppress(Exception):  # a plug-in may raise anything
+                images.append(
+                    self.evaluator.render_one(self.space.complete({}), scene, self.confirmation_seeds()[0])
+                )
+        return images
+
     def description(self) -> dict[str, Any]:
         """What bench.json holds: all that a report needs to know without building the bench again."""
         pipeline = self.pipeline
@@ -142,9 +161,10 @@ class Bench:
     def provenance(self) -> dict[str, Any]:
         """Versions, machine, and hashes of what went in."""
         weights: dict[str, str] = {}
-        for objective in [*self.objectives.values(), *self.second_opinions.values()]:
-            if isinstance(objective, CarriesWeights):
-                weights.update(objective.weights)
+        for spec, objective in {**self.objectives, **self.second_opinions}.items():
+            for file, digest in objective.weights.items() if isinstance(objective, CarriesWeights) else ():
+                other = weights.get(file, digest) != digest  # another file of the same name
+                weights[f"{file} of {spec}" if other else file] = digest
         return {
             "isptune": metadata.version("isptune"),
             "git_commit": _git_commit(),

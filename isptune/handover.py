@@ -160,7 +160,7 @@ def _warnings(
     bench: Bench, default: Reevaluated, chosen: Reevaluated, opinions: Sequence[Mapping[str, Any]]
 ) -> list[str]:
     name, direction = bench.first_objective
-    warnings = []
+    warnings = list(bench.warnings)
     if default.error:
         warnings.append(f"the default could not be rendered or scored: {default.error}")
     elif (

@@ -120,6 +120,24 @@ class CarriesWeights(Protocol):
 
 
 @runtime_checkable
+class Warns(Protocol):
+    """An objective that may not fit what it is asked for; its warnings are told before a run and kept with its end."""
+
+    def warnings(self, images: Sequence[Images]) -> list[str]:
+        """One line each: what was odd in what it was given, or in pictures such as these, which it is to score."""
+        ...
+
+
+@runtime_checkable
+class TakesPrompt(Protocol):
+    """A factory of objectives that learn from rated pictures what is good: what `--prompt` is for."""
+
+    def with_prompt(self, argument: str | None, prompt: str) -> str:
+        """The argument of a spec with the prompt in it. Raises ConfigError for one that no spec can hold."""
+        ...
+
+
+@runtime_checkable
 class WritesParameterFiles(Protocol):
     """A pipeline whose parameter sets can be written as files that a camera or a raw developer loads."""
 

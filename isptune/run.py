@@ -4,7 +4,7 @@ import dataclasses
 import fcntl
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from isptune.bench import Bench
-from isptune.errors import AllFailed, RunFolderError
+from isptune.errors import AllFailed, RunFolderError, one_line
 from isptune.evaluate import Evaluation
 from isptune.handover import hand_over
 from isptune.interfaces import Optimizer
@@ -232,12 +232,28 @@ def _check_bench(log: RunLog, bench: Bench) -> None:
     if (log.folder / RECOMMENDED).exists():
         return  # nothing more is rendered
     now = bench.provenance()
-    for key, way_out in (("device", "--device"), ("threads", "--threads"), ("weights", "the old weights")):
+    for key, way_out in (("device", "--device"), ("threads", "--threads")):
         if then.get(key, now[key]) != now[key]:
             raise RunFolderError(
                 f"{log.folder}: this run began with {key} {then[key]}, now it is {now[key]}, which would not give "
                 f"the same bytes; go on with {way_out} as before, or choose another --out"
             )
+    _check_weights(log, then.get("weights", now["weights"]), now["weights"])
+
+
+def _check_weights(log: RunLog, then: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """The files that objectives were built from: weights, and what else they learned from."""
+    changed = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
+    if changed:
+        more = f" (and {len(changed) - 3} more)" if len(changed) > 3 else ""
+        shown = ", ".join(
+            f"{one_line(name)} was {(then.get(name) or 'not there')[:12]}, is {(now.get(name) or 'not there')[:12]}"
+            for name in changed[:3]
+        )
+        raise RunFolderError(
+            f"{log.folder}: this run began with other weights: by sha256 {shown}{more}; go on with the old weights, "
+            "or choose another --out"
+        )
 
 
 @contextmanager

@@ -4,13 +4,14 @@
 
 | option | values |
 |---|---|
-| prompt | a CSV with the columns image,score, one rated picture a line, from 3 on; paths start at the CSV's folder |
+| prompt | a CSV with the columns image,score, one rated picture a line (paths start at its folder), or `study:DIR` |
 | weights | best_model.pth.tar, or a folder with it; else the folder of weights, torch's cache, or the hub's |
 | direction | `higher` (the default): a higher score in the CSV is better; `lower`: a lower one is |
 
 Scores of the prompt may have any scale. They are stretched to 0 for the worst and 1 for the best picture (min-max), as
 the paper says. The published code divides by a constant of the data set instead, which a CSV does not tell. With
-`direction=lower` they are turned around first, so that scores are maximised in either case.
+`direction=lower` they are turned around first, so that scores are maximised in either case. The CSV cannot tell which
+it is. What else a prompt may be, and how many pictures of it are taken, stands in `objectives.rated_prompt`.
 
 The weights are not bundled: they are published under the MIT licence, 1.3 GB.
 
@@ -18,7 +19,7 @@ Source: Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA: Boosting the per
 no-reference image quality assessment via prompts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,17 +30,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
-from isptune.errors import ConfigError, one_line
+from isptune.errors import ConfigError
 from isptune.interfaces import Direction
 from isptune.scenes import Scene
 from objectives.checkpoints import sha256_of
 from objectives.no_reference import score_finite
 from objectives.options import parse_options
 from objectives.promptiqa_checkpoint import read_network, weights_file
-from objectives.rated_images import RatedImage, read_rated, read_ratings, unit_scores
-
-FEWEST = 3
-"""Rated pictures that a prompt must have: two say no more than which is better."""
+from objectives.rated_images import RatedImage, read_rated
+from objectives.rated_prompt import RatedPrompt, read_prompt
 
 _GPU_BUDGET = 2**32  # bytes for the pictures that are encoded at once
 
@@ -100,11 +99,13 @@ class PromptIqa:
         network: frozen; it moves to where the images are.
         prompt: the rated pictures.
         weights: the files of weights, of the prompt and of its pictures, with their hashes.
+        rated: what the prompt was read from, if it was.
     """
 
     network: PromptedNetwork
     prompt: Prompt
     weights: Mapping[str, str]
+    rated: RatedPrompt | None = None
     direction: Direction = "maximize"
     range: tuple[float, float] = (0.0, 1.0)
     unit: str = "predicted score, 0 for the worst to 1 for the best of the prompt"
@@ -130,36 +131,53 @@ class PromptIqa:
             self._tokens.append(self.network.prompts(torch.cat(features), self.prompt.scores.to(device)))
         return self._tokens[0].to(device)
 
+    def warnings(self, images: Sequence[Images]) -> list[str]:
+        """What is odd about the prompt, and whether it is unlike these pictures, each [1, 3, H, W]."""
+        if self.rated is None:
+            return []
+        return [*self.rated.warnings, *(self.rated.likeness.warnings(images) if images else ())]
+
     def _scores(self, images: Images, tokens: Float[Tensor, "prompts token"]) -> Scores:
         return self.network.score(self.network.encode(self.network.prepare(images)), tokens)
 
 
-def build(argument: str | None = None) -> PromptIqa:
-    """PromptIQA on the published weights; the module's docstring lists the options.
+@final
+class Build:
+    """PromptIQA on the published weights; the module's docstring lists the options."""
 
-    Raises:
-        ConfigError: an option, the CSV or one of its pictures, or a file that is not in the published layout.
-        MissingExtra: weights that are not here; says how to get them.
-    """
-    defaults = {"prompt": "", "weights": "", "direction": "higher"}
-    options = parse_options("promptiqa", argument, defaults, first="prompt")
-    if not options["prompt"]:
-        raise ConfigError("promptiqa: prompt=FILE names a CSV with the columns image,score")
-    if options["direction"] not in ("higher", "lower"):
-        raise ConfigError(f"promptiqa: direction is higher or lower; got {options['direction']!r}")
-    file = Path(options["prompt"]).expanduser()
-    ratings = read_ratings(file)
-    try:
-        scores = unit_scores(ratings, FEWEST, lower_is_better=options["direction"] == "lower")
-    except ConfigError as error:
-        raise ConfigError(f"{one_line(str(file))}: {error}") from error
-    path = weights_file(options["weights"])
-    network = read_network(path)
-    return PromptIqa(
-        network=network,
-        prompt=Prompt(tuple(network.prepare(read_rated(rating)) for rating in ratings), scores),
-        weights=hashes(path, file, ratings),
-    )
+    def with_prompt(self, argument: str | None, prompt: str) -> str:
+        """The options with `prompt=FILE` behind them, for `--prompt FILE`. Raises ConfigError for one with a comma."""
+        if "," in prompt:
+            raise ConfigError(f"--prompt {prompt}: a comma parts options; give the file another name")
+        return f"{argument},prompt={prompt}" if argument else f"prompt={prompt}"
+
+    def __call__(self, argument: str | None = None) -> PromptIqa:
+        """Build the objective.
+
+        Raises:
+            ConfigError: an option, the CSV or one of its pictures, or a file that is not in the published layout.
+            MissingExtra: weights that are not here; says how to get them.
+        """
+        defaults = {"prompt": "", "weights": "", "direction": "higher"}
+        options = parse_options("promptiqa", argument, defaults, first="prompt")
+        if not options["prompt"]:
+            raise ConfigError("promptiqa: prompt=FILE names a CSV with the columns image,score")
+        if options["direction"] not in ("higher", "lower"):
+            raise ConfigError(f"promptiqa: direction is higher or lower; got {options['direction']!r}")
+        rated = read_prompt(options["prompt"], lower_is_better=options["direction"] == "lower")
+        path = weights_file(options["weights"])
+        network = read_network(path)
+        return PromptIqa(
+            network=network,
+            prompt=Prompt(
+                tuple(network.prepare(read_rated(rating)) for rating in rated.ratings), rated.scores
+            ),
+            weights=hashes(path, rated.file, rated.ratings),
+            rated=rated,
+        )
+
+
+build = Build()
 
 
 def hashes(weights: Path, file: Path, ratings: list[RatedImage]) -> dict[str, str]:

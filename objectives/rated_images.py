@@ -82,21 +82,23 @@ def read_rated(rated: RatedImage) -> Images:
         raise ConfigError(f"{rated.place}: {one_line(str(error))}") from error
 
 
-def unit_scores(
-    ratings: Sequence[RatedImage], fewest: int, lower_is_better: bool = False
-) -> Float[Tensor, " pictures"]:
-    """Scores from 0 for the worst to 1 for the best picture, at the distances that they have.
+def unit_scores(ratings: Sequence[RatedImage], lower_is_better: bool = False) -> Float[Tensor, " pictures"]:
+    """Scores from 0 for the worst to 1 for the best picture, at the distances that they have; 0.5 where all are equal.
 
     Raises:
-        ConfigError: fewer pictures than `fewest`, or scores that are all the same.
+        ConfigError: fewer than two pictures, or scores that lie too far apart to be subtracted.
     """
-    if len(ratings) < fewest:
-        raise ConfigError(f"at least {fewest} rated pictures are needed; there are {len(ratings)}")
+    if len(ratings) < 2:
+        raise ConfigError(
+            f"at least 2 rated pictures are needed to tell good from bad; there are {len(ratings)}"
+        )
     scores = [rating.score for rating in ratings]
     low, high = min(scores), max(scores)
-    if low == high or not math.isfinite(high - low):
+    if not math.isfinite(high - low):
         raise ConfigError(
-            f"scores of rated pictures must differ, by a finite number; they are {low} to {high}"
+            f"scores of rated pictures must differ by a finite number; they are {low} to {high}"
         )
+    if low == high:
+        return torch.full((len(scores),), 0.5)
     best, worst = (low, high) if lower_is_better else (high, low)
     return torch.tensor([(score - worst) / (best - worst) for score in scores], dtype=torch.float32)

@@ -1,9 +1,12 @@
 """The options that `run` and `compare` share: every setting of a run."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import click
+
+from isptune.commands.prompted import PROMPT_HELP, with_prompt
 
 _OPTIONS = [
     click.option("--config", metavar="FILE", help="TOML file with any of these settings; options win over it."),
@@ -13,6 +16,7 @@ _OPTIONS = [
                  help="Option of the pipeline, such as map=coupled; may be repeated."),
     click.option("--objective", "objectives", metavar="SPEC", multiple=True,
                  help="What is optimised, see `isptune list objectives`; several give a Pareto front. [ssim]"),
+    click.option("--prompt", metavar="FILE", help=PROMPT_HELP),
     click.option("--optimizer", metavar="SPEC",
                  help="See `isptune list optimizers`. [auto: cma; catcma with choices]"),
     click.option("--scene", "scenes", metavar="FILE", multiple=True,
@@ -57,7 +61,7 @@ def settings_from(options: dict[str, Any]) -> Any:
     """
     from isptune.config import load_settings, parse_assignments
 
-    config = options.pop("config")
+    config, prompt = options.pop("config"), options.pop("prompt")
     threads = options.pop("threads")
     if threads is not None:
         import torch
@@ -69,7 +73,10 @@ def settings_from(options: dict[str, Any]) -> Any:
         options["pipeline"], pipeline_options = pipeline, {**brought, **pipeline_options}
     options["pipeline_options"] = pipeline_options
     options["tune"] = tuple(part.strip() for pattern in options["tune"] for part in pattern.split(","))
-    return load_settings(config, options)
+    settings = load_settings(config, options)
+    if prompt is None:
+        return settings
+    return replace(settings, objectives=with_prompt(settings.objectives, prompt))
 
 
 def _start(given: tuple[str, ...]) -> tuple[dict[str, Any], str | None, dict[str, Any]]:

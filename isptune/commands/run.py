@@ -22,6 +22,7 @@ def run(out: str | None, workers: str | None, **options: Any) -> None:
       isptune run --scene photo.png --crop 512x384    your own photograph
       isptune run --objective niqe --repeats 3        without a reference, three seeds at once
       isptune run --objective ssim --objective tv     a Pareto front, by NSGA-II
+      isptune run --objective promptiqa --prompt mine.csv
       isptune run --optimizer es --seed 7 -P map=coupled
       isptune run --start mine.toml --tune 'denoise.*,sharpen.*' --stay-near 0.1
       isptune run --scene a.png --scene b.png --aggregate worst
@@ -57,6 +58,7 @@ def run_with_progress(bench: Any, folder: Any, console: Any, workers: str | None
     from contextlib import nullcontext
 
     from isptune.commands.progress import RunProgress
+    from isptune.errors import one_line
     from isptune.run import run as run_to_end
     from isptune.runlog import RECOMMENDED
     from isptune.workers import workers as open_workers
@@ -67,6 +69,8 @@ def run_with_progress(bench: Any, folder: Any, console: Any, workers: str | None
             f"{folder} is finished already; another --seed or --out starts a new run", highlight=False
         )
     else:
+        for text in bench.warnings:
+            click.echo(f"warning: {one_line(text)}", err=True)
         console.print(
             f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}", highlight=False
         )

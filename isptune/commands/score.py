@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptune.commands.prompted import PROMPT_HELP, with_prompt
+
 if TYPE_CHECKING:
     import torch
 
+    from isptune.arrays import Images
     from isptune.interfaces import Objective
     from isptune.scenes import Scene
 
@@ -25,13 +28,19 @@ if TYPE_CHECKING:
     required=True,
     help="NAME or NAME:ARGUMENT, see `isptune list objectives`; may be repeated.",
 )
+@click.option("--prompt", metavar="FILE", help=PROMPT_HELP)
 @click.option(
     "--reference", metavar="FILE", help="The perfect picture, for objectives that compare with one."
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values, one line a score.")
 @click.option("--device", metavar="NAME", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or auto.")
 def score(
-    images: tuple[str, ...], objectives: tuple[str, ...], reference: str | None, as_csv: bool, device: str
+    images: tuple[str, ...],
+    objectives: tuple[str, ...],
+    prompt: str | None,
+    reference: str | None,
+    as_csv: bool,
+    device: str,
 ) -> None:
     """Score pictures, of any sizes, with one objective or several.
 
@@ -43,13 +52,16 @@ def score(
       isptune score a.png b.png --objective niqe --objective sharpness
       isptune score render.png --objective ssim --objective gmsd --reference perfect.png
       isptune score *.jpg --objective brisque --csv > scores.csv
+      isptune score *.jpg --objective promptiqa --prompt mine.csv
     """
     from isptune.bench import choose_device
     from isptune.images import read_image
     from isptune.registry import build
     from isptune.scenes import photograph
 
+    objectives = objectives if prompt is None else with_prompt(objectives, prompt)
     built: dict[str, Objective] = {spec: build("objective", spec) for spec in objectives}
+    _tell_warnings(built, [])
     target = choose_device(device)
     perfect = None if reference is None else photograph(reference, read_image(reference)).to(target)
     rows, problems = [], 0
@@ -80,6 +92,7 @@ def _score_file(
         click.echo(f"isptune: {one_line(str(error))}", err=True)
         return (path, {}), 1
     scene = perfect or Scene(path, image)
+    _tell_warnings(objectives, [image], path)
     scores = {}
     for spec, objective in objectives.items():
         try:
@@ -87,6 +100,21 @@ def _score_file(
         except Exception as error:  # a plug-in may raise anything, and it costs one score
             click.echo(f"isptune: {one_line(path)}: {in_words(error)}", err=True)
     return (path, scores), len(objectives) - len(scores)
+
+
+def _tell_warnings(
+    objectives: "dict[str, Objective]", images: "list[Images]", path: str | None = None
+) -> None:
+    """On stderr: what objectives find odd in what they were given, or, with a path, in this picture only."""
+    from isptune.errors import one_line
+    from isptune.interfaces import Warns
+
+    for objective in objectives.values():
+        if isinstance(objective, Warns):
+            own = objective.warnings([])
+            texts = own if path is None else [t for t in objective.warnings(images) if t not in own]
+            for text in texts:
+                click.echo(f"warning: {one_line(f'{path}: {text}' if path else text)}", err=True)
 
 
 def _unit(objective: "Objective") -> str:
