@@ -1,7 +1,8 @@
 """The votes of a study: one SQLite file, one durable transaction a vote, never lost, never counted twice.
 
-The file is in write-ahead mode with full synchronisation: a vote that was acknowledged is on the disk. All functions
-may be called from several threads.
+The file is in write-ahead mode with full synchronisation: a vote that was acknowledged is on the disk. Where many
+votes come at once, as in the server, those that wait may share one synchronisation: see `sync_each`. All functions may
+be called from several threads.
 """
 
 import re
@@ -10,35 +11,17 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, final
 
 from isptune.errors import StudyClosed, StudyError, UnknownObserver, VoteRefused
+from isptune.study.answers_file import SCHEMA_VERSION, connect, now, sync
 from isptune.study.votes import Answer, AskedPair, Observer, Pair, Progress, Schedule, Source, VoteRecord
 
-SCHEMA_VERSION = 1
 LONGEST_RESPONSE_MS = 24 * 3600 * 1000
 LARGEST_SCREEN_PX = 65536
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-_SCHEMA = """
-CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE observers (
-    id INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, name TEXT, source TEXT NOT NULL, created TEXT NOT NULL);
-CREATE TABLE asked (
-    observer INTEGER NOT NULL REFERENCES observers(id), number INTEGER NOT NULL, scene TEXT NOT NULL,
-    first TEXT NOT NULL, second TEXT NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (observer, number)) WITHOUT ROWID;
-CREATE TABLE votes (
-    observer INTEGER NOT NULL, number INTEGER NOT NULL, client_id TEXT NOT NULL, answer TEXT NOT NULL,
-    response_ms INTEGER, screen_width INTEGER, screen_height INTEGER, session TEXT NOT NULL, created TEXT NOT NULL,
-    PRIMARY KEY (observer, number), UNIQUE (observer, client_id),
-    FOREIGN KEY (observer, number) REFERENCES asked(observer, number)) WITHOUT ROWID;
-CREATE TABLE undone (
-    id INTEGER PRIMARY KEY, observer INTEGER NOT NULL, number INTEGER NOT NULL, client_id TEXT NOT NULL,
-    answer TEXT NOT NULL, response_ms INTEGER, voted TEXT NOT NULL, created TEXT NOT NULL);
-CREATE INDEX undone_of ON undone (observer, client_id);
-"""
 
 
 @final
@@ -48,14 +31,16 @@ class Answers:
     Args:
         path: the SQLite file.
         schedule: what is asked; None where only what is there is read.
+        sync_each: whether every transaction is on the disk when its function returns. If not, it is committed then,
+            so that it outlives this program, and on the disk, so that it outlives a power cut, after `sync`.
     """
 
-    def __init__(self, path: Path, schedule: Schedule | None = None):
+    def __init__(self, path: Path, schedule: Schedule | None = None, sync_each: bool = True):
         if not path.is_file():
             raise StudyError(f"{path}: there is no such file of answers; 'isptune study new' makes one")
         self.path, self.schedule = path, schedule
         self._lock = threading.RLock()
-        self._connection = _connect(path)
+        self._connection = connect(path, sync_each)
         try:
             version = self._get("version")
         except sqlite3.DatabaseError as error:
@@ -77,6 +62,10 @@ class Answers:
         """Close the file; the study itself stays as open or closed as it is."""
         with self._lock:
             self._connection.close()
+
+    def sync(self) -> None:
+        """Bring to the disk what was committed before this call; needed with `sync_each=False` only."""
+        sync(self.path)
 
     # The study itself
 
@@ -102,7 +91,7 @@ class Answers:
             self._refuse_if_closed()
             cursor = db.execute(
                 "INSERT INTO observers (token, name, source, created) VALUES (?, ?, ?, ?)",
-                (token, name, source, _now()),
+                (token, name, source, now()),
             )
             observer = int(cursor.lastrowid or 0)
         self._ask_more(observer)
@@ -157,6 +146,15 @@ class Answers:
             raise VoteRefused(f"pair {number} was not asked")
         return AskedPair(rows[0][0], Pair(*rows[0][1:]))
 
+    def first_pairs(self, token: str, count: int) -> list[AskedPair]:
+        """The first pairs that this observer was asked, answered or not. Raises UnknownObserver."""
+        rows = self._rows(
+            "SELECT number, scene, first, second, kind FROM asked WHERE observer = ? ORDER BY number LIMIT ?",
+            self.observer(token).id,
+            count,
+        )
+        return [AskedPair(row[0], Pair(*row[1:])) for row in rows]
+
     def vote(
         self,
         token: str,
@@ -193,7 +191,7 @@ class Answers:
             width, height = screen or (None, None)
             db.execute(
                 "INSERT INTO votes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (observer, number, client_id, answer, response_ms, width, height, session, _now()),
+                (observer, number, client_id, answer, response_ms, width, height, session, now()),
             )
         return True
 
@@ -212,7 +210,7 @@ class Answers:
                     "INSERT INTO undone (observer, number, client_id, answer, response_ms, voted, created)"
                     " SELECT observer, number, client_id, answer, response_ms, created, ? FROM votes"
                     " WHERE observer = ? AND number = ?",
-                    (_now(), observer, number),
+                    (now(), observer, number),
                 )
                 db.execute("DELETE FROM votes WHERE observer = ? AND number = ?", (observer, number))
             elif not self._was_undone(observer, number) or last > number:
@@ -234,9 +232,9 @@ class Answers:
             self._refuse_if_closed()
             ((last,),) = self._rows("SELECT COALESCE(MAX(number), 0) FROM asked WHERE observer = ?", observer)
             self.ask(observer, [pair for pair, _, _ in rows])
-            now = _now()
+            voted = now()
             votes = [
-                (observer, last + i + 1, f"table-{last + i + 1:08d}", answer, session, now)
+                (observer, last + i + 1, f"table-{last + i + 1:08d}", answer, session, voted)
                 for i, (_, answer, session) in enumerate(rows)
             ]
             db.executemany(
@@ -346,35 +344,6 @@ class Answers:
             self._connection.execute("ROLLBACK")
 
 
-def create(path: Path) -> None:
-    """Make an empty file of answers of an open study. Raises StudyError if there is one, or the disk refuses."""
-    if path.exists():
-        raise StudyError(f"{path}: is there already")
-    try:
-        connection = _connect(path)
-        try:
-            connection.executescript("BEGIN;" + _SCHEMA)
-            facts = [("version", str(SCHEMA_VERSION)), ("state", "open"), ("created", _now())]
-            connection.executemany("INSERT INTO study VALUES (?, ?)", facts)
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise StudyError(f"{path}: cannot be written: {error}") from error
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise StudyError(f"{path}: is not a file of answers: {error}") from error
-    return connection
-
-
 def _check_vote(client_id: str, answer: str, response_ms: int | None, screen: tuple[int, int] | None) -> None:
     if not _CLIENT_ID.fullmatch(client_id):
         raise VoteRefused("the id of a vote is 8 to 64 letters, digits, '_' and '-'")
@@ -384,7 +353,3 @@ def _check_vote(client_id: str, answer: str, response_ms: int | None, screen: tu
         raise VoteRefused(f"a response takes 0 to {LONGEST_RESPONSE_MS} ms, not {response_ms}")
     if screen is not None and not all(0 < side <= LARGEST_SCREEN_PX for side in screen):
         raise VoteRefused(f"a screen has 1 to {LARGEST_SCREEN_PX} pixels a side, not {screen[0]}x{screen[1]}")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

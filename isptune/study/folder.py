@@ -25,7 +25,7 @@ from isptune import toml_text
 from isptune.errors import ConfigError, StudyError
 from isptune.runlog import write_atomically
 from isptune.space import Value
-from isptune.study import answers
+from isptune.study import answers_file
 
 PLAN, STIMULI, ANSWERS = "study.toml", "stimuli.csv", "answers.sqlite"
 PICTURES, REFERENCES, RESULTS = "stimuli", "references", "results"
@@ -162,7 +162,7 @@ def write_study(folder: Path, plan: Plan, stimuli: Sequence[Stimulus]) -> Study:
     _check_stimuli(stimuli)
     names = [part.name for part in fields(Plan)]
     text = "".join(f"{name} = {toml_text.inline(getattr(plan, name))}\n" for name in names)
-    answers.create(folder / ANSWERS)
+    answers_file.create(folder / ANSWERS)
     write_atomically(folder / STIMULI, _stimuli_csv(stimuli).encode())
     write_atomically(folder / PLAN, text.encode())
     return Study(folder, plan, tuple(stimuli))

@@ -27,3 +27,33 @@ class Work:
     def stop(self) -> None:
         """Wait for what runs, and start nothing more."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+@final
+class SharedSync:
+    """Makes those who wait for the disk at the same time wait for the same synchronisation.
+
+    Args:
+        sync: brings to the disk all that was committed before it began.
+    """
+
+    def __init__(self, sync: Callable[[], None]):
+        self._sync, self._work = sync, Work(1)
+        self._running: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None
+
+    async def __call__(self) -> None:
+        """Return when everything that was committed before the call is on the disk; raise what `sync` raises."""
+        if self._next is None:  # the one that runs may have begun too early
+            self._next = asyncio.get_running_loop().create_task(self._after(self._running))
+        await asyncio.shield(self._next)
+
+    async def _after(self, running: asyncio.Task[None] | None) -> None:
+        if running is not None:
+            await asyncio.wait([running])
+        self._running, self._next = self._next, None
+        await self._work(self._sync)
+
+    def stop(self) -> None:
+        """Wait for what runs, and start nothing more."""
+        self._work.stop()

@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from isptune.errors import StudyClosed, StudyError, UnknownObserver, VoteRefused
-from isptune.study.answers import Answers, create
+from isptune.study.answers import Answers
+from isptune.study.answers_file import create
 from isptune.study.votes import Pair
 
 PAIRS = [Pair("sky", "a", "b", "training"), Pair("sky", "b", "c"), Pair("sky", "c", "a")]

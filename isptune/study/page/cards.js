@@ -63,7 +63,7 @@ export const cards = {
         : "It takes no more votes.",
     ],
   }),
-  nothing: () => ({
+  waiting: () => ({
     title: "Nothing to compare just now",
     lines: ["The next pairs are being chosen."],
     go: "Look again",

@@ -49,7 +49,6 @@ function take(fresh) {
 // Goes on to whatever comes now: a pair, or the card that says that there is none.
 async function next() {
   if (!open()) return showCard(state.phase);
-  if (!state.pairs.length) return showCard("nothing");
   const coming = state.pairs[0];
   const slow = setTimeout(() => notice("The pictures are on their way …", 0), 400);
   try {
@@ -178,7 +177,7 @@ function go() {
   if (busy || $("card-go").hidden) return;
   const screen = document.body.dataset.screen;
   if (screen === "broken") location.reload();
-  else if (screen === "nothing") guarded(async () => (take(await get("state", waiting)), next()));
+  else if (screen === "waiting") guarded(async () => (take(await get("state", waiting)), next()));
   else guarded(next);
 }
 
