@@ -18,6 +18,7 @@ COMMANDS = {
     "report": "isptune.commands.report:report",
     "dashboard": "isptune.commands.dashboard:dashboard",
     "score": "isptune.commands.score:score",
+    "prompt": "isptune.commands.prompt:prompt",
     "distort": "isptune.commands.distort:distort",
     "list": "isptune.commands.listing:listing",
 }

@@ -1,0 +1,181 @@
+"""`isptune prompt make`: rate a few pictures, for objectives that learn your taste from them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from isptune.errors import ConfigError
+
+if TYPE_CHECKING:
+    from isptune.rating.choice import Chosen
+    from isptune.rating.sitting import Sitting
+
+
+@click.group()
+def prompt() -> None:
+    """Show your taste: rate a few pictures.
+
+    \b
+    isptune prompt make mine.csv --from-run runs/first
+    isptune run --objective promptiqa --prompt mine.csv
+    """
+
+
+@prompt.command()
+@click.argument("out", metavar="OUT.csv", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--from-run", metavar="RUN", help="Rate trials of a run, spread from its worst to its best.")
+@click.option("--images", metavar="FOLDER", help="Rate pictures of a folder.")
+@click.option("--count", type=click.IntRange(3, 20), metavar="N", help="How many, 3 to 20. [10]")
+@click.option(
+    "--objective",
+    metavar="SPEC",
+    help="Whose scores the choice is spread over. [the run's first objective; of a folder: by name]",
+)
+@click.option("--scene", metavar="NAME", help="Which of the run's scenes to show. [the first]")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="Of the order in which they are shown. [0]")
+@click.option("--scores", metavar="A,B,...", help="Scores in the contact sheet's order; - leaves one out.")
+@click.option("--no-page", is_flag=True, help="Write the pictures and the contact sheet, and stop.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Of the page. [a free one]"
+)
+def make(
+    out: Path,
+    from_run: str | None,
+    images: str | None,
+    scores: str | None,
+    no_page: bool,
+    port: int,
+    **options: Any,
+) -> None:
+    """Rate pictures on a page in your browser, or by the numbers of a contact sheet.
+
+    The pictures are written beside OUT.csv, into OUT_pictures/, in an order that does not tell what is known of them.
+    The page is seen by this machine only. Every score is kept at once: stop at any moment, give the same command
+    again (OUT.csv alone is enough), and go on. OUT.csv is written at the end; nothing that exists is replaced.
+
+    \b
+    Examples:
+      isptune prompt make mine.csv --from-run runs/first
+      isptune prompt make mine.csv --images photos --objective niqe --count 12
+      isptune prompt make mine.csv --images photos --no-page
+      isptune prompt make mine.csv --scores 3,5,1,4,2,2,5,-,3,1
+    """
+    from isptune.rating.sitting import SHEET, folder_of, refuse_existing
+
+    if out.suffix.lower() != ".csv":
+        raise ConfigError(f"{out}: scores are written as CSV; give a name that ends in .csv")
+    if "," in str(out):
+        raise ConfigError(f"{out}: a comma would end the name in an objective's options; give another one")
+    if from_run is not None and images is not None:
+        raise ConfigError("give --from-run RUN or --images FOLDER, not both")
+    refuse_existing(out)
+    asked = {"from_run": from_run, "images": images, **options}
+    asked = {key: value for key, value in asked.items() if value is not None}
+    sitting = _go_on(out, asked) if folder_of(out).exists() else _begin(out, asked)
+    click.echo(f"contact sheet: {sitting.folder / SHEET}")
+    if scores is not None:
+        _take(sitting, scores)
+    elif no_page:
+        click.echo(
+            f"then: isptune prompt make {out} --scores 3,5,1,... (one for each picture, - leaves one out)"
+        )
+        return
+    else:
+        _show_page(sitting, port)
+    _tell(sitting)
+
+
+def _begin(out: Path, asked: dict[str, Any]) -> "Sitting":
+    from isptune.rating.choice import of_folder, of_run
+    from isptune.rating.sitting import begin
+
+    count, objective = asked.get("count", 10), asked.get("objective")
+    chosen: list[Chosen]
+    if "from_run" in asked:
+        chosen = of_run(Path(asked["from_run"]), count, asked.get("scene"), objective)
+    elif "images" in asked:
+        if "scene" in asked:
+            raise ConfigError("--scene names a scene of a run; a folder has none")
+        with _bar("scored" if objective else "") as progress:
+            chosen = of_folder(Path(asked["images"]), count, objective, progress)
+    else:
+        raise ConfigError("what is to be rated? give --from-run RUN or --images FOLDER")
+    with _bar("pictures") as progress:
+        return begin(out, asked, chosen, asked.get("seed", 0), lambda number: progress(number, len(chosen)))
+
+
+def _go_on(out: Path, asked: dict[str, Any]) -> "Sitting":
+    from isptune.rating.sitting import go_on
+
+    sitting = go_on(out)
+    differing = [key for key, value in asked.items() if sitting.source.get(key) != value]
+    if differing:
+        shown = ", ".join(
+            f"{key} = {sitting.source.get(key)!r} there, {asked[key]!r} now" for key in differing
+        )
+        raise ConfigError(
+            f"{sitting.folder}: holds a rating that was begun differently ({shown}); give another name, "
+            "or only the name to go on with it"
+        )
+    click.echo(f"{len(sitting.scores)} of {len(sitting.sizes)} pictures are rated already")
+    return sitting
+
+
+def _take(sitting: "Sitting", text: str) -> None:
+    """Scores from the command line, all checked before one is kept."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != len(sitting.sizes):
+        raise ConfigError(
+            f"--scores has {len(parts)} entries for {len(sitting.sizes)} pictures; - leaves one out"
+        )
+    given = {
+        number: _number(number, part)
+        for number, part in zip(sitting.numbers, parts, strict=True)
+        if part != "-"
+    }
+    for number, score in given.items():
+        sitting.rate(number, score)
+    sitting.finish()
+
+
+def _number(number: int, text: str) -> float:
+    import math
+
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        raise ConfigError(f"--scores: picture {number} has {text!r}, which is no finite number and not -")
+    return score
+
+
+def _show_page(sitting: "Sitting", port: int) -> None:
+    from isptune.rating.server import serve
+
+    serve(
+        sitting, port, lambda address: click.echo(f"rate them at {address} (Ctrl-C stops; scores are kept)")
+    )
+    if not sitting.target.exists():
+        raise KeyboardInterrupt  # the server took the signal
+
+
+def _tell(sitting: "Sitting") -> None:
+    if len(set(sitting.scores.values())) == 1:
+        click.echo("warning: all scores are equal, which says nothing of a taste", err=True)
+    click.echo(f"{sitting.target}: {len(sitting.scores)} pictures; use it as --prompt {sitting.target}")
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, else nothing: the lines that matter come afterwards."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not (label and console.is_terminal)) as progress:
+        task = progress.add_task(label, total=None)
+        yield lambda done, count: progress.update(task, completed=done, total=count)
