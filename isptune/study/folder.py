@@ -7,7 +7,7 @@
     STUDY/stimuli/SCENE/CONDITION.png     the pictures that are compared
     STUDY/references/SCENE.png            optional: shown when an observer asks for it
     STUDY/answers.sqlite                  observers, what they were asked, their votes; whether the study is open
-    STUDY/results/                        what `isptune study fit` writes
+    STUDY/scale.csv, result.json, ...     what `isptune study fit` writes, with report.html and plots/
 """
 
 import csv
@@ -28,7 +28,7 @@ from isptune.space import Value
 from isptune.study import answers_file
 
 PLAN, STIMULI, ANSWERS = "study.toml", "stimuli.csv", "answers.sqlite"
-PICTURES, REFERENCES, RESULTS = "stimuli", "references", "results"
+PICTURES, REFERENCES = "stimuli", "references"
 
 ScheduleKind = Literal["random", "complete", "swiss", "active"]
 
@@ -140,6 +140,11 @@ def checked_name(name: str, what: str) -> str:
             f"{what} {name[:80]!r}: a name has 1 to 80 of A-Z a-z 0-9 _ . + - and begins with a letter, digit or _"
         )
     return name
+
+
+def as_name(text: str) -> str:
+    """Text as a name: whatever a name cannot hold becomes a minus. Two texts may become one name."""
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", text).strip("-.+")[:80] or "_"
 
 
 def new_folder(folder: Path) -> None:

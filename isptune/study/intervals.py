@@ -1,13 +1,13 @@
 """How sure scores are: a bootstrap over observers, and which differences are significant."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
 
 from isptune.study.comparisons import Comparisons
-from isptune.study.scale import Model, Scale, Ties, count, fit
+from isptune.study.likelihood import Model
+from isptune.study.scale import Scale, refit
 
 DRAWS, LEVEL = 1000, 0.95
 
@@ -46,18 +46,10 @@ def bootstrap(
     scale: Scale,
     weights: Float64[np.ndarray, "draws observers"],
     model: Model = "thurstone",
-    ties: Ties = "threshold",
     side_bias: bool = False,
 ) -> Float64[np.ndarray, "draws images"]:
     """The scores of every resample; each has mean 0."""
-    return np.stack(list(_refits(table, scale, weights, model, ties, side_bias)))
-
-
-def _refits(
-    table: Comparisons, scale: Scale, weights: np.ndarray, model: Model, ties: Ties, side_bias: bool
-) -> Iterator[np.ndarray]:
-    for drawn in weights:
-        yield fit(count(table, drawn), model, ties, side_bias, start=scale, tolerance=REFIT_JOD).scores
+    return refit(table, scale, weights, model, side_bias, REFIT_JOD)
 
 
 def resampled_mos(

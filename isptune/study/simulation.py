@@ -11,6 +11,7 @@ import numpy as np
 
 from isptune.errors import ConfigError
 from isptune.study.answers import Answers
+from isptune.study.folder import Study
 from isptune.study.posterior import JOD_SIGMA
 from isptune.study.votes import Answer, Pair
 
@@ -62,6 +63,25 @@ class SimulatedObserver:
     def response_ms(self) -> int:
         """A time to answer: log-normal around 4 s, at most the 10 s of the DMC study."""
         return int(min(1000 * np.exp(1.4 + 0.4 * self._rng.standard_normal()), 10_000))
+
+
+def scale_of_scores(study: Study, span_jod: float) -> dict[tuple[str, str], float]:
+    """A true scale for simulations: the scores known beforehand, stretched linearly to `span_jod` in every scene.
+
+    A picture without a known score, such as the reference, is taken for the best one. Raises ConfigError if a scene has
+    no two known scores that differ.
+    """
+    scale = {}
+    for scene in study.scenes:
+        stimuli = study.of_scene(scene)
+        known = [s.score for s in stimuli if s.score == s.score]
+        if len(set(known)) < 2:
+            raise ConfigError(f"scene {scene!r} has no scores in stimuli.csv that simulations could vote by")
+        low, high = min(known), max(known)
+        for s in stimuli:
+            score = s.score if s.score == s.score else high
+            scale[s.scene, s.condition] = span_jod * (score - low) / (high - low)
+    return scale
 
 
 def vote_all(answers: Answers, observer: SimulatedObserver) -> Iterator[int]:

@@ -1,0 +1,188 @@
+"""`isptune study new`: the pictures of a study, and how people will be asked."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from isptune.study.folder import Plan, Study
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@click.option(
+    "--from-run", "run", metavar="RUN", help="Pictures of a finished run, from its worst to its best."
+)
+@click.option(
+    "--finalists",
+    type=click.IntRange(2, 1000),
+    default=8,
+    show_default=True,
+    help="Candidates of the run, beside its default and the reference.",
+)
+@click.option("--images", metavar="FOLDER", help="Pictures from a folder: scene/condition.png.")
+@click.option(
+    "--dmc",
+    "scene",
+    metavar="SCENE",
+    help="One raw file or photograph in many qualities: perturbed parameters, quality spread evenly.",
+)
+@click.option(
+    "--count", type=click.IntRange(2, 2000), default=100, show_default=True, help="Pictures of --dmc."
+)
+@click.option(
+    "--pipeline", metavar="SPEC", default="synthetic", show_default=True, help="What renders --dmc."
+)
+@click.option(
+    "-P",
+    "--pipeline-option",
+    "pipeline_options",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Option of that pipeline; may be repeated.",
+)
+@click.option(
+    "--objective",
+    metavar="SPEC",
+    default="ssim",
+    show_default=True,
+    help="What spreads the qualities of --dmc; people decide what they are worth.",
+)
+@click.option("--crop", metavar="WxH[+X+Y]", help="Cut the scene of --dmc, by default from the middle.")
+@click.option("--resize", metavar="N|WxH", help="Resize the scene of --dmc; one number is the longer side.")
+@click.option(
+    "--device", metavar="NAME", default="auto", show_default=True, help="cpu, cuda, cuda:1 or auto."
+)
+@click.option(
+    "--schedule",
+    type=click.Choice(["random", "complete", "swiss", "active"]),
+    default="random",
+    show_default=True,
+    help="Which pairs are asked.",
+)
+@click.option(
+    "--pairs-per-image",
+    type=click.IntRange(1, 10_000),
+    default=9,
+    show_default=True,
+    help="Pairs in which each observer sees every picture; rounds of swiss.",
+)
+@click.option(
+    "--pairs-per-observer",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="At most so many pairs an observer; 0 for all.",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(0),
+    default=5,
+    show_default=True,
+    help="Pairs asked a second time, sides changed, to see who is consistent.",
+)
+@click.option(
+    "--anchors",
+    type=click.IntRange(0),
+    default=2,
+    show_default=True,
+    help="Pairs with an obvious answer, where scores are known beforehand.",
+)
+@click.option("--training", type=click.IntRange(0), default=3, show_default=True, help="Pairs for practice.")
+@click.option(
+    "--break-every",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="Pairs after which a break is offered; 0 for never.",
+)
+@click.option("--ask-name", is_flag=True, help="Ask observers for a name; else nothing personal is kept.")
+@click.option("--title", default="Which picture is better?", show_default=True)
+@click.option("--question", default="Which of the two pictures looks better to you?", show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+def new(folder: str, **options: Any) -> None:
+    """Make a study in the new folder DIR: pictures, and which pairs people will be asked.
+
+    `random` asks every picture in 9 pairs, another pairing for every observer: 450 comparisons for 100 pictures, as
+    for the DMC data set. `complete` asks all pairs. `swiss` lets pictures of equal standing meet. `active` asks the
+    pairs from which most is learnt, given all votes so far.
+
+    \b
+    Examples:
+      isptune study new studies/finalists --from-run runs/mine --finalists 12 --schedule complete
+      isptune study new studies/mine --images pictures --question "Which one has the better colours?"
+      isptune study new studies/dmc --dmc photo.png --count 100
+    """  # fmt: skip
+    from pathlib import Path
+
+    from isptune.errors import ConfigError
+
+    sources = {key: options.pop(key) for key in ("run", "images", "scene")}
+    given = [value for value in sources.values() if value]
+    if len(given) != 1:
+        raise ConfigError(
+            f"a study is made with one of --from-run, --images and --dmc; {len(given)} are given"
+        )
+    plan = _plan(options)
+    target = Path(folder)
+    if sources["images"]:
+        from isptune.study.making import study_of_folder
+
+        study = study_of_folder(target, plan, Path(sources["images"]))
+    else:
+        study = _rendered(target, plan, sources["run"], sources["scene"], options)
+    _tell(study)
+
+
+def _plan(options: dict[str, Any]) -> "Plan":
+    """The plan, its options taken out of the dict."""
+    import dataclasses
+
+    from isptune.study.folder import Plan
+
+    return Plan(**{field.name: options.pop(field.name) for field in dataclasses.fields(Plan)})
+
+
+def _rendered(
+    target: "Path", plan: "Plan", run: str | None, scene: str | None, options: dict[str, Any]
+) -> "Study":
+    from pathlib import Path
+
+    from isptune.study.folder import new_folder
+    from isptune.study.making import make_study
+    from isptune.study.rendering import dmc, from_run
+
+    new_folder(target)  # refuses a folder that is in use before anything is rendered
+    if run:
+        stimuli = from_run(Path(run), options["finalists"])
+    else:
+        from isptune.bench import choose_device
+        from isptune.config import parse_assignments
+        from isptune.errors import ConfigError
+        from isptune.registry import build
+        from isptune.scenes import load_scenes
+
+        scenes = load_scenes([str(scene)], options["crop"], options["resize"])
+        if len(scenes) != 1:
+            raise ConfigError(f"--dmc takes one scene; {scene!r} stands for {len(scenes)}")
+        settings = parse_assignments(options["pipeline_options"], "--pipeline-option")
+        pipeline = build("pipeline", options["pipeline"], **settings)
+        objective = build("objective", options["objective"])
+        device = choose_device(options["device"])
+        stimuli = dmc(scenes[0], pipeline, objective, options["count"], plan.seed, device)
+    return make_study(target, plan, stimuli.pictures, stimuli.references)
+
+
+def _tell(study: "Study") -> None:
+    from isptune.study.schedule import schedule_of
+
+    plan = study.plan
+    pairs = schedule_of(study).total
+    click.echo(
+        f"{study.folder}: {len(study.stimuli)} pictures of {len(study.scenes)} "
+        f"{'scene' if len(study.scenes) == 1 else 'scenes'}; {pairs} pairs an observer ({plan.schedule}), "
+        f"among them {plan.training} for training, {plan.repeats} repeats and {plan.anchors} anchors"
+    )
+    click.echo(f"next: isptune study serve {study.folder}")

@@ -1,0 +1,187 @@
+"""Votes without the page: simulated observers, files, and tables in the columns of pwcmp."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@click.option("--observers", type=click.IntRange(1, 1000), default=15, show_default=True)
+@click.option(
+    "--span",
+    type=float,
+    default=6.0,
+    show_default=True,
+    metavar="JOD",
+    help="How far the worst and the best known score lie apart for them.",
+)
+@click.option(
+    "--lapse", type=float, default=0.02, show_default=True, help="Share of answers given at random."
+)
+@click.option(
+    "--side-bias",
+    type=float,
+    default=0.0,
+    show_default=True,
+    metavar="JOD",
+    help="What the left picture has for free.",
+)
+@click.option(
+    "--ties",
+    type=float,
+    default=0.3,
+    show_default=True,
+    metavar="JOD",
+    help="Differences felt to be smaller than this are answered 'no difference'.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def simulate(
+    folder: str, observers: int, span: float, lapse: float, side_bias: float, ties: float, seed: int
+) -> None:
+    """Let SIMULATED observers vote, to try a study before people see it. They are named so wherever they appear.
+
+    They know the scores in stimuli.csv (of a run's objective, or of the metric that spread the qualities), and answer
+    by Thurstone's Case V. A study in which people have voted takes none: copy it first.
+
+    \b
+    Examples:
+      isptune study simulate studies/dmc --observers 15
+      isptune study simulate studies/dmc --observers 5 --lapse 0.1 --side-bias 0.5
+    """  # fmt: skip
+    from isptune.errors import ConfigError
+    from isptune.study.answers import Answers
+    from isptune.study.folder import read_study
+    from isptune.study.schedule import schedule_of
+    from isptune.study.simulation import Habits, SimulatedObserver, scale_of_scores, vote_all
+
+    study = read_study(Path(folder))
+    scale = scale_of_scores(study, span)
+    habits = Habits(lapse, side_bias, ties)
+    with Answers(study.answers_path, schedule_of(study)) as answers:
+        there = answers.observers()
+        people = sum(observer.source != "simulation" for observer in there)
+        if people:
+            raise ConfigError(
+                f"{folder}: {people} people take part; simulations would mix with them: copy the study"
+            )
+        for number in range(observers):
+            votes = list(
+                vote_all(answers, SimulatedObserver(scale, habits, 1000 * seed + len(there) + number))
+            )
+            click.echo(f"simulated observer {len(there) + number + 1}: {len(votes)} answers")
+
+
+@click.command("hand-out")
+@click.argument("folder", metavar="DIR")
+@click.argument("out", metavar="OUT")
+@click.option("--name", metavar="NAME", help="What the report calls the observer. [observer_NN]")
+def hand_out(folder: str, out: str, name: str | None) -> None:
+    """Write one observer's pairs as files into the new folder OUT, for people without a browser.
+
+    The pairs are 001_A.png and 001_B.png, 002_A.png and so on. The observer deletes the worse one of each pair, or
+    keeps both where there is no difference; then `isptune study collect` reads what is left.
+
+    \b
+    Example:
+      isptune study hand-out studies/mine pairs_for_ada --name Ada
+    """
+    from isptune.study.file_workflow import hand_out as write_pairs
+    from isptune.study.folder import read_study
+
+    count = sum(1 for _ in write_pairs(read_study(Path(folder)), Path(out), name))
+    click.echo(
+        f"{out}: {count} pairs; delete the worse one of each, then: isptune study collect {folder} {out}"
+    )
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@click.argument("out", metavar="OUT")
+def collect(folder: str, out: str) -> None:
+    """Read a folder that was handed out, once the observer is through: the file that is left is the better one.
+
+    Pairs of which both files are left count as no difference. To collect again adds nothing.
+
+    \b
+    Example:
+      isptune study collect studies/mine pairs_for_ada
+    """
+    from isptune.study.file_workflow import collect as read_pairs
+    from isptune.study.folder import read_study
+
+    new, total = read_pairs(read_study(Path(folder)), Path(out))
+    click.echo(f"{out}: {total} answers, {new} of them new")
+
+
+@click.command("import")
+@click.argument("folder", metavar="DIR")
+@click.argument("table", metavar="VOTES.csv")
+@click.option(
+    "--column",
+    "columns",
+    metavar="NAME=COLUMN[+COLUMN]",
+    multiple=True,
+    help="What the file calls a column, such as condition_A=type1+level1; may be repeated.",
+)
+@click.option("--images", metavar="FOLDER", help="Pictures, as far as there are any: scene/condition.png.")
+@click.option("--title", metavar="TEXT", help="Of the study. [the file's name]")
+def import_votes(
+    folder: str, table: str, columns: tuple[str, ...], images: str | None, title: str | None
+) -> None:
+    """Make a closed study in the new folder DIR of votes that were given elsewhere.
+
+    The columns are those of pwcmp: observer, session, scene, condition_A, condition_B, is_A_selected (1, 0, or 0.5 for
+    no difference). A column `selected` with 1, 2 or 0 does as well.
+
+    \b
+    Examples:
+      isptune study import studies/tmo ex3_tmo_cmp_data.csv
+      isptune study import studies/fields votes.csv --column condition_A=type1+level1 --column condition_B=type2+level2
+    """  # fmt: skip
+    from isptune.errors import ConfigError
+    from isptune.study.tables import COLUMNS, import_table, read_table
+
+    named = dict(pair.split("=", 1) for pair in columns if "=" in pair)
+    if len(named) != len(columns) or not set(named) <= set(COLUMNS):
+        raise ConfigError(f"--column is NAME=COLUMN with a NAME of: {', '.join(COLUMNS)}")
+    votes = read_table(Path(table), named)
+    study = import_table(Path(folder), votes, title or Path(table).stem, Path(images) if images else None)
+    people = len({vote.observer for vote in votes})
+    click.echo(
+        f"{folder}: {len(votes)} votes of {people} observers on {len(study.stimuli)} conditions "
+        f"in {len(study.scenes)} scenes"
+    )
+    click.echo(f"next: isptune study fit {folder}")
+
+
+@click.command("export")
+@click.argument("folder", metavar="DIR")
+@click.option("--out", metavar="FILE", help="Where to write; nothing is overwritten. [standard output]")
+@click.option(
+    "--all", "everything", is_flag=True, help="Training, repeats and anchors too, told apart by their kind."
+)
+def export_votes(folder: str, out: str | None, everything: bool) -> None:
+    """Write the votes as CSV in the columns of pwcmp; no difference is 0.5.
+
+    \b
+    Example:
+      isptune study export studies/mine --out votes.csv
+    """
+    from isptune.errors import ConfigError
+    from isptune.runlog import write_atomically
+    from isptune.study.answers import Answers
+    from isptune.study.folder import read_study
+    from isptune.study.tables import write_table
+
+    if out is not None and Path(out).exists():
+        raise ConfigError(f"{out}: exists; choose another --out")
+    study = read_study(Path(folder))
+    with Answers(study.answers_path) as answers:
+        text = write_table(answers.votes(), answers.observers(), everything)
+    if out is None:
+        sys.stdout.write(text)
+        return
+    write_atomically(Path(out), text.encode())
+    click.echo(f"wrote {out}", err=True)

@@ -1,0 +1,224 @@
+"""All that a study's votes say: scores with intervals, differences, observers, and what to be careful about."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float64
+
+from isptune.errors import StudyError
+from isptune.study.agreement import Behaviour, Concordance, agreement_with_others, behaviour, kendalls_w
+from isptune.study.answers import Answers
+from isptune.study.comparisons import Comparisons, comparisons
+from isptune.study.folder import Stimulus, Study
+from isptune.study.intervals import (
+    DRAWS,
+    Difference,
+    bootstrap,
+    differences,
+    limits,
+    observer_weights,
+    resampled_mos,
+)
+from isptune.study.pwcmp import pwcmp_scale
+from isptune.study.scale import Scale, dmc_mos, fit
+from isptune.study.screening import Screening, screen
+from isptune.study.votes import Observer
+
+Scores = Float64[np.ndarray, " images"]
+
+
+@dataclass(frozen=True, eq=False)
+class SceneResult:
+    """What the votes say of one scene's images; all arrays are in the order of `stimuli`.
+
+    Attributes:
+        stimuli: the images, also those that nobody voted on.
+        table: the votes.
+        scale: Thurstone's Case V with ties, JOD, mean 0; with a side bias unless the votes were imported.
+        low, high: of its 95 % intervals; NaN for a single observer.
+        mos, mos_low, mos_high: DMC's mean opinion score, 0 to 9; NaN for an image without votes.
+        bradley_terry: the same with logistic differences, JOD.
+        pwcmp: the scale that pwcmp gives, JOD; ties are half a win each.
+        without_unlikely: the scale without the observers that the likelihood test flags.
+        without_erratic: the scale without those that the test of BT.500 flags.
+        differences: all pairs of images.
+        concordance: Kendall's W.
+        parts: the groups of images that votes connect: one, unless something is wrong.
+    """
+
+    stimuli: tuple[Stimulus, ...]
+    table: Comparisons
+    scale: Scale
+    low: Scores
+    high: Scores
+    mos: Scores
+    mos_low: Scores
+    mos_high: Scores
+    bradley_terry: Scores
+    pwcmp: Scores
+    without_unlikely: Scores
+    without_erratic: Scores
+    differences: tuple[Difference, ...]
+    concordance: Concordance
+    parts: tuple[tuple[str, ...], ...]
+
+    @property
+    def scene(self) -> str:
+        return self.table.scene
+
+    @property
+    def voted(self) -> np.ndarray:
+        """Which images have votes; the scores of the others mean nothing."""
+        return self.table.counts > 0
+
+
+@dataclass(frozen=True)
+class ObserverResult:
+    """One observer: who, how they voted, and what the screening says."""
+
+    observer: Observer
+    behaviour: Behaviour
+    screening: Screening
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """A study's result.
+
+    Attributes:
+        scenes: those with votes.
+        observers: those with votes that count.
+        undone: how many votes were taken back.
+        draws: resamples behind the intervals.
+        warnings: sentences for people.
+    """
+
+    study: Study
+    scenes: tuple[SceneResult, ...]
+    observers: tuple[ObserverResult, ...]
+    undone: int
+    draws: int
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def simulated(self) -> int:
+        """How many observers are simulations."""
+        return sum(result.observer.source == "simulation" for result in self.observers)
+
+
+def analyse(
+    study: Study, draws: int = DRAWS, seed: int = 0, tell: Callable[[str], None] = lambda text: None
+) -> Analysis:
+    """Fit everything.
+
+    Args:
+        study: with its answers on disk.
+        draws: resamples of the bootstrap over observers.
+        seed: of the resamples.
+        tell: takes what is being worked on, for people who wait.
+
+    Raises:
+        StudyError: nobody has voted yet.
+    """
+    with Answers(study.answers_path) as answers:
+        votes, observers, undone = answers.votes(), answers.observers(), answers.undone_count()
+    conditions = {scene: [s.condition for s in study.of_scene(scene)] for scene in study.scenes}
+    tables = comparisons(votes, conditions)
+    if not tables:
+        raise StudyError(f"{study.folder}: nobody has voted yet; 'isptune study serve' takes votes")
+    tell("screening the observers")
+    screened = screen(tables)
+    agreements = agreement_with_others(tables)
+    known = {(s.scene, s.condition): s.score for s in study.stimuli}
+    people = tuple(
+        ObserverResult(
+            observer,
+            behaviour(
+                [v for v in votes if v.observer == observer.id],
+                known,
+                agreements.get(observer.id, math.nan),
+            ),
+            screened[observer.id],
+        )
+        for observer in observers
+        if observer.id in screened
+    )
+    sides = any(observer.source != "import" for observer in observers)  # else A may not have been on the left
+    scenes = []
+    for table in tables.values():
+        tell(f"{table.scene}: {len(table.share)} votes, {draws} resamples")
+        scenes.append(_scene(study, table, screened, draws, seed, sides))
+    return Analysis(study, tuple(scenes), people, undone, draws, tuple(_warnings(scenes, people)))
+
+
+def _scene(
+    study: Study, table: Comparisons, screened: dict[int, Screening], draws: int, seed: int, sides: bool
+) -> SceneResult:
+    count = len(table.observers)
+    scale = fit(table, side_bias=sides)
+    weights = observer_weights(count, draws, seed)
+    drawn = bootstrap(table, scale, weights, side_bias=sides)
+    opinions = dmc_mos(table)
+    low, high = limits(drawn, count)
+    mos_low, mos_high = limits(resampled_mos(opinions, weights), count)
+    unlikely = [observer for observer in table.observers if screened[observer].unlikely]
+    erratic = [observer for observer in table.observers if screened[observer].erratic]
+    return SceneResult(
+        stimuli=tuple(study.of_scene(table.scene)),
+        table=table,
+        scale=scale,
+        low=low,
+        high=high,
+        mos=resampled_mos(opinions, np.ones((1, count)))[0],
+        mos_low=mos_low,
+        mos_high=mos_high,
+        bradley_terry=fit(table, "bradley-terry", side_bias=sides).scores,
+        pwcmp=pwcmp_scale(table.wins()),
+        without_unlikely=_without(table, unlikely, scale, sides),
+        without_erratic=_without(table, erratic, scale, sides),
+        differences=tuple(differences(table.conditions, scale.scores, drawn, count)),
+        concordance=kendalls_w(opinions),
+        parts=tuple(tuple(part) for part in table.parts()),
+    )
+
+
+def _without(table: Comparisons, left_out: Sequence[int], scale: Scale, sides: bool) -> Scores:
+    """The scale of the others; the same one where nobody is left out, NaN where nobody is left."""
+    if not left_out:
+        return scale.scores
+    others = table.without(left_out)
+    if not len(others.share):
+        return np.full(table.images, np.nan)
+    return fit(others, side_bias=sides, start=scale).scores
+
+
+def _warnings(scenes: Sequence[SceneResult], people: Sequence[ObserverResult]) -> list[str]:
+    found = []
+    simulated = sum(person.observer.source == "simulation" for person in people)
+    if simulated:
+        found.append(f"{simulated} of {len(people)} observers are simulations, not people.")
+    if len(people) < 2:
+        found.append("There is a single observer: there are no intervals, and nobody to agree with.")
+    elif len(people) < 8:
+        found.append(f"There are {len(people)} observers only: intervals from so few are rough.")
+    for scene in scenes:
+        voted = [part for part in scene.parts if len(part) > 1]
+        alone = sum(len(part) == 1 for part in scene.parts)
+        if len(voted) > 1:
+            found.append(
+                f"{scene.scene}: votes connect {len(voted)} groups of images with no vote between them; scores of "
+                "images in different groups cannot be compared. More votes are needed."
+            )
+        if alone:
+            found.append(
+                f"{scene.scene}: {alone} of {len(scene.stimuli)} images have no votes, and no score."
+            )
+    flagged = [person.observer.label for person in people if person.screening.flagged]
+    if flagged:
+        found.append(
+            f"The screening flags {', '.join(flagged)}: look at their answers before you leave anybody out. "
+            "Scores are of all observers; those without the flagged ones stand beside them."
+        )
+    return found
