@@ -2,7 +2,7 @@
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,19 @@ RAW_PIXELS = 1 << 20
 """Of a raw file, the centre with about so many pixels is used unless a crop is given: 1 megapixel."""
 
 
+Corner = tuple[float, float]
+Regions = Mapping[str, tuple[Corner, Corner, Corner, Corner]]
+"""Named parts of a picture by their corners (x, y), in pixels from the picture's top left corner, so that the middle
+of the first pixel is (0.5, 0.5). Cropping and resizing a scene moves them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """One pristine photograph or raw capture, with what is known of it.
 
     `image` and `reference` have shape [1, 3, H, W]; of a photograph both are the same tensor. Of a raw capture,
     `raw` holds what the sensor recorded, `image` is a plain preview of it, and pictures have the preview's size.
+    Of a test chart, `metadata["regions"]` says where its parts are (see `Regions`).
     """
 
     name: str
@@ -172,6 +179,7 @@ def _crop(scene: Scene, crop: str | None) -> Scene:
     window = _window(crop, (full_width, full_height), scene.name)
     left, top, width, height = window if scene.raw is None else on_grid(*window)
     cut = _map_pixels(scene, lambda x: x[..., top : top + height, left : left + width].contiguous())
+    cut = _map_regions(cut, lambda corner: (corner[0] - left, corner[1] - top))
     if scene.raw is None:
         return cut
     return replace(cut, raw=scene.raw.cropped(left, top, width, height))
@@ -214,7 +222,9 @@ def _resize(scene: Scene, resize: str | None) -> Scene:
     width, height = sides
     if max(sides) > MAX_SIDE:
         raise SceneError(f"resize {resize!r}: {width}x{height} is larger than {MAX_SIDE} pixels a side")
-    return _map_pixels(scene, lambda x: _bicubic(x, height, width))
+    across, down = width / full_width, height / full_height
+    resized = _map_pixels(scene, lambda x: _bicubic(x, height, width))
+    return _map_regions(resized, lambda corner: (corner[0] * across, corner[1] * down))
 
 
 def _bicubic(image: Tensor, height: int, width: int) -> Tensor:
@@ -228,3 +238,13 @@ def _map_pixels(scene: Scene, change: Any) -> Scene:
     same = scene.reference is scene.image
     reference = image if same else None if scene.reference is None else change(scene.reference)
     return replace(scene, image=image, reference=reference)
+
+
+def _map_regions(scene: Scene, move: Callable[[Corner], Corner]) -> Scene:
+    """Move the named parts; those that are no longer wholly inside the picture are dropped."""
+    if "regions" not in scene.metadata:
+        return scene
+    height, width = scene.image.shape[-2:]
+    moved = {name: tuple(map(move, corners)) for name, corners in scene.metadata["regions"].items()}
+    kept = {n: c for n, c in moved.items() if all(0 <= x <= width and 0 <= y <= height for x, y in c)}
+    return replace(scene, metadata={**scene.metadata, "regions": kept})

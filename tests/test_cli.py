@@ -68,9 +68,9 @@ def test_compare_runs_each_objective_alone(isptune, tmp_path):
         (
             ["run", "--objective", "sism"],
             2,
-            "no objective is called 'sism'; there are: arniqa, blockiness, brisque,",
+            "no objective is called 'sism'; there are: acutance, arniqa, blockiness, brisque,",
         ),
-        (["run", "--pipeline", "raw"], 2, "no pipeline is called 'raw'; there are: moody, synthetic, tint"),
+        (["run", "--pipeline", "film"], 2, "no pipeline is called 'film'; there are: "),
         (["run", "--optimizer", "adam"], 2, "no optimizer is called 'adam'; there are: catcma, cma, es,"),
         (["run", "--scene", "none.png"], 2, "none.png: no such file, and no bundled scene"),
         (["run", "--pipeline", "synthetic:bent"], 2, "map 'bent' is none of identity, warped, coupled"),

@@ -10,6 +10,14 @@ from isptune.testing import check_objective, check_pipeline
 from tests import toys
 
 NEEDS_ARGUMENT = {"iqa_pytorch", "promptiqa", "task_guided", "weighted"}
+NEEDS_CHART = {
+    "acutance",
+    "colorchecker",
+    "mtf50",
+    "overshoot",
+    "snr",
+    "visual_noise",
+}  # tests/objectives/test_charts.py
 NEEDS_WEIGHTS = {"arniqa"}
 
 
@@ -26,7 +34,9 @@ def pictures(scene):
     return torch.cat([scene.image, (scene.image + 0.1 * noise).clamp(0, 1), brighter])
 
 
-@pytest.mark.parametrize("name", sorted(set(installed("objective")) - NEEDS_ARGUMENT - NEEDS_WEIGHTS))
+@pytest.mark.parametrize(
+    "name", sorted(set(installed("objective")) - NEEDS_ARGUMENT - NEEDS_CHART - NEEDS_WEIGHTS)
+)
 def test_objectives_keep_their_contract(name, scene, pictures):
     check_objective(build("objective", name), pictures, scene)
 
