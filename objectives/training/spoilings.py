@@ -172,16 +172,27 @@ def draw_chain_group(random: np.random.Generator) -> tuple[Spoiling, ...]:
     """Variants of the default chain: all of it, close to its optimum, or along one of its axes."""
     kind = random.random()
     if kind < 0.35:
-        way = int(random.choice(5, p=(0.1, 0.1, 0.35, 0.35, 0.1)))
-        around = _amounts(CHAIN, random, 0.4) * 0.5 if random.random() < 0.5 else np.zeros(5)
-        rows = [around.copy() for _ in range(VARIANTS)]
-        for number, row in enumerate(rows):
-            row[way] = 0.0 if number == 0 else _amount(CHAIN[way], random)
-    else:
-        shrink = 0.3 if kind > 0.75 else 1.0
-        rows = [_amounts(CHAIN, random, 0.6) * shrink for _ in range(VARIANTS)]
-        if random.random() < 0.6:
-            rows[0] = np.zeros(5)
+        return draw_axis_group(random)
+    shrink = 0.3 if kind > 0.75 else 1.0
+    rows = [_amounts(CHAIN, random, 0.6) * shrink for _ in range(VARIANTS)]
+    if random.random() < 0.6:
+        rows[0] = np.zeros(5)
+    return _chain_spoilings(rows)
+
+
+def draw_axis_group(
+    random: np.random.Generator, shares: Sequence[float] = (0.1, 0.1, 0.35, 0.35, 0.1)
+) -> tuple[Spoiling, ...]:
+    """Variants along one axis of the default chain, drawn with these shares; the first has none of it."""
+    way = int(random.choice(5, p=shares))
+    around = _amounts(CHAIN, random, 0.4) * 0.5 if random.random() < 0.5 else np.zeros(5)
+    rows = [around.copy() for _ in range(VARIANTS)]
+    for number, row in enumerate(rows):
+        row[way] = 0.0 if number == 0 else _amount(CHAIN[way], random)
+    return _chain_spoilings(rows)
+
+
+def _chain_spoilings(rows: Sequence[np.ndarray]) -> tuple[Spoiling, ...]:
     return tuple(spoiling_of(list(zip(CHAIN, map(float, row), strict=True))) for row in rows)
 
 
