@@ -11,7 +11,7 @@ and `.md` beside this file.
 
 import argparse
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from objectives.training.photographs import Photograph, read_photographs
 
 HERE = Path(__file__).parent
 SETS = ("arniqa", "kadid10k", "depictqa")
+FIGURES = ("all photographs together", "within a photograph", "pristine first")
 CROP = 384
 """Centre of the photographs on which severities are looked at, pixels."""
 
@@ -45,10 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     people = {name: _on_people(one, validation) for name, one in objectives.items()}
     opinions = np.array([float(one.opinion or 0.0) for one in validation])
     drawn = resamples(len(opinions), seed=0)
-    severity = {}
-    for name, one in objectives.items():
-        print(f"severities by {name}", flush=True)
-        severity[name] = _on_severity(one, kept_out[: options.photographs])
+    severity = _on_severity(objectives, kept_out[: options.photographs])
 
     lines = [
         "| objective | SROCC with people | first minus this one | severity, all photographs together | severity, "
@@ -59,18 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in names:
         own = estimate(rank_correlation, people[name][None], opinions, drawn)
         gap = difference(rank_correlation, first[None], people[name][None], opinions, drawn)
-        types, order = severity[name]
-        together, within = np.median(list(types.values()), axis=0)
+        types = np.array([severity[one][name] for one in severity])
+        together, within, _ = np.median(types, axis=0)
         gap_cell = "" if name == names[0] else str(gap)
-        lines.append(f"| {name} | {own} | {gap_cell} | {together:.3f} | {within:.3f} | {100 * order:.1f} % |")
+        order = 100 * types[:, 2].mean()
+        lines.append(f"| {name} | {own} | {gap_cell} | {together:.3f} | {within:.3f} | {order:.1f} % |")
     text = "\n".join(lines) + "\n"
     print(text)
     (HERE / "on_people_and_severity.md").write_text(text)
     with (HERE / "on_people_and_severity.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["type", *names, *(f"{name} within a photograph" for name in names)])
-        for one in severity[names[0]][0]:
-            figures = np.array([severity[name][0][one] for name in names]).T
+        writer.writerow(["type", *(f"{name} {figure}" for figure in FIGURES for name in names)])
+        for one, by_name in severity.items():
+            figures = np.array([by_name[name] for name in names]).T
             writer.writerow([one, *(f"{figure:.4f}" for figure in figures.flatten())])
 
 
@@ -86,29 +85,31 @@ def _on_people(objective: Objective, photographs: Sequence[Photograph]) -> Float
 
 
 def _on_severity(
-    objective: Objective, photographs: Sequence[Photograph]
-) -> tuple[dict[str, tuple[float, float]], float]:
-    """Rank correlation with severity by type, of all and within photographs; share of pristine ones ranked first."""
+    objectives: Mapping[str, Objective], photographs: Sequence[Photograph]
+) -> dict[str, dict[str, tuple[float, ...]]]:
+    """By type and objective, the three `FIGURES`. Every picture is spoilt once, for all objectives."""
     pictures = [_centre(one) for one in photographs]
-    pristine = [_signed(objective, picture)[0] for picture in pictures]
-    correlations, first = {}, []
-    for source in SETS:
-        for name in presets_of(source):
-            scores = np.array([_of_severities(objective, source, name, i, x) for i, x in enumerate(pictures)])
-            severities = np.tile(np.arange(1.0, 6.0), (len(pictures), 1))
+    pristine = {
+        name: np.array([_signed(one, x)[0] for x in pictures])[:, None] for name, one in objectives.items()
+    }
+    severities = np.tile(np.arange(1.0, 6.0), (len(pictures), 1))
+    figures = {}
+    for kind in [(source, name) for source in SETS for name in presets_of(source)]:
+        spoilt = [_of_severities(*kind, i, x) for i, x in enumerate(pictures)]
+        found = {}
+        for name, one in objectives.items():
+            scores = np.array([_signed(one, five) for five in spoilt])
             together = -rank_correlation(scores.reshape(1, -1), severities.reshape(1, -1))[0]
             within = -rank_correlation(scores, severities).mean()
-            correlations[f"{source} {name}"] = (float(together), float(within))
-            first += [scores[i, 2:] < pristine[i] for i in range(len(pictures))]
-    return correlations, float(np.concatenate(first).mean())
+            first = (scores[:, 2:] < pristine[name]).mean()
+            found[name] = (float(together), float(within), float(first))
+        figures[" ".join(kind)] = found
+    return figures
 
 
-def _of_severities(
-    objective: Objective, source: str, name: str, seed: int, picture: torch.Tensor
-) -> Float[np.ndarray, "5"]:
+def _of_severities(source: str, name: str, seed: int, picture: torch.Tensor) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
-    spoilt = preset(source, name).apply(picture.expand(5, -1, -1, -1), [1, 2, 3, 4, 5], generator=generator)
-    return _signed(objective, spoilt)
+    return preset(source, name).apply(picture.expand(5, -1, -1, -1), [1, 2, 3, 4, 5], generator=generator)
 
 
 def _centre(one: Photograph) -> torch.Tensor:
