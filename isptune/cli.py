@@ -20,6 +20,7 @@ COMMANDS = {
     "score": "isptune.commands.score:score",
     "prompt": "isptune.commands.prompt:prompt",
     "distort": "isptune.commands.distort:distort",
+    "study": "isptune.commands.study:study",
     "list": "isptune.commands.listing:listing",
 }
 """The built-in commands; plug-ins add theirs by the entry point group `isptune.commands`."""

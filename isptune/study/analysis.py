@@ -21,7 +21,7 @@ from isptune.study.intervals import (
     observer_weights,
     resampled_mos,
 )
-from isptune.study.pwcmp import pwcmp_scale
+from isptune.study.pwcmp import is_dense, pwcmp_scale
 from isptune.study.scale import Scale, dmc_mos, fit
 from isptune.study.screening import Screening, screen
 from isptune.study.votes import Observer
@@ -40,7 +40,7 @@ class SceneResult:
         low, high: of its 95 % intervals; NaN for a single observer.
         mos, mos_low, mos_high: DMC's mean opinion score, 0 to 9; NaN for an image without votes.
         bradley_terry: the same with logistic differences, JOD.
-        pwcmp: the scale that pwcmp gives, JOD; ties are half a win each.
+        pwcmp: the scale that pwcmp gives, JOD; ties are half a win each. NaN where its prior would outweigh the votes.
         without_unlikely: the scale without the observers that the likelihood test flags.
         without_erratic: the scale without those that the test of BT.500 flags.
         differences: all pairs of images.
@@ -175,7 +175,7 @@ def _scene(
         mos_low=mos_low,
         mos_high=mos_high,
         bradley_terry=fit(table, "bradley-terry", side_bias=sides).scores,
-        pwcmp=pwcmp_scale(table.wins()),
+        pwcmp=pwcmp_scale(table.wins()) if is_dense(table.wins()) else np.full(table.images, np.nan),
         without_unlikely=_without(table, unlikely, scale, sides),
         without_erratic=_without(table, erratic, scale, sides),
         differences=tuple(differences(table.conditions, scale.scores, drawn, count)),

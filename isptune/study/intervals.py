@@ -108,7 +108,7 @@ def differences(
     error = np.sqrt(np.maximum(spread[first] + spread[second] - 2 * covariance[first, second], 1e-24))
     p = 2 * t.sf(distance / error, observers - 1)
     reach = t.ppf((1 + LEVEL) / 2, observers - 1) * error
-    corrected = _holm(p)
+    corrected = holm(p)
     return [
         Difference(
             conditions[first[k]],
@@ -123,7 +123,8 @@ def differences(
     ]
 
 
-def _holm(p: np.ndarray) -> np.ndarray:
+def holm(p: np.ndarray) -> np.ndarray:
+    """p-values corrected for all of them together."""
     order = np.argsort(p)
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     corrected = np.empty_like(p)

@@ -12,8 +12,19 @@ from jaxtyping import Float64
 
 from isptune.study.posterior import JOD_SIGMA
 
+DENSE = 0.5
+"""From this share of pairs on which observers do not all agree, the scale is given. Below it the prior, which pulls at
+unanimous pairs, outweighs the votes: where most pairs have one or two votes, all of these are unanimous."""
+
 PRIOR_FLOOR, MEAN_WEIGHT = 0.1, 0.01
 _SMALLEST = 1e-300
+
+
+def is_dense(wins: Float64[np.ndarray, "images images"]) -> bool:
+    """Whether pwcmp's prior is made for such a table; see `DENSE`."""
+    total = np.triu(wins + wins.T, 1)
+    disputed = np.triu((wins > 0) & (wins.T > 0), 1)
+    return bool(disputed.sum() >= DENSE * (total > 0).sum())
 
 
 def pwcmp_scale(wins: Float64[np.ndarray, "images images"]) -> Float64[np.ndarray, " images"]:

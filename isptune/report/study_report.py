@@ -1,0 +1,131 @@
+"""The report of a study: plots/*.png and report.html, made of the votes and the pictures."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isptune.errors import StudyError
+from isptune.report.page import render
+from isptune.report.run_report import flat, write_plots
+from isptune.report.study_plots import mos_histogram, ranking, scale
+from isptune.runlog import REPORT, write_atomically
+from isptune.study.analysis import Analysis, SceneResult
+from isptune.study.intervals import holm
+from isptune.study.results import scale_rows
+
+SAMPLES, SAMPLE_PX = 6, 168
+"""So many images along the scale of each scene, so wide on the page."""
+
+SCENES_WITH_PICTURES, TABLE_ROWS = 6, 25
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An image along the scale: the whole of it made smaller, and its centre at 1:1, as PNG bytes."""
+
+    condition: str
+    score: float
+    mos: float
+    whole: bytes
+    centre: bytes
+
+
+def write_study_report(analysis: Analysis) -> Path:
+    """Write plots and page into the study's folder; the same votes give the same bytes. Raises RunFolderError."""
+    folder = analysis.study.folder
+    plots: dict[str, bytes | None] = {"mos": mos_histogram(analysis)}
+    plots |= {f"scale_{scene.scene}": scale(scene) for scene in analysis.scenes}
+    write_plots(folder / "plots", plots)
+    rows = scale_rows(analysis)
+    page = render(
+        "study.html",
+        name=folder.resolve().name,
+        analysis=analysis,
+        study=analysis.study,
+        plots=plots,
+        votes=sum(len(scene.table.share) for scene in analysis.scenes),
+        images=sum(len(scene.stimuli) for scene in analysis.scenes),
+        no_difference=_share_of_ties(analysis),
+        concordance=_mean_concordance(analysis),
+        scenes=[_scene_context(analysis, scene, rows, k) for k, scene in enumerate(analysis.scenes)],
+        settings=flat(
+            {name: getattr(analysis.study.plan, name) for name in analysis.study.plan.__dataclass_fields__}
+        ),
+    )
+    write_atomically(folder / REPORT, page)
+    return folder / REPORT
+
+
+def samples_of(analysis: Analysis, scene: SceneResult) -> list[Sample]:
+    """Images along the scale, the best first: the best, the worst, and even steps between. Empty without pictures."""
+    order = [k for k in ranking(scene) if scene.stimuli[k].file]
+    if not order:
+        return []
+    scores = scene.scale.scores
+    steps = np.linspace(scores[order[0]], scores[order[-1]], min(SAMPLES, len(order)))
+    chosen = dict.fromkeys(min(order, key=lambda k: abs(scores[k] - step)) for step in steps)
+    found = []
+    for k in chosen:
+        whole, centre = _shrunk(analysis.study.folder / scene.stimuli[k].file)
+        found.append(Sample(scene.table.conditions[k], float(scores[k]), float(scene.mos[k]), whole, centre))
+    return found
+
+
+def _scene_context(
+    analysis: Analysis, scene: SceneResult, rows: Sequence[dict[str, Any]], number: int
+) -> dict[str, Any]:
+    pairs = scene.differences
+    own = [row for row in rows if row["scene"] == scene.scene]
+    best = own[0]["condition"]
+    against = sorted((pair for pair in pairs if pair.better == best), key=lambda pair: pair.mean)
+    corrected = holm(np.array([pair.p for pair in against]))
+    rivals = [pair.worse for pair, p in zip(against, corrected, strict=True) if p >= ALPHA]
+    return {
+        "result": scene,
+        "samples": samples_of(analysis, scene) if number < SCENES_WITH_PICTURES else [],
+        "rows": own[:TABLE_ROWS],
+        "left_out": max(0, len(own) - TABLE_ROWS),
+        "best": best,
+        "rivals": rivals,
+        "significant": sum(pair.p < ALPHA for pair in pairs),
+        "significant_holm": sum(pair.p_holm < ALPHA for pair in pairs),
+        "dense": any(row["pwcmp"] is not None for row in own),
+        "screened": scene.without_unlikely is not scene.scale.scores
+        or scene.without_erratic is not scene.scale.scores,
+    }
+
+
+def _share_of_ties(analysis: Analysis) -> float:
+    shares = np.concatenate([scene.table.share for scene in analysis.scenes])
+    return float((shares == 0.5).mean())
+
+
+def _mean_concordance(analysis: Analysis) -> float:
+    known = [scene.concordance.w for scene in analysis.scenes if np.isfinite(scene.concordance.w)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _shrunk(path: Path) -> tuple[bytes, bytes]:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as opened:
+            picture = opened.convert("RGB")
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise StudyError(f"{path}: cannot be read: {error}") from error
+    height = max(1, round(picture.height * SAMPLE_PX / picture.width))
+    whole = picture.resize((SAMPLE_PX, height), Image.Resampling.LANCZOS)
+    side = min(SAMPLE_PX, picture.width, picture.height)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    return _png(whole), _png(picture.crop((left, top, left + side, top + side)))
+
+
+def _png(picture: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", compress_level=6)
+    return buffer.getvalue()
