@@ -146,3 +146,12 @@ class WritesParameterFiles(Protocol):
     def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
         """The file for a complete candidate. Raises ConfigError, also for a template that is missing or unfit."""
         ...
+
+
+@runtime_checkable
+class LeavesOut(Protocol):
+    """A pipeline whose parameter files have no place for some of its parameters."""
+
+    def left_out(self, file_format: str) -> Sequence[str]:
+        """The names of those parameters."""
+        ...

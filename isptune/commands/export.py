@@ -69,7 +69,7 @@ def _params(source: Path) -> Any:
 def _by_pipeline(chosen: Any, file_format: str, template: str | None) -> bytes:
     """Build the set's pipeline and ask it for the file."""
     from isptune.errors import ConfigError
-    from isptune.interfaces import WritesParameterFiles
+    from isptune.interfaces import LeavesOut, WritesParameterFiles
     from isptune.parameter_set import FORMATS, build_pipeline
 
     pipeline = build_pipeline(chosen)
@@ -83,4 +83,8 @@ def _by_pipeline(chosen: Any, file_format: str, template: str | None) -> bytes:
         given = None if template is None else Path(template).read_bytes()
     except OSError as error:
         raise ConfigError(f"{template}: cannot be read: {error.strerror}") from error
-    return pipeline.parameter_file(file_format, pipeline.space.complete(chosen.values), given)
+    data = pipeline.parameter_file(file_format, pipeline.space.complete(chosen.values), given)
+    missing = pipeline.left_out(file_format) if isinstance(pipeline, LeavesOut) else ()
+    if missing:
+        click.echo(f"note: {file_format} has no place for: {', '.join(missing)}", err=True)
+    return data
