@@ -21,11 +21,19 @@ from string import Formatter
 from typing import Any, final
 
 from isptune.arrays import Images, Params
-from isptune.errors import ConfigError, RenderError
+from isptune.errors import ConfigError
 from isptune.scenes import Scene
 from isptune.space import Candidate
 from pipelines.description import Description, read_description
-from pipelines.external import SceneFiles, call_folder, candidates_of, read_result, sha256_of, stack
+from pipelines.external import (
+    SceneFiles,
+    call_folder,
+    candidates_of,
+    read_result,
+    sha256_of,
+    stack,
+    write_text,
+)
 from pipelines.program import run_program
 
 SHAPES = {
@@ -139,11 +147,7 @@ class Command:
 
 def write_values(file: Path, values: Candidate) -> None:
     """Write a candidate as JSON, flat, or as TOML with a table for each stage. Raises RenderError."""
-    text = json.dumps(values, indent=1) if file.suffix == ".json" else _toml(values)
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RenderError(f"the parameters cannot be written: {error.strerror}") from error
+    write_text(file, json.dumps(values, indent=1) if file.suffix == ".json" else _toml(values))
 
 
 def build(argument: str | None, **options: Any) -> Command:

@@ -1,6 +1,7 @@
 """What pipelines outside of this process share: plain values, a file for the scene, the picture that comes back."""
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,9 @@ from isptune.images import read_image
 from isptune.scenes import Scene
 from isptune.space import Candidate, Integer, Space
 from pipelines.dng import write_dng
+
+SMALLEST_RAW_FILE = 1 << 17
+"""RawTherapee takes no file below 100,000 bytes for a raw file: small captures get zeros at the end, bytes."""
 
 
 def candidates_of(params: Params, space: Space) -> list[Candidate]:
@@ -77,6 +81,7 @@ def write_scene(path: Path, scene: Scene) -> None:
     try:
         if scene.raw is not None:
             write_dng(path, scene.raw)
+            os.truncate(path, max(SMALLEST_RAW_FILE, path.stat().st_size))
             return
         pixels = scene.image[0].clamp(0, 1).mul(65535).round().cpu().numpy().astype(np.uint16)
         done, encoded = cv2.imencode(".png", np.ascontiguousarray(pixels[::-1].transpose(1, 2, 0)))
@@ -117,6 +122,14 @@ def call_folder() -> Iterator[Path]:
         raise RenderError(f"no temporary folder can be made: {error.strerror}") from error
     with folder as name:
         yield Path(name)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write the values of a candidate. Raises RenderError."""
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RenderError(f"the parameters cannot be written: {error.strerror}") from error
 
 
 def read_result(path: Path, said: str, scene: Scene, size: tuple[int, int] | None = None) -> Images:
