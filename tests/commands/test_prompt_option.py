@@ -34,7 +34,14 @@ def test_a_run_records_its_prompt_goes_on_with_it_and_refuses_a_changed_one(ispt
     assert (code, err) == (0, "")
     assert json.loads((here / "r" / "config.json").read_text())["objectives"] == ["promptiqa:prompt=mine.csv"]
     weights = json.loads((here / "r" / "provenance.json").read_text())["weights"]
-    assert {"mine.csv", *(f"{n}.png" for n in range(4)), WEIGHTS_FILE} == set(weights)
+    assert {"mine.csv", *(f"{n}.png" for n in range(4)), WEIGHTS_FILE} <= set(weights)
+
+    rated = (here / "mine.csv").read_text()
+    (here / "mine.csv").write_text("image,score\n0.png,5\n1.png,1\n2.png,2\n3.png,4\n")
+    code, _out, err = isptune(*command)  # finished, but of another taste
+    assert code == 1
+    assert "this run began with other files: by sha256 mine.csv was" in err
+    (here / "mine.csv").write_text(rated)
 
     log = (here / "r" / "trials.jsonl").read_bytes()
     (here / "r" / "recommended.json").unlink()
@@ -47,7 +54,7 @@ def test_a_run_records_its_prompt_goes_on_with_it_and_refuses_a_changed_one(ispt
     code, _out, err = isptune(*command)
     assert code == 1
     assert err.count("\n") == 1
-    assert "this run began with other weights: by sha256 mine.csv was" in err
+    assert "this run began with other files: by sha256 mine.csv was" in err
 
     (here / "other.csv").write_text("image,score\n0.png,5\n1.png,1\n2.png,2\n3.png,4\n")
     code, _out, err = isptune("run", "--objective", "promptiqa", "--prompt", "other.csv", "--out", "r", *RUN)
@@ -79,6 +86,14 @@ def test_scores_take_the_prompt_and_name_the_picture_that_is_unlike_it(isptune, 
     assert out == isptune(*command, "promptiqa:prompt=mine.csv")[1]
     assert "0.png,promptiqa:prompt=mine.csv," in out
     assert "0.png,tv," in out
+
+
+def test_a_sum_of_objectives_passes_warnings_on(isptune, here):
+    (here / "mine.csv").write_text("image,score\n0.png,3\n1.png,3\n2.png,3\n")
+    spec = "weighted:0.5*promptiqa:prompt=mine.csv + 0.5*sharpness"
+    code, _out, err = isptune("score", "0.png", "--objective", spec)
+    assert code == 0
+    assert err == "warning: mine.csv: all scores are 3, which says nothing of a taste\n"
 
 
 def test_options_of_the_objective_stay_in_front_of_the_prompt(isptune, here):
