@@ -158,13 +158,17 @@ class Bench:
             "scenes": [_describe_scene(scene) for scene in self.scenes],
         }
 
-    def provenance(self) -> dict[str, Any]:
-        """Versions, machine, and hashes of what went in."""
+    def weights(self, objectives: Mapping[str, Objective]) -> dict[str, str]:
+        """The hashes of the files that objectives were built from, by file name."""
         weights: dict[str, str] = {}
-        for spec, objective in {**self.objectives, **self.second_opinions}.items():
+        for spec, objective in objectives.items():
             for file, digest in objective.weights.items() if isinstance(objective, CarriesWeights) else ():
                 other = weights.get(file, digest) != digest  # another file of the same name
                 weights[f"{file} of {spec}" if other else file] = digest
+        return weights
+
+    def provenance(self) -> dict[str, Any]:
+        """Versions, machine, and hashes of what went in."""
         return {
             "isptune": metadata.version("isptune"),
             "git_commit": _git_commit(),
@@ -174,7 +178,7 @@ class Bench:
             "device": _device_name(self.device),
             "threads": torch.get_num_threads(),
             "scenes": {scene.name: scene.sha256 for scene in self.scenes},
-            "weights": weights,
+            "weights": self.weights({**self.objectives, **self.second_opinions}),
         }
 
 

@@ -229,8 +229,11 @@ def _check_bench(log: RunLog, bench: Bench) -> None:
                 f"{log.folder}: the scene {scene.name!r} is not the picture that this run began with; "
                 "choose another --out"
             )
+    weights = then.get("weights", {})
+    own = bench.weights(bench.objectives)
+    _check_weights(log, {name: weights.get(name, digest) for name, digest in own.items()}, own)
     if (log.folder / RECOMMENDED).exists():
-        return  # nothing more is rendered
+        return  # nothing more is rendered, nor asked of second opinions
     now = bench.provenance()
     for key, way_out in (("device", "--device"), ("threads", "--threads")):
         if then.get(key, now[key]) != now[key]:
@@ -251,7 +254,7 @@ def _check_weights(log: RunLog, then: Mapping[str, str], now: Mapping[str, str])
             for name in changed[:3]
         )
         raise RunFolderError(
-            f"{log.folder}: this run began with other weights: by sha256 {shown}{more}; go on with the old weights, "
+            f"{log.folder}: this run began with other files: by sha256 {shown}{more}; go on with the old ones, "
             "or choose another --out"
         )
 

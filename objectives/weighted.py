@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -10,7 +10,7 @@ import torch
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, UnknownName
-from isptune.interfaces import CarriesWeights, Described, Direction, Objective, UsesReference
+from isptune.interfaces import CarriesWeights, Described, Direction, Objective, UsesReference, Warns
 from isptune.registry import build as build_plugin
 from isptune.scenes import Scene
 
@@ -81,6 +81,11 @@ class Weighted:
         files = [term.objective.weights for term in terms if isinstance(term.objective, CarriesWeights)]
         if files:
             self.weights = {name: digest for held in files for name, digest in held.items()}
+
+    def warnings(self, images: Sequence[Images]) -> list[str]:
+        """What its components find odd in what they were given, or in these pictures."""
+        warning = [term.objective for term in self.terms if isinstance(term.objective, Warns)]
+        return [text for objective in warning for text in objective.warnings(images)]
 
     def score(self, images: Images, scene: Scene) -> Scores:
         """The weighted sum for each image; NaN where a component gives NaN. Raises ScoreError as they do."""
