@@ -16,7 +16,7 @@ from torch.nn import functional
 from isptune.arrays import Images
 
 UNLIKE = 1.4
-"""Distance from which a scene is unlike: 99 of 100 crops of the photograph that was rated are nearer."""
+"""Distance from which a scene is unlike: 99 of 100 crops of the photograph that was rated are nearer (Kodak, CID22)."""
 
 SIDE = 96
 _SMALLEST = 16
