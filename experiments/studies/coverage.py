@@ -90,10 +90,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--values", type=int, default=1800, help="true values a case: so many studies are simulated"
+        "--values", type=int, default=900, help="true values a case: so many studies are simulated"
     )
     parser.add_argument("--observers", type=int, default=15)
-    parser.add_argument("--draws", type=int, default=400, help="bootstrap resamples a study")
+    parser.add_argument("--draws", type=int, default=300, help="bootstrap resamples a study")
     parser.add_argument(
         "--case", choices=list(CASES), action="append", help="one or several; all if not given"
     )

@@ -8,6 +8,8 @@ COMMANDS = {
     "new": "isptune.commands.study_new:new",
     "serve": "isptune.commands.study_serve:serve",
     "fit": "isptune.commands.study_fit:fit",
+    "correlate": "isptune.commands.study_correlate:correlate",
+    "weights": "isptune.commands.study_correlate:weights",
     "simulate": "isptune.commands.study_votes:simulate",
     "hand-out": "isptune.commands.study_votes:hand_out",
     "collect": "isptune.commands.study_votes:collect",

@@ -120,16 +120,21 @@ def refit(
     tolerance: float = TOLERANCE,
 ) -> Float64[np.ndarray, "draws images"]:
     """The scores for many weightings of the observers at once, from the scale of all; each has mean 0."""
-    keys, outcomes = table.first * table.images + table.second, (2 - 2 * table.share).astype(np.int64)
-    known, place = np.unique(keys, return_inverse=True)
+    first, second, share = table.first, table.second, table.share
+    if not side_bias:  # then sides do not matter, and both orders of a pair are one: half the work
+        turned = first > second
+        first, second = np.minimum(first, second), np.maximum(first, second)
+        share = np.where(turned, 1 - share, share)
+    outcomes = (2 - 2 * share).astype(np.int64)
+    known, place = np.unique(first * table.images + second, return_inverse=True)
     cells = 3 * len(known)
     of_observer = np.zeros((len(table.observers), cells))
     np.add.at(of_observer, (table.observer, place * 3 + outcomes), 1.0)
     found = []
     for drawn in np.array_split(weights, max(1, len(weights) * cells // BATCH_CELLS)):
         counts = (drawn @ of_observer).reshape(len(drawn), -1, 3)
-        first, second = known // table.images, known % table.images
-        likelihood = Likelihood(table.images, first, second, counts, model, side_bias)
+        pairs = known // table.images, known % table.images
+        likelihood = Likelihood(table.images, *pairs, counts, model, side_bias)
         point = likelihood.maximise(_start(likelihood, scale), tolerance)
         scores = likelihood.parts(point)[0]
         found.append(scores - scores.mean(1, keepdims=True))
@@ -142,13 +147,11 @@ def _start(likelihood: Likelihood, scale: Scale | None) -> np.ndarray:
     return likelihood.start(scale.scores, max(scale.tie_threshold, 1e-3), scale.side_bias)
 
 
-def count(table: Comparisons, weights: Float64[np.ndarray, " observers"] | None = None) -> Tally:
-    """Count the votes by ordered pair; `weights` is how often every observer counts, once if not given."""
-    keys = table.first * table.images + table.second
-    known, place = np.unique(keys, return_inverse=True)
+def count(table: Comparisons) -> Tally:
+    """Count the votes by ordered pair."""
+    known, place = np.unique(table.first * table.images + table.second, return_inverse=True)
     outcome = (2 - 2 * table.share).astype(np.int64)
-    counted = None if weights is None else weights[table.observer]
-    counts = np.bincount(place * 3 + outcome, weights=counted, minlength=3 * len(known)).astype(np.float64)
+    counts = np.bincount(place * 3 + outcome, minlength=3 * len(known)).astype(np.float64)
     return Tally(table.images, known // table.images, known % table.images, counts.reshape(-1, 3))
 
 

@@ -1,0 +1,197 @@
+"""`isptune study correlate` and `weights`: which objective agrees with the people of a study."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import torch
+
+    from isptune.arrays import Images
+    from isptune.interfaces import Objective
+    from isptune.study.analysis import Analysis
+    from isptune.study.correlation import Agreement, Estimate
+    from isptune.study.folder import Study
+
+_OBJECTIVES = click.option(
+    "--objectives", "--objective", "specs", metavar="SPEC[,SPEC]", multiple=True, required=True,
+    help="NAME or NAME:ARGUMENT, see `isptune list objectives`; commas or repeats.",
+)  # fmt: skip
+_DEVICE = click.option(
+    "--device", metavar="NAME", default="cpu", show_default=True, help="cpu, cuda or auto."
+)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@_OBJECTIVES
+@click.option(
+    "--draws",
+    type=click.IntRange(0, 100_000),
+    default=300,
+    show_default=True,
+    help="Resamples behind the intervals.",
+)
+@_DEVICE
+def correlate(folder: str, specs: tuple[str, ...], draws: int, device: str) -> None:
+    """Which objective agrees with these people on this camera?
+
+    SROCC and KROCC compare ranks, PLCC the values after a logistic curve of four parameters, each within a scene and
+    averaged over scenes; accuracy is the share of decided votes that the objective foretells. Also written to
+    correlation.csv in DIR.
+
+    \b
+    Example:
+      isptune study correlate studies/mine --objectives ssim,niqe,brisque,scorenet
+    """  # fmt: skip
+    from isptune.study.analysis import analyse
+    from isptune.study.correlation import agreement
+    from isptune.study.folder import read_study
+
+    study = read_study(Path(folder))
+    scored = _scores(study, _split(specs), device)
+    analysis = analyse(study, draws=50)  # the scale itself; its own intervals are not used
+    rows = [agreement(analysis, spec, scores, draws, 0) for spec, scores in scored.items()]
+    rows.sort(key=lambda row: -row.accuracy.value)
+    _warn(analysis)
+    _print(rows)
+    _write(study, rows)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@_OBJECTIVES
+@_DEVICE
+def weights(folder: str, specs: tuple[str, ...], device: str) -> None:
+    """Fit the weights of a sum of objectives to the votes.
+
+    Prints an objective for `isptune run --objective`, and how many votes it foretells on images (of scenes, where there
+    are three or more) that took no part in the fit. Its unit is about 1 JOD.
+
+    \b
+    Example:
+      isptune study weights studies/mine --objectives ssim,niqe,sharpness
+    """
+    from isptune.study.analysis import analyse
+    from isptune.study.combination import fit_combination
+    from isptune.study.folder import read_study
+
+    study = read_study(Path(folder))
+    scored = _scores(study, _split(specs), device)
+    analysis = analyse(study, draws=50)
+    found = fit_combination(analysis, scored)
+    _warn(analysis)
+    for spec, value in sorted(found.alone.items(), key=lambda item: -item[1]):
+        click.echo(
+            f"{spec:<28} alone foretells {100 * value:5.1f} % of {found.votes} votes on images left out"
+        )
+    click.echo(f"{'their sum':<28}       foretells {100 * found.agreement:5.1f} % ({found.folds} folds)")
+    click.echo(f"--objective '{found.spec}'")
+
+
+def _split(specs: tuple[str, ...]) -> list[str]:
+    """Commas part objectives; a comma inside an argument belongs to the one before it."""
+    from isptune.registry import installed
+
+    known = installed("objective")
+    found: list[str] = []
+    for text in specs:
+        for k, part in enumerate(text.split(",")):
+            if k and part.partition(":")[0].strip() not in known and ":" in found[-1]:
+                found[-1] += f",{part}"
+            else:
+                found.append(part.strip())
+    return list(dict.fromkeys(found))
+
+
+def _scores(study: "Study", specs: list[str], device: str) -> "dict[str, dict[tuple[str, str], float]]":
+    """What each objective says of each picture, higher being better; what cannot be scored is told and left out."""
+    from isptune.bench import choose_device
+    from isptune.errors import ConfigError
+    from isptune.registry import build
+
+    if not any(stimulus.file for stimulus in study.stimuli):
+        raise ConfigError(f"{study.folder}: has votes but no pictures: there is nothing to score")
+    target = choose_device(device)
+    built: dict[str, Objective] = {spec: build("objective", spec) for spec in specs}
+    scored: dict[str, dict[tuple[str, str], float]] = {spec: {} for spec in specs}
+    for scene in study.scenes:
+        reference = _reference(study, scene, target)
+        for stimulus in study.of_scene(scene):
+            if stimulus.file:
+                row = _score_picture(study.folder / stimulus.file, reference, built, target)
+                for spec, value in row.items():
+                    scored[spec][scene, stimulus.condition] = value
+    for spec, values in scored.items():
+        if not values:
+            raise ConfigError(f"{spec} could score none of the study's pictures")
+    return scored
+
+
+def _reference(study: "Study", scene: str, device: "torch.device") -> "Images | None":
+    from isptune.images import read_image
+
+    path = study.reference(scene)
+    return None if path is None else read_image(path).to(device)
+
+
+def _score_picture(
+    path: Path, reference: "Images | None", built: "dict[str, Objective]", device: "torch.device"
+) -> dict[str, float]:
+    from isptune.errors import in_words, one_line
+    from isptune.images import read_image
+    from isptune.scenes import Scene
+
+    image = read_image(path).to(device)
+    scene = Scene(path.parent.name, image, reference)
+    found = {}
+    for spec, objective in built.items():
+        try:
+            value = float(objective.score(image, scene)[0])
+        except Exception as error:  # a plug-in may raise anything, and it costs one score
+            click.echo(f"isptune: {one_line(str(path))}: {spec}: {in_words(error)}", err=True)
+        else:
+            found[spec] = value if objective.direction == "maximize" else -value
+    return found
+
+
+def _warn(analysis: "Analysis") -> None:
+    for text in analysis.warnings:
+        if "simulation" in text or "compared" in text:
+            click.echo(f"warning: {text}", err=True)
+
+
+def _print(rows: "list[Agreement]") -> None:
+    width = max(len("objective"), *(len(row.objective) for row in rows))
+    heads = "".join(f"{name:>24}" for name in ("SROCC", "PLCC", "KROCC", "accuracy"))
+    click.echo(f"{'objective':<{width}}{heads}{'images':>8}")
+    for row in rows:
+        cells = "".join(f"{_text(e):>24}" for e in (row.srocc, row.plcc, row.krocc, row.accuracy))
+        click.echo(f"{row.objective:<{width}}{cells}{row.images:>8}")
+
+
+def _text(estimate: "Estimate") -> str:
+    if estimate.value != estimate.value:
+        return "-"
+    return f"{estimate.value:.3f} ({estimate.low:.3f}..{estimate.high:.3f})"
+
+
+def _write(study: "Study", rows: "list[Agreement]") -> None:
+    import csv
+    import io
+
+    from isptune.runlog import write_atomically
+
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    names = ("srocc", "plcc", "krocc", "accuracy")
+    writer.writerow(["objective", "images", *(f"{n}{end}" for n in names for end in ("", "_low", "_high"))])
+    for row in rows:
+        values = [e for name in names for e in _numbers(getattr(row, name))]
+        writer.writerow([row.objective, row.images, *values])
+    write_atomically(study.folder / "correlation.csv", table.getvalue().encode())
+
+
+def _numbers(estimate: "Estimate") -> list[str]:
+    return ["" if v != v else f"{v:.6f}" for v in (estimate.value, estimate.low, estimate.high)]
