@@ -1,6 +1,7 @@
 """Which pictures are put before a person: trials of a run from worst to best, or pictures of a folder."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -10,12 +11,23 @@ from isptune.errors import ConfigError, RunFolderError
 from isptune.images import write_image
 from isptune.rating.choice import of_folder, of_run
 from isptune.run import run
-from isptune.settings import RunSettings
+from isptune.settings import RunSettings, from_mapping
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory):
+    return tmp_path_factory.mktemp("made") / "run"
 
 
 @pytest.fixture
-def finished(tmp_path, toys):
-    """A run of a toy pipeline with noise, on two scenes and two objectives in opposite directions."""
+def finished(tmp_path, toys, made_once):
+    """A copy of a run of a toy pipeline with noise, on two scenes and two objectives in opposite directions."""
+    if not made_once.exists():
+        _make(made_once)
+    return shutil.copytree(made_once, tmp_path / "run")
+
+
+def _make(folder):
     settings = RunSettings(
         pipeline="tint",
         pipeline_options={"noise": 0.05},
@@ -30,7 +42,7 @@ def finished(tmp_path, toys):
         start={"tint.green": 0.1},
         tune=("tint.red",),
     )
-    return run(Bench(settings), tmp_path / "run")
+    run(Bench(settings), folder)
 
 
 def trials(folder):
@@ -51,10 +63,7 @@ def test_trials_are_taken_from_the_worst_to_the_best(finished, by, sign):
 @pytest.mark.parametrize("scene", [None, "coffee"])
 def test_what_is_shown_is_what_was_scored(finished, scene):
     """The same noise and the values that were held: the picture's own score is the one in the log."""
-    settings = json.loads((finished / "config.json").read_text())
-    from isptune.settings import from_mapping
-
-    bench = Bench(from_mapping(settings, "config"))
+    bench = Bench(from_mapping(json.loads((finished / "config.json").read_text()), "config"))
     shown = bench.scenes[0 if scene is None else 1]
     for one in of_run(finished, 3, scene=scene):
         _, trial = trials(finished)[one.origin["trial"]]
