@@ -67,8 +67,6 @@ class Plan:
     ask_name: bool = False
 
     def __post_init__(self):
-        if self.schedule not in get_args(ScheduleKind):
-            raise ConfigError(f"schedule = {self.schedule!r} is none of {', '.join(get_args(ScheduleKind))}")
         if self.pairs_per_image < 1:
             raise ConfigError(f"pairs_per_image = {self.pairs_per_image} must be at least 1")
         for name in ("seed", "pairs_per_observer", "repeats", "anchors", "training", "break_every"):
@@ -164,7 +162,7 @@ def write_study(folder: Path, plan: Plan, stimuli: Sequence[Stimulus]) -> Study:
         ConfigError: a name is no file name, repeats, or a scene has one stimulus only.
         StudyError: the folder has answers already, or cannot be written.
     """
-    _check_stimuli(stimuli)
+    check_stimuli(stimuli)
     names = [part.name for part in fields(Plan)]
     text = "".join(f"{name} = {toml_text.inline(getattr(plan, name))}\n" for name in names)
     answers_file.create(folder / ANSWERS)
@@ -184,7 +182,7 @@ def read_study(folder: Path) -> Study:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise StudyError(f"{folder}: cannot be read: {error}") from error
     stimuli = _parse_stimuli(folder / STIMULI, table)
-    _check_stimuli(stimuli)
+    check_stimuli(stimuli)
     return Study(folder, _plan(path, values), stimuli)
 
 
@@ -195,6 +193,10 @@ def _plan(path: Path, values: Mapping[str, Any]) -> Plan:
             raise ConfigError(f"{path}: no key is called {key!r}; there are: {', '.join(known)}")
         if type(value) is not type(known[key]):
             raise ConfigError(f"{path}: {key} = {value!r} is not of the kind of {known[key]!r}")
+    if values.get("schedule", "random") not in get_args(ScheduleKind):
+        raise ConfigError(
+            f"{path}: schedule = {values['schedule']!r} is none of {', '.join(get_args(ScheduleKind))}"
+        )
     return Plan(**values)
 
 
@@ -224,7 +226,8 @@ def _parse_stimuli(path: Path, text: str) -> tuple[Stimulus, ...]:
     return tuple(found)
 
 
-def _check_stimuli(stimuli: Sequence[Stimulus]) -> None:
+def check_stimuli(stimuli: Sequence[Stimulus]) -> None:
+    """Raise ConfigError for names that are none or repeat, files elsewhere, and scenes of one picture."""
     counts: dict[str, int] = {}
     seen = set()
     for s in stimuli:

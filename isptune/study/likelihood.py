@@ -125,7 +125,11 @@ class Likelihood:
         low = self.unit * (distance - threshold[:, None])
         high = self.unit * (distance + threshold[:, None])
         above, below = self._cdf(low), self._cdf(-high)
-        none = np.maximum(1 - above - below, 0.0) if self.ties else np.zeros_like(above)
+        none = np.zeros_like(above)
+        if self.ties:
+            # From the nearer tail: 1 - above - below would be 0, not small, for images that lie far apart.
+            near, far = np.where(distance[None] > 0, [-high, -low], [low, high])
+            none = np.maximum(self._cdf(far) - self._cdf(near), 0.0)
         return np.stack([above, none, below], 2), (self._density(low), self._density(high))
 
     def _slopes(self, point: Points) -> tuple[np.ndarray, np.ndarray]:

@@ -15,6 +15,7 @@ from isptune.study.folder import (
     Stimulus,
     Study,
     as_name,
+    check_stimuli,
     checked_name,
     new_folder,
     stimulus_file,
@@ -118,6 +119,7 @@ def _write(folder: Path, plan: Plan, pictures: Iterable[Picture], references: Ma
         if scene in sizes:
             _write_new(folder / REFERENCES / f"{scene}.png", image)
     plan = plan_for(plan, any(stimulus.score == stimulus.score for stimulus in stimuli))
+    check_stimuli(stimuli)
     schedule_of(Study(folder, plan, tuple(stimuli)))  # finds what is wrong before people do
     return write_study(folder, plan, stimuli)
 
