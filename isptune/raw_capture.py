@@ -23,6 +23,9 @@ Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[flo
 
 IDENTITY: Matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
+MIN_SIDE = 16
+"""The shortest side of a mosaic that is accepted: shorter than the reach of demosaicing, mirrored, it has no inside."""
+
 MAX_BASELINE_EV = 4.0
 """No capture is brightened by more than this on its own account: a dark one may be meant to be dark."""
 
@@ -68,8 +71,8 @@ class RawCapture:
 
     def __post_init__(self):
         height, width = self.mosaic.shape[-2:]
-        if height % 2 or width % 2 or min(height, width) < 8:
-            raise SceneError(f"a mosaic of {width}x{height}: its sides must be even, and at least 8")
+        if height % 2 or width % 2 or min(height, width) < MIN_SIDE:
+            raise SceneError(f"a mosaic of {width}x{height}: its sides must be even, and at least {MIN_SIDE}")
         if not max(self.black) < self.white:
             raise SceneError(
                 f"the white level {self.white:g} is not above the black level {max(self.black):g}"

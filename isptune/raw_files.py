@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from isptune.errors import SceneError
-from isptune.raw_capture import IDENTITY, Matrix, Optics, RawCapture
+from isptune.raw_capture import IDENTITY, MIN_SIDE, Matrix, Optics, RawCapture
 
 SUFFIXES = frozenset(
     (
@@ -108,7 +108,7 @@ def _to_capture(
     letters = np.rot90(_tile(letters, raw.raw_image_visible.shape), turns)[:2, :2]
     top, left = (int(place[0]) for place in np.nonzero(letters == "R"))
     height, width = ((n - start) // 2 * 2 for n, start in zip(samples.shape, (top, left), strict=True))
-    if min(height, width) < 8:
+    if min(height, width) < MIN_SIDE:
         raise SceneError(f"{path}: {samples.shape[1]}x{samples.shape[0]} samples are too few")
     optics = Optics(
         samples.shape[1] / 2 - left, samples.shape[0] / 2 - top, float(np.hypot(*samples.shape)) / 2

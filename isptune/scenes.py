@@ -139,7 +139,7 @@ def load_scenes(specs: Iterable[str], crop: str | None = None, resize: str | Non
 def _load_cropped(spec: str, crop: str | None) -> list[Scene]:
     if Path(spec).exists() and is_raw(spec):  # cut before it is looked at: raw files are large
         return [_read_raw_scene(spec, crop, {})]
-    return [_crop(scene, crop) for scene in _load(spec)]
+    return [crop_scene(scene, crop) for scene in _load(spec)]
 
 
 def _load(spec: str) -> list[Scene]:
@@ -172,7 +172,8 @@ def _as_file_name(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in name).casefold()
 
 
-def _crop(scene: Scene, crop: str | None) -> Scene:
+def crop_scene(scene: Scene, crop: str | None) -> Scene:
+    """A part of a scene, as `load_scenes` cuts it; the scene itself for None. Raises SceneError."""
     if crop is None:
         return scene
     full_height, full_width = scene.image.shape[-2:]

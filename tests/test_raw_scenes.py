@@ -218,8 +218,8 @@ def test_a_source_without_a_file_says_how_it_is_written():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mosaic": torch.zeros(1, 1, 9, 10)}, "must be even"),
-        ({"mosaic": torch.zeros(1, 1, 4, 10)}, "at least 8"),
+        ({"mosaic": torch.zeros(1, 1, 19, 20)}, "must be even"),
+        ({"mosaic": torch.zeros(1, 1, 14, 20)}, "at least 16"),
         ({"white": 10.0}, "not above the black level"),
         ({"white_balance": (1.0, 0.0, 1.0)}, "not positive"),
     ],
