@@ -50,7 +50,7 @@ def scale(scene: SceneResult) -> bytes:
     """The scale with its intervals, and beside it the share of votes that each image won against each other."""
     order = ranking(scene)
     named = len(order) <= NAMED
-    height = max(2.6, 0.9 + 0.21 * len(order)) if named else 4.6
+    height = max(3.4, 1.2 + 0.21 * len(order)) if named else 4.6
     figure, (left, right) = panels(2, 2, height, WIDTH_IN)
     (_draw_named if named else _draw_ranked)(left, scene, order)
     left.set_title(f"{scene.scene}: scale, JOD")
@@ -107,7 +107,7 @@ def _draw_wins(panel: "Axes", scene: SceneResult, order: Sequence[int], named: b
     share = np.divide(wins, total, out=np.full_like(wins, np.nan), where=total > 0)
     image = panel.imshow(share, cmap="RdBu", vmin=0, vmax=1, interpolation="nearest")
     panel.grid(visible=False)
-    panel.set_title("share of votes that the row won against the column")
+    panel.set_title("share of votes won by the row")
     if named:
         names = [scene.table.conditions[k] for k in order]
         panel.set_yticks(range(len(order)), names)

@@ -11,6 +11,9 @@ from isptune.study.scale import Scale, refit
 
 DRAWS, LEVEL = 1000, 0.95
 
+TAIL, TAIL_REACH = 0.025, 1.959964
+"""The quantile of resampled differences that their standard error is read from, and where a normal one has it."""
+
 REFIT_JOD = 1e-3
 """Resamples are fitted until a step is smaller than this: far below what they differ by."""
 
@@ -90,8 +93,10 @@ def differences(
 ) -> list[Difference]:
     """All pairs, the better one first, from the largest difference to the smallest; none for a single observer.
 
-    The standard error comes from the resamples, so that what two scores share does not count; the test is Student's t
-    with observers - 1 degrees of freedom, and Holm's correction is over all pairs.
+    The standard error comes from the resamples of the difference, so that what two scores share does not count, and
+    from their lower tail, where no difference lies: the upper one of an image that nearly always wins has no end, however
+    sure it is that it is better. The test is Student's t with observers - 1 degrees of freedom, Holm's correction is over
+    all pairs, and intervals are those of `limits`.
 
     Source: Holm 1979, A simple sequentially rejective multiple test procedure.
     """
@@ -103,22 +108,14 @@ def differences(
     swap = scores[first] < scores[second]
     first, second = np.where(swap, second, first), np.where(swap, first, second)
     distance = scores[first] - scores[second]
-    covariance = np.cov(draws.T) * observers / (observers - 1)
-    spread = np.diag(covariance)
-    error = np.sqrt(np.maximum(spread[first] + spread[second] - 2 * covariance[first, second], 1e-24))
+    resampled = draws[:, first] - draws[:, second]
+    low, high = limits(resampled, observers)
+    tail, middle = np.quantile(resampled, [TAIL, 0.5], axis=0)
+    error = np.maximum(middle - tail, 1e-12) / TAIL_REACH * np.sqrt(observers / (observers - 1))
     p = 2 * t.sf(distance / error, observers - 1)
-    reach = t.ppf((1 + LEVEL) / 2, observers - 1) * error
-    corrected = holm(p)
+    columns = (distance, low, high, p, holm(p))
     return [
-        Difference(
-            conditions[first[k]],
-            conditions[second[k]],
-            float(distance[k]),
-            float(distance[k] - reach[k]),
-            float(distance[k] + reach[k]),
-            float(p[k]),
-            float(corrected[k]),
-        )
+        Difference(conditions[first[k]], conditions[second[k]], *(float(column[k]) for column in columns))
         for k in np.argsort(-distance)
     ]
 
