@@ -7,6 +7,7 @@ from scipy.optimize import minimize
 from scipy.stats import norm
 
 from isptune.study.comparisons import Comparisons
+from isptune.study.likelihood import Likelihood
 from isptune.study.pwcmp import pwcmp_scale
 from isptune.study.scale import dmc_mos, fit, tally_of_wins
 from tests.study.published_votes import JOD, WINS
@@ -95,6 +96,19 @@ def test_an_image_that_always_wins_gets_a_finite_score():
     assert np.isfinite(scores).all()
     assert scores[0] > scores[1] + 1
     assert scores.mean() == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("apart", [16.0, -16.0])
+def test_a_tie_of_images_that_lie_far_apart_is_unlikely_but_not_impossible(apart):
+    counts = np.array([[[0.0, 1.0, 0.0]]])
+    likelihood = Likelihood(2, np.array([0]), np.array([1]), counts, "thurstone")
+    point = likelihood.start(np.array([apart / 2, -apart / 2]), 0.5, 0.0)
+    expected = norm.logcdf(-15.5 / 1.4826) + np.log1p(
+        -np.exp(norm.logcdf(-16.5 / 1.4826) - norm.logcdf(-15.5 / 1.4826))
+    )
+    assert likelihood.log_likelihood(point)[0] == pytest.approx(
+        expected, rel=1e-4
+    )  # JOD_SIGMA is 1.4826 rounded
 
 
 def test_half_wins_for_ties_are_what_a_matrix_of_wins_holds():
