@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from isptune.study.comparisons import Comparisons, comparisons
 from isptune.study.folder import Study
-from isptune.study.scale import Scale, count, fit
+from isptune.study.intervals import bootstrap, limits, observer_weights
+from isptune.study.scale import fit
 from isptune.study.votes import VoteRecord
 
-RESAMPLES = 60
+RESAMPLES = 50
 """Few, since the page asks again and again; `isptune study fit` takes many more."""
 
 FEWEST_OBSERVERS = 3
@@ -35,21 +35,23 @@ def live_scale(study: Study, votes: Sequence[VoteRecord]) -> dict[str, Any]:
 
 def _scaled(table: Comparisons) -> list[dict[str, Any]]:
     scale = fit(table)
-    interval = _interval(table, scale) if len(table.observers) >= FEWEST_OBSERVERS else None
-    rows = []
-    for k in np.flatnonzero(table.counts):
-        low, high = (None, None) if interval is None else (float(interval[0, k]), float(interval[1, k]))
-        rows.append({"name": table.conditions[k], "value": float(scale.scores[k]), "low": low, "high": high})
-    return rows
-
-
-def _interval(table: Comparisons, scale: Scale) -> Float64[np.ndarray, "2 images"]:
-    """The middle 95 % of the scales of observers drawn again, with repetition."""
-    rng = np.random.default_rng(0)
     people = len(table.observers)
-    draws = rng.multinomial(people, np.full(people, 1 / people), size=RESAMPLES).astype(np.float64)
-    scores = [fit(count(table, weights), start=scale).scores for weights in draws]
-    return np.quantile(np.stack(scores), [0.025, 0.975], axis=0)
+    low = high = np.full(table.images, np.nan)
+    if people >= FEWEST_OBSERVERS:
+        low, high = limits(bootstrap(table, scale, observer_weights(people, RESAMPLES, seed=0)), people)
+    return [
+        {
+            "name": table.conditions[k],
+            "value": float(scale.scores[k]),
+            "low": _known(low[k]),
+            "high": _known(high[k]),
+        }
+        for k in np.flatnonzero(table.counts)
+    ]
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _note(tables: Sequence[Comparisons]) -> str:

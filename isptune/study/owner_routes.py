@@ -1,6 +1,7 @@
 """What the owner's page asks of the server: progress, the scale so far, new links, closing the study."""
 
 import secrets
+import time
 from collections.abc import Sequence
 from statistics import median
 from typing import Any, final
@@ -19,6 +20,8 @@ from isptune.study.votes import Observer, VoteRecord
 from isptune.study.work import Work
 
 MOST_INVITES = 100
+SCALE_PAUSE = 10
+"""Times as long as the scale took, it is not computed again: the processor is for the votes."""
 LONGEST_NAME = 60
 
 
@@ -32,6 +35,8 @@ class OwnerRoutes:
 
     def __init__(self, answers: Answers, study: Study, token: str, work: Work):
         self.answers, self.study, self.token, self.work = answers, study, token, work
+        self._scale: dict[str, Any] = {}
+        self._scale_due = 0.0  # on the monotonic clock, seconds
 
     def routes(self) -> list[Route]:
         return [
@@ -53,7 +58,7 @@ class OwnerRoutes:
 
     async def scale(self, request: Request) -> Response:
         self._check(request)
-        return JSONResponse(await self.work(lambda: live_scale(self.study, self.answers.votes())))
+        return JSONResponse(await self.work(self._fresh_scale))
 
     async def invite(self, request: Request) -> Response:
         """New observers; a name is kept only where the study asks for names."""
@@ -85,6 +90,15 @@ class OwnerRoutes:
         given = request.path_params["token"]
         if not secrets.compare_digest(given.encode(), self.token.encode()):
             raise UnknownObserver("this is not the owner's link; it was printed when the server started")
+
+    def _fresh_scale(self) -> dict[str, Any]:
+        started = time.monotonic()
+        if started >= self._scale_due:
+            votes = self.answers.votes()
+            self._scale = {"votes": _counted(votes), **live_scale(self.study, votes)}
+            took = time.monotonic() - started
+            self._scale_due = time.monotonic() + SCALE_PAUSE * took
+        return self._scale
 
     def _state(self) -> dict[str, Any]:
         plan, votes = self.study.plan, self.answers.votes()
@@ -118,6 +132,10 @@ class OwnerRoutes:
             "finished": progress.finished,
             "median_ms": _median_ms(votes),
         }
+
+
+def _counted(votes: Sequence[VoteRecord]) -> int:
+    return sum(vote.kind != "training" for vote in votes)
 
 
 def _median_ms(votes: Sequence[VoteRecord]) -> float | None:

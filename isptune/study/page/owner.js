@@ -22,8 +22,9 @@ async function look() {
   render(state);
   if (state.votes !== scaleOf && performance.now() - scaleAt > SCALE_MS) {
     scaleAt = performance.now();
-    scaleOf = state.votes;
-    renderScale(await get("scale", unreachable));
+    const scale = await get("scale", unreachable);
+    scaleOf = scale.votes; // fewer than there are, where the server rests between two scales
+    renderScale(scale);
   }
 }
 
