@@ -5,6 +5,7 @@
 
 const LEVELS = [1, 2, 3, 4, 6, 8, 12, 16];
 const TAP_PX = 6;
+const GAP_PX = 8; // between a small picture and the middle of the screen
 
 export class Viewer {
   constructor(panes, { onchange, ontap }) {
@@ -94,7 +95,9 @@ export class Viewer {
       this.#keepInside();
       for (const [side, pane] of Object.entries(this.panes)) {
         if (!both && side !== this.shown) continue;
-        this.#paint(pane.querySelector("canvas"), this.peeking ? this.pictures.reference : this.pictures[side]);
+        const inwards = both ? { left: 1, right: -1 }[side] : 0;
+        const picture = this.peeking ? this.pictures.reference : this.pictures[side];
+        this.#paint(pane.querySelector("canvas"), picture, inwards);
         if (!this.peeking) this.seen.add(side);
       }
     }
@@ -106,13 +109,17 @@ export class Viewer {
     return `${Math.round(this.zoom * 100)} %`;
   }
 
-  #paint(canvas, picture) {
+  // Pictures smaller than their panes stand next to each other in the middle of a wide screen: the eye has less
+  // far to go. `inwards` is the way there, 1 to the right, -1 to the left, 0 for one picture alone.
+  #paint(canvas, picture, inwards) {
     const context = canvas.getContext("2d", { alpha: false });
     context.fillStyle = "#777";
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.imageSmoothingEnabled = !Number.isInteger(this.zoom);
     context.imageSmoothingQuality = "high";
-    const left = Math.round(canvas.width / 2 - this.centre.x * this.zoom);
+    const spare = (canvas.width - picture.width * this.zoom) / 2;
+    const shift = inwards * Math.max(0, spare - GAP_PX * devicePixelRatio);
+    const left = Math.round(canvas.width / 2 - this.centre.x * this.zoom + shift);
     const top = Math.round(canvas.height / 2 - this.centre.y * this.zoom);
     const width = Math.round(picture.width * this.zoom);
     const height = Math.round(picture.height * this.zoom);
