@@ -164,13 +164,15 @@ def build(argument: str | None) -> list[Scene]:
     photo = load_scenes([path], None, options.get("resize"))[0]
     if photo.raw is not None:
         raise SceneError(f"{path}: is a raw file already; unprocessed scenes are made of photographs")
-    image = crop_scene(photo, options.get("crop")).image
+    photo = crop_scene(photo, options.get("crop"))
+    image = photo.image
     width, height = on_grid(image.shape[-1], image.shape[-2])
     image = image[..., :height, :width].contiguous()
     # One camera for a seed; its noise differs from scene to scene.
     noise_seed = (seed << 32) + zlib.crc32(photo.name.encode())
     capture = unprocess(image, random_camera(seed, iso), noise_seed, smoothstep, clipped)
-    return [raw_scene(f"{photo.name}_iso{iso:g}", capture, image, file=photo.name, iso=iso)]
+    facts = {key: photo.metadata[key] for key in ("regions",) if key in photo.metadata}  # of a test chart
+    return [raw_scene(f"{photo.name}_iso{iso:g}", capture, image, file=photo.name, iso=iso, **facts)]
 
 
 def _number(text: str, name: str, low: float, high: float) -> float:
