@@ -20,11 +20,13 @@ from isptune.interfaces import (
     Composed,
     Described,
     Direction,
+    IgnoresSeed,
     KnownLevels,
     Objective,
     Optimizer,
     Pipeline,
     UsesReference,
+    Versioned,
     Warns,
 )
 from isptune.registry import build, installed
@@ -106,8 +108,14 @@ class Bench:
         return int(np.random.SeedSequence([self.settings.seed, index]).generate_state(1, np.uint64)[0] >> 1)
 
     def confirmation_seeds(self) -> list[int]:
-        """Noise that no generation sees."""
-        return [self.noise_seed(2**31 + i) for i in range(self.settings.confirm)]
+        """Noise that no generation sees; one of it for a pipeline that has none."""
+        count = 1 if isinstance(self.pipeline, IgnoresSeed) else self.settings.confirm
+        return [self.noise_seed(2**31 + i) for i in range(count)]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of programs and files outside of isptune that the pipeline depends on."""
+        return dict(self.pipeline.versions) if isinstance(self.pipeline, Versioned) else {}
 
     @cached_property
     def second_opinions(self) -> dict[str, Objective]:
@@ -178,6 +186,7 @@ class Bench:
             "device": _device_name(self.device),
             "threads": torch.get_num_threads(),
             "scenes": {scene.name: scene.sha256 for scene in self.scenes},
+            "versions": self.versions,
             "weights": self.weights({**self.objectives, **self.second_opinions}),
         }
 

@@ -50,8 +50,8 @@ class Outcome:
     score_s: float
 
 
-RunParts = Callable[[Sequence[Part]], Iterable[Outcome]]
-"""Evaluates parts somewhere, and gives the outcomes in their order."""
+RunParts = Callable[[Sequence[Part]], Iterable[tuple[int, Outcome]]]
+"""Evaluates parts somewhere, and gives the number of each with its outcome as they come, in any order."""
 
 
 class Evaluator:
@@ -65,6 +65,7 @@ class Evaluator:
             parts do not depend on it, so neither do the scores.
 
     Attributes:
+        on_part: told after each part how many trials are done, of how many; a trial of three scenes counts in thirds.
         render_s, score_s: seconds spent in pipelines and objectives so far; of all workers together.
     """
 
@@ -82,7 +83,8 @@ class Evaluator:
         self.device = torch.device(device)
         self.scenes = [scene.to(self.device) for scene in scenes]
         self.aggregate = parse_aggregate(aggregate)
-        self.run_parts: RunParts = run_parts or (lambda parts: map(self.evaluate_part, parts))
+        self.run_parts: RunParts = run_parts or (lambda parts: enumerate(map(self.evaluate_part, parts)))
+        self.on_part: Callable[[float, int], None] = lambda done, total: None
         self.render_s = 0.0
         self.score_s = 0.0
 
@@ -97,13 +99,23 @@ class Evaluator:
         ]
         parts = [Part(tuple(candidates[i] for i in index), scene, seed) for scene, index in indices]
         found: list[dict[str, dict[str, float] | str]] = [{} for _ in candidates]
-        for (scene, index), outcome in zip(indices, self.run_parts(parts), strict=True):
-            self.render_s += outcome.render_s
-            self.score_s += outcome.score_s
+        for (scene, index), outcome in zip(indices, self._outcomes(parts, len(candidates)), strict=True):
             for i, result in zip(index, outcome.results, strict=True):
                 found[i][self.scenes[scene].name] = result
         levels = self._levels(candidates)
         return [self._evaluation(found[i], levels[i]) for i in range(len(candidates))]
+
+    def _outcomes(self, parts: Sequence[Part], total: int) -> list[Outcome]:
+        """The outcomes in the order of the parts, in whatever order they come."""
+        outcomes: dict[int, Outcome] = {}
+        done = 0
+        for number, outcome in self.run_parts(parts):
+            outcomes[number] = outcome
+            self.render_s += outcome.render_s
+            self.score_s += outcome.score_s
+            done += len(parts[number].candidates)
+            self.on_part(done / len(self.scenes), total)
+        return [outcomes[number] for number in range(len(parts))]
 
     @torch.inference_mode()
     def evaluate_part(self, part: Part) -> Outcome:

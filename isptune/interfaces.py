@@ -120,6 +120,20 @@ class CarriesWeights(Protocol):
 
 
 @runtime_checkable
+class IgnoresSeed(Protocol):
+    """A pipeline whose pictures are the same for every seed: to confirm a candidate once is enough."""
+
+    ignores_seed: Literal[True]
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A pipeline that depends on programs or files outside of isptune; they go into the run's provenance."""
+
+    versions: Mapping[str, str]  # of a program its version, of a file its sha256
+
+
+@runtime_checkable
 class Warns(Protocol):
     """An objective that may not fit what it is asked for; its warnings are told before a run and kept with its end."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from isptune.bench import Bench
+from isptune.clock import SearchClock
 from isptune.errors import AllFailed, RunFolderError, one_line
 from isptune.evaluate import Evaluation
 from isptune.handover import hand_over
@@ -88,13 +89,13 @@ def run(bench: Bench, folder: Path, on_generation: Callable[[Status], None] = la
         lanes = [
             _Lane(bench.optimizer(repeat), bench.settings.budget) for repeat in range(bench.settings.repeats)
         ]
-        loop = _Loop(bench, lanes, on_generation)
+        loop = _Loop(bench, lanes, on_generation, SearchClock(log, bench.settings.budget_time))
         with log.open() as writer:
             generations = loop.replay(log.generations())
             generations += loop.search(writer, len(generations))
         write_csv(folder / "trials.csv", generations, bench.level_names)
         if not (folder / RECOMMENDED).exists():
-            hand_over(bench, log, [lane.optimizer for lane in lanes], [lane.stop_reason for lane in lanes])
+            hand_over(bench, log, [lane.optimizer for lane in lanes], loop.stop_reasons)
         _write_timing(log, loop)
     return folder
 
@@ -102,12 +103,19 @@ def run(bench: Bench, folder: Path, on_generation: Callable[[Status], None] = la
 class _Loop:
     """The state of a run in progress: the lanes, the best so far, and the clock."""
 
-    def __init__(self, bench: Bench, lanes: list[_Lane], on_generation: Callable[[Status], None]):
-        self.bench, self.lanes, self.on_generation = bench, lanes, on_generation
+    def __init__(
+        self, bench: Bench, lanes: list[_Lane], on_generation: Callable[[Status], None], clock: SearchClock
+    ):
+        self.bench, self.lanes, self.on_generation, self.clock = bench, lanes, on_generation, clock
         self.best: Trial | None = None
         self.failed = 0
         self.total_s = self.render_s = self.score_s = 0.0
         self.searched = 0
+
+    @property
+    def stop_reasons(self) -> list[str]:
+        """Why each lane has stopped."""
+        return [(self.clock.stopped if lane.active else None) or lane.stop_reason for lane in self.lanes]
 
     def replay(self, generations: Sequence[Generation]) -> list[Generation]:
         """Feed logged generations to fresh optimizers. Raises RunFolderError if they ask for others."""
@@ -130,7 +138,8 @@ class _Loop:
         """Ask, evaluate, append, tell, until every lane has stopped."""
         start = time.perf_counter()
         done = []
-        while any(lane.active for lane in self.lanes):
+        while any(lane.active for lane in self.lanes) and self.clock.allows_another():
+            began = time.perf_counter()
             index = first + len(done)
             generation = self._evaluate(index, self.bench.noise_seed(index))
             writer.append(generation)
@@ -138,6 +147,7 @@ class _Loop:
                 own = [trial for trial in generation.trials if trial.repeat == repeat]
                 if own:
                     self._tell(lane, own)
+            self.clock.add(time.perf_counter() - began)
             done.append(generation)
             self.searched += len(generation.trials)
             self._report(generation, replayed=False)
@@ -242,6 +252,15 @@ def _check_bench(log: RunLog, bench: Bench) -> None:
                 f"the same bytes; go on with {way_out} as before, or choose another --out"
             )
     _check_weights(log, then.get("weights", now["weights"]), now["weights"])
+    versions = then.get("versions", now["versions"])
+    changed = sorted(
+        name for name in {*versions, *now["versions"]} if versions.get(name) != now["versions"].get(name)
+    )
+    if changed:
+        raise RunFolderError(
+            f"{log.folder}: {', '.join(changed)} changed since this run began, which would not give the same bytes; "
+            "go on with what it began with, or choose another --out"
+        )
 
 
 def _check_weights(log: RunLog, then: Mapping[str, str], now: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isptune.aggregate import parse_aggregate
+from isptune.durations import parse_duration
 from isptune.errors import ConfigError
 from isptune.space import Value
 
@@ -25,6 +26,7 @@ class RunSettings:
         crop, resize: see `isptune.scenes.load_scenes`.
         population: candidates a generation and repeat.
         generations: the budget is population x generations evaluations for each repeat.
+        budget_time: no further generation is begun after so long a search, `90min` or `2h30m`; None for no limit.
         repeats: optimisations in lockstep, with the seeds seed, seed + 1, ...
         seed: of the optimizers and of the noise that the pipeline draws.
         tune: shell-style patterns of the parameters to tune; the others stay at their start values.
@@ -46,6 +48,7 @@ class RunSettings:
     resize: str | None = None
     population: int = 30
     generations: int = 50
+    budget_time: str | None = None
     repeats: int = 1
     seed: int = 0
     tune: tuple[str, ...] = ("*",)
@@ -70,6 +73,8 @@ class RunSettings:
         if len(set(self.objectives)) != len(self.objectives):
             raise ConfigError(f"objectives repeat: {', '.join(self.objectives)}")
         parse_aggregate(self.aggregate)
+        if self.budget_time is not None:
+            parse_duration(self.budget_time, "budget_time")
         if not 0 <= self.stay_near < math.inf:
             raise ConfigError(f"stay_near = {self.stay_near} must be 0 or more, and finite")
         if self.stay_near and len(self.objectives) > 1:
@@ -115,7 +120,8 @@ def from_mapping(values: Mapping[str, Any], source: str) -> RunSettings:
 _SHAPES: Mapping[str, str] = {
     "pipeline": "text", "pipeline_options": "a table", "objectives": "a list of text", "optimizer": "text",
     "scenes": "a list of text", "crop": "text or nothing", "resize": "text or nothing", "population": "a whole number",
-    "generations": "a whole number", "repeats": "a whole number", "seed": "a whole number",
+    "generations": "a whole number", "budget_time": "text or nothing", "repeats": "a whole number",
+    "seed": "a whole number",
     "tune": "a list of text", "start": "a table", "stay_near": "a number", "aggregate": "text",
     "confirm": "a whole number", "second_opinions": "a list of text", "device": "text",
 }  # fmt: skip

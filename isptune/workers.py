@@ -6,7 +6,7 @@ where they are evaluated, so all give the same log (on machines of the same kind
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import lru_cache
 from multiprocessing import get_context
@@ -35,14 +35,18 @@ def workers(spec: str, settings: RunSettings) -> Iterator[RunParts]:
         recipe = json.dumps(settings.as_dict(), sort_keys=True)
         threads = torch.get_num_threads()
 
-        def run_parts(parts: Sequence[Part]) -> Iterable[Outcome]:
-            futures = [executor.submit(_evaluate, recipe, threads, part) for part in parts]
+        def run_parts(parts: Sequence[Part]) -> Iterable[tuple[int, Outcome]]:
+            futures = {executor.submit(_evaluate, recipe, threads, part): i for i, part in enumerate(parts)}
             try:
-                return [future.result() for future in futures]
+                for future in as_completed(futures):
+                    yield futures[future], future.result()
             except IsptuneError:
                 raise
             except Exception as error:
                 raise IsptuneError(f"a worker ended: {type(error).__name__}: {error}") from error
+            finally:
+                for future in futures:
+                    future.cancel()  # what has not begun is in vain after an error or Ctrl-C
 
         yield run_parts
 

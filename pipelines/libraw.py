@@ -61,6 +61,7 @@ class LibRaw:
     """Pipeline and WritesParameterFiles: rawpy's `postprocess`, one call for each image of a batch."""
 
     max_batch = 1
+    ignores_seed = True
     space = SPACE
     parameter_file_formats = ("rawpy",)
 

@@ -24,6 +24,7 @@ class RawTherapee:
     """Pipeline and WritesParameterFiles: one call of the program for each image of a batch."""
 
     max_batch = 1
+    ignores_seed = True
     space = SPACE
     parameter_file_formats = ("pp3",)
 

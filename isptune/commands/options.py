@@ -26,6 +26,8 @@ _OPTIONS = [
     click.option("--population", type=int, metavar="N", help="Candidates a generation. [30]"),
     click.option("--generations", type=int, metavar="N",
                  help="Generations; the budget is population x generations. [50]"),
+    click.option("--budget-time", metavar="TIME",
+                 help="Begin no generation that would end after so long a search: 90min, 2h, 1h30m. [no limit]"),
     click.option("--repeats", type=int, metavar="N",
                  help="Optimisations in lockstep, with seeds SEED, SEED+1, ... [1]"),
     click.option("--seed", type=int, metavar="N", help="The same seed gives the same result. [0]"),

@@ -9,6 +9,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 PLAIN_EVERY_S = 2.0
 """Not on a terminal, at most one line in this many seconds, and the last one."""
 
+PLAIN_PART_EVERY_S = 30.0
+"""The same for what is done of a generation."""
+
 
 class RunProgress:
     """A context manager whose `update` is given to `isptune.run.run`."""
@@ -17,6 +20,8 @@ class RunProgress:
         self.console, self.label = console, label
         self._last = 0.0
         self._replayed = 0
+        self._done = 0
+        self._began = time.monotonic()
         self._bar: Progress | None = None
         self._task: Any = None
 
@@ -47,6 +52,8 @@ class RunProgress:
         elif self._replayed:
             self.console.print(f"going on after generation {self._replayed}", highlight=False)
             self._replayed = 0
+        self._done = status.evaluations
+        self._began = time.monotonic()
         text = f"{status.evaluations}/{status.budget} trials"
         if status.best is not None:
             text += f"  score {status.best:.4g}"
@@ -58,6 +65,14 @@ class RunProgress:
             self._bar.update(self._task, completed=status.evaluations, total=status.budget, text=text)
         elif not status.replayed and self._due(status):
             self.console.print(f"generation {status.generation}: {text}", highlight=False, soft_wrap=True)
+
+    def part(self, done: float, total: int) -> None:
+        """Show that so many trials of a generation are done; not on a terminal only where it takes long."""
+        if self._bar:
+            self._bar.update(self._task, completed=self._done + done)
+        elif done < total and time.monotonic() - self._began >= PLAIN_PART_EVERY_S:
+            self._began = time.monotonic()
+            self.console.print(f"{done:.0f} of {total} trials of this generation", highlight=False)
 
     def _due(self, status: Any) -> bool:
         now = time.monotonic()

@@ -57,6 +57,7 @@ def run_with_progress(bench: Any, folder: Any, console: Any, workers: str | None
     """Run to the end with a progress bar; a finished run is only said to be finished."""
     from contextlib import nullcontext
 
+    from isptune.commands.expected import announce
     from isptune.commands.progress import RunProgress
     from isptune.errors import one_line
     from isptune.run import run as run_to_end
@@ -74,7 +75,9 @@ def run_with_progress(bench: Any, folder: Any, console: Any, workers: str | None
         console.print(
             f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}", highlight=False
         )
+        announce(bench, folder, console, workers)
     with open_workers(workers, bench.settings) if workers else nullcontext() as run_parts:
         bench.evaluator.run_parts = run_parts or bench.evaluator.run_parts
         with RunProgress(console, name) as progress:
+            bench.evaluator.on_part = progress.part
             run_to_end(bench, folder, progress.update)
