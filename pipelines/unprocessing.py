@@ -123,7 +123,7 @@ def unprocess(
     optics = Optics(width / 2, height / 2, math.hypot(width, height) / 2)
     return RawCapture(
         numbers,
-        (BLACK,) * 4,
+        (BLACK, BLACK, BLACK, BLACK),
         WHITE,
         camera.white_balance,
         camera.matrix,

@@ -1,0 +1,122 @@
+"""What tuning the raw ISP's denoising and sharpening is worth, where the truth is known.
+
+Usage: python -m experiments.raw.unprocessed_gain --data DIR [--population 12] [--generations 20] [--side 256]
+
+Kodak photographs become raw captures at ISO 1600 to 6400 (`unprocessed:`). The knobs of TUNED are tuned on eight
+of them with PSNR; then the recommended set and the defaults are compared on these and on four photographs that
+took no part. What a no-reference objective chooses (--objective niqe) is reported in the same way. DIR holds
+photos/kodak; the table goes beside this file, the run's folder into --runs.
+"""
+
+import argparse
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from isptune.bench import Bench
+from isptune.evaluate import Evaluator
+from isptune.registry import build
+from isptune.run import run
+from isptune.runlog import RECOMMENDED, RunLog
+from isptune.scenes import load_scenes
+from isptune.settings import RunSettings
+from isptune.space import Candidate
+
+TUNED = (
+    "defects.threshold", "raw_denoise.*", "demosaic.median_passes", "denoise.*", "sharpen.*", "local.detail",
+)  # fmt: skip
+"""Fourteen knobs: all that acts on noise and detail."""
+
+ISO = (1600, 3200, 6400)
+LEARN, CHECK = (1, 3, 5, 8, 13, 15, 19, 23), (4, 7, 20, 22)
+"""Numbers of Kodak photographs: to tune on, and to check on."""
+
+
+def specs(data: Path, numbers: Sequence[int], side: int) -> tuple[str, ...]:
+    """Unprocessed scenes, the ISO going round."""
+    found = {
+        int("".join(c for c in path.stem if c.isdigit())): path
+        for path in (data / "photos/kodak").glob("*.png")
+    }
+    query = f"crop={side}x{side}&seed=1"
+    return tuple(
+        f"unprocessed:{found[number]}?iso={ISO[i % len(ISO)]}&{query}" for i, number in enumerate(numbers)
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs/unprocessed_gain"))
+    parser.add_argument("--objective", default="psnr")
+    parser.add_argument("--population", type=int, default=12)
+    parser.add_argument("--generations", type=int, default=20)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    settings = RunSettings(
+        pipeline="raw",
+        objectives=(options.objective,),
+        scenes=specs(options.data, LEARN, options.side),
+        tune=TUNED,
+        population=options.population,
+        generations=options.generations,
+        confirm=1,
+        second_opinions=("none",),
+        device="cpu",
+    )
+    bench = Bench(settings)
+    folder = options.runs / options.objective
+    run(bench, folder)
+    chosen = RunLog(folder).read_json(RECOMMENDED)["params"]
+    rows = compare(bench, chosen, options)
+    target = Path(__file__).with_name(f"unprocessed_gain_{options.objective}.csv")
+    with open(target, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    for part in ("tuned on", "not tuned on"):
+        own = [row for row in rows if row["part"] == part]
+        for name in ("psnr", "ssim"):
+            before, after = (
+                sum(float(row[f"{name}_{who}"]) for row in own) / len(own) for who in ("default", "tuned")
+            )
+            print(f"{part:13} {name} {before:8.4f} -> {after:8.4f}  ({after - before:+.4f})")
+    print(
+        "\n".join(
+            f"{name} = {value}"
+            for name, value in chosen.items()
+            if bench.pipeline.space.default[name] != value
+        )
+    )
+
+
+def compare(bench: Bench, chosen: Candidate, options: argparse.Namespace) -> list[dict[str, str]]:
+    """PSNR and SSIM of the defaults and of the chosen set, for every scene."""
+    scenes = {
+        "tuned on": bench.scenes,
+        "not tuned on": load_scenes(specs(options.data, CHECK, options.side)),
+    }
+    rows = []
+    for part, own in scenes.items():
+        for scene in own:
+            objectives = {name: build("objective", name) for name in ("psnr", "ssim")}
+            evaluator = Evaluator(bench.pipeline, objectives, [scene])
+            before, after = evaluator.evaluate([bench.pipeline.space.default, chosen], 0)
+            row: dict[str, str] = {"part": part, "scene": scene.name}
+            for name in objectives:
+                row |= {
+                    f"{name}_default": f"{before.scores[name]:.4f}",
+                    f"{name}_tuned": f"{after.scores[name]:.4f}",
+                }
+            rows.append(row)
+    return rows
+
+
+if __name__ == "__main__":
+    main()
