@@ -37,17 +37,21 @@ OWNER = "owner_link.txt"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
-def application(study: Study, answers: Answers, for_owner: Answers, owner: str) -> Starlette:
+def application(
+    study: Study, answers: Answers, for_owner: Answers | None = None, owner: str = ""
+) -> Starlette:
     """The whole site of a study.
 
     Args:
         answers: what the observers' requests go through; synced for several of them at once.
-        for_owner: a second connection to the same file, so that the owner's page never holds up a vote.
+        for_owner: a second connection to the same file, so that the owner's page never holds up a vote; without it
+            there is no owner's page.
         owner: the secret part of the owner's link.
     """
     voting, watching, synced = Work(2), Work(1), SharedSync(answers.sync)
-    observers = ObserverRoutes(answers, study.plan, ShownPictures(study), voting, synced)
-    owners = OwnerRoutes(for_owner, study, owner, watching)
+    routes = ObserverRoutes(answers, study.plan, ShownPictures(study), voting, synced).routes()
+    if for_owner is not None:
+        routes += OwnerRoutes(for_owner, study, owner, watching).routes()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -56,7 +60,7 @@ def application(study: Study, answers: Answers, for_owner: Answers, owner: str) 
             threads.stop()
 
     return Starlette(
-        routes=[*observers.routes(), *owners.routes(), *ROUTES],
+        routes=[*routes, *ROUTES],
         middleware=[Middleware(StrictHeaders)],
         exception_handlers={404: nothing_here, UnknownObserver: _unknown, **REFUSALS},
         lifespan=lifespan,
@@ -89,24 +93,29 @@ def serve(folder: Path, host: str, port: int, invite: int = 0, say: Callable[[st
             _greet(answers, root, owner, say)
             for _ in range(invite):
                 say(f"observer:  {root}/o/{for_owner.add_observer().token}")
-            if host not in LOOPBACK:
-                say(
-                    f"warning: whoever can reach {host} over the network can open these links; they and the votes"
-                    " travel unencrypted. Without --host only this machine can."
-                )
-            say("Ctrl-C stops the server; the votes stay.")
-            settings = uvicorn.Config(
-                app,
-                log_level="warning",
-                access_log=False,  # its lines would hold the links
-                server_header=False,
-                timeout_keep_alive=75,  # people take their time; a new connection for each vote would cost some
-                timeout_graceful_shutdown=2,
-                limit_concurrency=1000,
-                h11_max_incomplete_event_size=16384,
-                proxy_headers=False,
-            )
-            uvicorn.Server(settings).run(sockets=[listening])
+            run_until_stopped(app, listening, host, say)
+
+
+def run_until_stopped(app: Starlette, listening: socket.socket, host: str, say: Callable[[str], Any]) -> None:
+    """Answer requests until Ctrl-C; says first who can reach it."""
+    if host not in LOOPBACK:
+        say(
+            f"warning: whoever can reach {host} over the network can open these links; they and the votes"
+            " travel unencrypted. Without --host only this machine can."
+        )
+    say("Ctrl-C stops the server; the votes stay.")
+    settings = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,  # its lines would hold the links
+        server_header=False,
+        timeout_keep_alive=75,  # people take their time; a new connection for each vote would cost some
+        timeout_graceful_shutdown=2,
+        limit_concurrency=1000,
+        h11_max_incomplete_event_size=16384,
+        proxy_headers=False,
+    )
+    uvicorn.Server(settings).run(sockets=[listening])
 
 
 def owner_token(folder: Path) -> str:

@@ -1,0 +1,70 @@
+"""`isptune tune-by-eye`: tune without a metric, by votes on pairs of pictures."""
+
+from typing import Any
+
+import click
+
+
+@click.command("tune-by-eye")
+@click.argument("folder", metavar="DIR")
+@click.option("--pipeline", metavar="SPEC", default="synthetic", show_default=True, help="What is tuned.")
+@click.option(
+    "-P",
+    "--pipeline-option",
+    "pipeline_options",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Option of the pipeline; may be repeated.",
+)
+@click.option(
+    "--scene",
+    metavar="SCENE",
+    default="astronaut",
+    show_default=True,
+    help="The picture or raw file to tune on.",
+)
+@click.option("--crop", metavar="WxH[+X+Y]", help="Cut the scene, by default from the middle.")
+@click.option("--resize", metavar="N|WxH", help="Resize the scene; one number is the longer side.")
+@click.option("--tune", metavar="PATTERN", multiple=True, help="Tune these params only, e.g. 'denoise.*'.")
+@click.option(
+    "--votes", type=click.IntRange(15), default=300, show_default=True, help="At most so many votes."
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option(
+    "--device", metavar="NAME", default="auto", show_default=True, help="cpu, cuda, cuda:1 or auto."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
+)
+@click.pass_context
+def tune_by_eye(context: click.Context, folder: str, host: str, port: int, **options: Any) -> None:
+    """Tune without a metric: vote on pairs of candidates on a page; CMA-ES follows your ranking.
+
+    After every 15 votes the next ten candidates are rendered, and DIR/recommended.toml holds the set so far; it is a
+    parameter set for `isptune export`, `diff` and `run --start`. Stop with Ctrl-C; the same command with DIR alone goes
+    on. It ends when candidates can hardly be told apart, or the votes are used up. In simulation a level error of 0.05
+    takes about 170 votes with 5 params (experiments/studies/votes_by_eye.md).
+
+    \b
+    Examples:
+      isptune tune-by-eye runs/mine-by-eye --scene photo.png
+      isptune tune-by-eye runs/mine-by-eye                    go on
+    """  # fmt: skip
+    from pathlib import Path
+
+    from isptune.config import parse_assignments
+    from isptune.errors import ConfigError
+    from isptune.study.eye_run import SETTINGS, EyeRun, EyeSettings, start
+    from isptune.study.eye_server import serve_search
+
+    target = Path(folder)
+    if (target / SETTINGS).is_file():
+        given = [n for n in options if context.get_parameter_source(n) != click.core.ParameterSource.DEFAULT]
+        if given:
+            raise ConfigError(f"{target}: its settings stand in {SETTINGS}; go on without {', '.join(given)}")
+        run = EyeRun(target, click.echo)
+    else:
+        options["pipeline_options"] = parse_assignments(options["pipeline_options"], "--pipeline-option")
+        run = start(target, EyeSettings(**options), click.echo)
+    serve_search(run, host, port, click.echo)
