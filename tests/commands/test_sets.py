@@ -15,6 +15,7 @@ from isptune.run import run
 from isptune.scenes import load_scenes
 from isptune.settings import RunSettings
 from tests import toys
+from tests.commands.undrawn import undrawn  # noqa: F401 - a fixture for all tests here
 
 TOY = ["--pipeline", "tint", "--objective", "redness", "--scene", "cat", "--resize", "24"]
 SHORT = [
