@@ -11,6 +11,7 @@ from isptune.errors import ConfigError, IsptuneError, one_line
 COMMANDS = {
     "run": "isptune.commands.run:run",
     "tune-series": "isptune.commands.tune_series:tune_series",
+    "tune-by-eye": "isptune.commands.tune_by_eye:tune_by_eye",
     "import": "isptune.commands.import_set:import_set",
     "export": "isptune.commands.export:export",
     "diff": "isptune.commands.diff:diff",
