@@ -66,9 +66,9 @@ def coverage(case: str, values: int, observers: int, draws: int) -> dict[str, ob
     inside, error, width = [], [], []
     for study in range(studies):
         table, truth = simulated(images, span, habits, observers, study)
-        scale = fit(table, side_bias=side_bias)
+        scale = fit(table, side_bias=side_bias, reduce_bias=True)
         drawn = bootstrap(table, scale, observer_weights(observers, draws, study), side_bias=side_bias)
-        low, high = limits(drawn, observers)
+        low, high = limits(scale.scores, drawn, observers)
         inside.append(float(((low <= truth) & (truth <= high)).mean()))
         error.append(float(np.abs(scale.scores - truth).mean()))
         width.append(float((high - low).mean()))

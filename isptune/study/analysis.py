@@ -22,7 +22,7 @@ from isptune.study.intervals import (
     resampled_mos,
 )
 from isptune.study.pwcmp import is_dense, pwcmp_scale
-from isptune.study.scale import Scale, dmc_mos, fit
+from isptune.study.scale import MOS_TOP, Scale, dmc_mos, fit
 from isptune.study.screening import Screening, screen
 from isptune.study.votes import Observer
 
@@ -36,10 +36,10 @@ class SceneResult:
     Attributes:
         stimuli: the images, also those that nobody voted on.
         table: the votes.
-        scale: Thurstone's Case V with ties, JOD, mean 0; with a side bias unless the votes were imported.
+        scale: Thurstone's Case V with ties, JOD, mean 0, bias reduced; with a side bias unless votes were imported.
         low, high: of its 95 % intervals; NaN for a single observer.
         mos, mos_low, mos_high: DMC's mean opinion score, 0 to 9; NaN for an image without votes.
-        bradley_terry: the same with logistic differences, JOD.
+        bradley_terry: the most likely scores with logistic differences, JOD.
         pwcmp: the scale that pwcmp gives, JOD; ties are half a win each. NaN where its prior would outweigh the votes.
         without_unlikely: the scale without the observers that the likelihood test flags.
         without_erratic: the scale without those that the test of BT.500 flags.
@@ -157,12 +157,13 @@ def _scene(
     study: Study, table: Comparisons, screened: dict[int, Screening], draws: int, seed: int, sides: bool
 ) -> SceneResult:
     count = len(table.observers)
-    scale = fit(table, side_bias=sides)
+    scale = fit(table, side_bias=sides, reduce_bias=True)
     weights = observer_weights(count, draws, seed)
     drawn = bootstrap(table, scale, weights, side_bias=sides)
     opinions = dmc_mos(table)
-    low, high = limits(drawn, count)
-    mos_low, mos_high = limits(resampled_mos(opinions, weights), count)
+    low, high = limits(scale.scores, drawn, count)
+    mos = resampled_mos(opinions, np.ones((1, count)))[0]
+    mos_low, mos_high = (end.clip(0, MOS_TOP) for end in limits(mos, resampled_mos(opinions, weights), count))
     unlikely = [observer for observer in table.observers if screened[observer].unlikely]
     erratic = [observer for observer in table.observers if screened[observer].erratic]
     return SceneResult(
@@ -171,7 +172,7 @@ def _scene(
         scale=scale,
         low=low,
         high=high,
-        mos=resampled_mos(opinions, np.ones((1, count)))[0],
+        mos=mos,
         mos_low=mos_low,
         mos_high=mos_high,
         bradley_terry=fit(table, "bradley-terry", side_bias=sides).scores,
@@ -191,7 +192,7 @@ def _without(table: Comparisons, left_out: Sequence[int], scale: Scale, sides: b
     others = table.without(left_out)
     if not len(others.share):
         return np.full(table.images, np.nan)
-    return fit(others, side_bias=sides, start=scale).scores
+    return fit(others, side_bias=sides, start=scale, reduce_bias=True).scores
 
 
 def _warnings(scenes: Sequence[SceneResult], people: Sequence[ObserverResult]) -> list[str]:

@@ -11,9 +11,6 @@ from isptune.study.scale import Scale, refit
 
 DRAWS, LEVEL = 1000, 0.95
 
-TAIL, TAIL_REACH = 0.025, 1.959964
-"""The quantile of resampled differences that their standard error is read from, and where a normal one has it."""
-
 REFIT_JOD = 1e-3
 """Resamples are fitted until a step is smaller than this: far below what they differ by."""
 
@@ -50,9 +47,10 @@ def bootstrap(
     weights: Float64[np.ndarray, "draws observers"],
     model: Model = "thurstone",
     side_bias: bool = False,
+    reduce_bias: bool = True,
 ) -> Float64[np.ndarray, "draws images"]:
     """The scores of every resample; each has mean 0."""
-    return refit(table, scale, weights, model, side_bias, REFIT_JOD)
+    return refit(table, scale, weights, model, side_bias, REFIT_JOD, reduce_bias)
 
 
 def resampled_mos(
@@ -65,24 +63,38 @@ def resampled_mos(
 
 
 def limits(
-    draws: Float64[np.ndarray, "draws images"], observers: int, level: float = LEVEL
+    values: Float64[np.ndarray, " images"], draws: Float64[np.ndarray, "draws images"], observers: int
 ) -> tuple[Float64[np.ndarray, " images"], Float64[np.ndarray, " images"]]:
-    """The lower and upper ends of intervals, from the resamples; NaN for fewer than two observers.
+    """The lower and upper ends of 95 % intervals; NaN for fewer than two observers.
 
-    Plain percentiles are too narrow for few observers; these lie further out, by sqrt(n / (n - 1)) and Student's t in
-    place of the normal distribution.
-
-    Source: Hesterberg 2015, What Teachers Should Know About the Bootstrap (expanded percentile interval).
+    They reach from the value as far as Student's t with observers - 1 degrees of freedom says, with the standard errors
+    of `errors`, one below and one above. Percentiles of the resamples would be too narrow for few observers, and would
+    count twice by how much scores lie too far apart. `experiments/studies/coverage.py` measures what they hold.
     """
-    from scipy.stats import norm, t
+    from scipy.stats import t
 
     if observers < 2:
-        nothing = np.full(draws.shape[1], np.nan)
+        nothing = np.full(len(values), np.nan)
         return nothing, nothing.copy()
-    reach = t.ppf((1 + level) / 2, observers - 1) * np.sqrt(observers / (observers - 1))
-    tail = float(norm.cdf(-reach))
-    low, high = np.nanquantile(draws, [tail, 1 - tail], axis=0)
-    return low, high
+    reach = float(t.ppf((1 + LEVEL) / 2, observers - 1))
+    below, above = errors(draws, observers)
+    return values - reach * below, values + reach * above
+
+
+def errors(
+    draws: Float64[np.ndarray, "draws images"], observers: int
+) -> tuple[Float64[np.ndarray, " images"], Float64[np.ndarray, " images"]]:
+    """Standard errors below and above: root mean squares of the resamples on either side of their median.
+
+    They differ for an image that nearly always wins: how much better than the others it is has no end, that it is
+    better is sure. Widened by sqrt(n / (n - 1)), since a resample of n observers varies less than n new ones.
+    """
+    away = draws - np.nanmedian(draws, axis=0)
+    widened = observers / (observers - 1)
+    below, above = (
+        np.sqrt(2 * widened * np.nanmean(part**2, axis=0)) for part in (away.clip(max=0), away.clip(min=0))
+    )
+    return below, above
 
 
 def differences(
@@ -94,9 +106,8 @@ def differences(
     """All pairs, the better one first, from the largest difference to the smallest; none for a single observer.
 
     The standard error comes from the resamples of the difference, so that what two scores share does not count, and
-    from their lower tail, where no difference lies: the upper one of an image that nearly always wins has no end, however
-    sure it is that it is better. The test is Student's t with observers - 1 degrees of freedom, Holm's correction is over
-    all pairs, and intervals are those of `limits`.
+    from their lower side, where no difference lies. The test is Student's t with observers - 1 degrees of freedom,
+    Holm's correction is over all pairs, and intervals are those of `limits`.
 
     Source: Holm 1979, A simple sequentially rejective multiple test procedure.
     """
@@ -109,10 +120,9 @@ def differences(
     first, second = np.where(swap, second, first), np.where(swap, first, second)
     distance = scores[first] - scores[second]
     resampled = draws[:, first] - draws[:, second]
-    low, high = limits(resampled, observers)
-    tail, middle = np.quantile(resampled, [TAIL, 0.5], axis=0)
-    error = np.maximum(middle - tail, 1e-12) / TAIL_REACH * np.sqrt(observers / (observers - 1))
-    p = 2 * t.sf(distance / error, observers - 1)
+    low, high = limits(distance, resampled, observers)
+    below = np.maximum(errors(resampled, observers)[0], 1e-12)
+    p = 2 * t.sf(distance / below, observers - 1)
     columns = (distance, low, high, p, holm(p))
     return [
         Difference(conditions[first[k]], conditions[second[k]], *(float(column[k]) for column in columns))

@@ -20,6 +20,9 @@ PRIOR_JOD = 10.0
 """Standard deviation of a weak prior on scores: it keeps finite the score of an image that always or never wins."""
 
 STEPS, HALVINGS, TOLERANCE = 100, 30, 1e-9
+EARLY, LONGEST = 0.1, 1.0
+"""Where bias is reduced: from which step, JOD, on, and how long a step may be."""
+
 _FLOOR = 1e-300
 
 Points = Float64[np.ndarray, "batch params"]
@@ -38,6 +41,11 @@ class Likelihood:
         model: `thurstone` or `bradley-terry`.
         side_bias: whether it is estimated.
         prior_jod: standard deviation of a Gaussian prior on the scores; infinite for none.
+        reduce_bias: whether to take off the bias of the most likely scores, which lie too far apart (by 5 % for 100
+            images over 6 JOD with 135 votes each). The gradient gets half the leverage of every pair times F''/F'.
+
+    Source: Kosmidis and Firth 2009, Bias reduction in exponential family nonlinear models: mean bias of binomial
+    models, applied to the distances here as if the threshold were known.
     """
 
     def __init__(
@@ -49,6 +57,7 @@ class Likelihood:
         model: Model,
         side_bias: bool = False,
         prior_jod: float = PRIOR_JOD,
+        reduce_bias: bool = False,
     ):
         self.images, self.first, self.second, self.counts = images, first, second, counts
         self.unit = 1 / JOD_SIGMA if model == "thurstone" else math.log(3)
@@ -56,6 +65,7 @@ class Likelihood:
         self.precision = prior_jod**-2
         self.ties = bool(counts[:, :, 1].any())
         self.side_bias = side_bias
+        self.reduce_bias = reduce_bias
         self.seen = counts.sum(2)
         # [pair, image]: +1 for the first, -1 for the second.
         self.signs = np.zeros((len(first), images))
@@ -78,9 +88,41 @@ class Likelihood:
         value = self._value(point)
         for _ in range(STEPS):
             point, value, moved = self._walk(point, value, self._step(point))
-            if moved < tolerance:
+            if moved < (EARLY if self.reduce_bias else tolerance):
+                break
+        return self._without_bias(point, tolerance) if self.reduce_bias else point
+
+    def _without_bias(self, point: Points, tolerance: float) -> Points:
+        """Where the corrected gradient is zero; there is no value to climb, so that steps are only kept short."""
+        images = self.images
+        for _ in range(STEPS):
+            gradient, information, weight = self._penalised(point)
+            inverse = np.linalg.inv(information)
+            spread = self._spread(inverse)
+            scores, _, bias = self.parts(point)
+            z = self.unit * (scores[:, self.first] - scores[:, self.second] + bias[:, None])
+            bend = 1 - 2 * self._cdf(z) if self.logistic else -z
+            pull = 0.5 * self.unit * weight * spread * bend
+            gradient[:, :images] += pull @ self.signs
+            if self.side_bias:
+                gradient[:, -1] += pull.sum(1)
+            step = np.einsum("bij,bj->bi", inverse, gradient)
+            step *= np.minimum(1.0, LONGEST / np.maximum(np.abs(step).max(1, keepdims=True), 1e-300))
+            point = point + step
+            if self.ties:
+                point[:, images] = np.maximum(point[:, images], 1e-6)
+            if np.abs(step).max() < tolerance:
                 break
         return point
+
+    def _spread(self, covariance: np.ndarray) -> np.ndarray:
+        """The variance of each pair's distance."""
+        own = np.diagonal(covariance, axis1=1, axis2=2)
+        first, second = self.first, self.second
+        spread = own[:, first] + own[:, second] - 2 * covariance[:, first, second]
+        if self.side_bias:
+            spread = spread + own[:, -1:] + 2 * (covariance[:, first, -1] - covariance[:, second, -1])
+        return spread
 
     def log_likelihood(self, point: Points) -> Values:
         """Of the votes, in nats, without the prior."""
@@ -109,14 +151,18 @@ class Likelihood:
         return there, self._value(there), float((length * size).max())
 
     def _step(self, point: Points) -> Points:
-        """The expected information against the gradient, both with the prior."""
-        gradient, information = self._slopes(point)
+        gradient, information, _ = self._penalised(point)
+        return np.linalg.solve(information, gradient[..., None])[..., 0]
+
+    def _penalised(self, point: Points) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Gradient and expected information with the prior, and what each pair adds to the latter."""
+        gradient, information, weight = self._slopes(point)
         images = self.images
         # The common shift of all scores is unknown; a term on their mean fixes it and moves nothing else.
         information[:, :images, :images] += self.precision * np.eye(images) + 1.0 / images
         scores = point[:, :images]
         gradient[:, :images] -= self.precision * scores + scores.mean(1, keepdims=True)
-        return np.linalg.solve(information, gradient[..., None])[..., 0]
+        return gradient, information, weight
 
     def _chances(self, point: Points) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
         """Of first, none, second for every pair, and the densities at the lower and the upper threshold."""
@@ -132,8 +178,8 @@ class Likelihood:
             none = np.maximum(self._cdf(far) - self._cdf(near), 0.0)
         return np.stack([above, none, below], 2), (self._density(low), self._density(high))
 
-    def _slopes(self, point: Points) -> tuple[np.ndarray, np.ndarray]:
-        """Gradient and expected information of the log likelihood."""
+    def _slopes(self, point: Points) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Gradient and expected information of the log likelihood, and each pair's information on its distance."""
         chances, (low, high) = self._chances(point)
         chances = np.maximum(chances, _FLOOR)
         by_distance = self.unit * np.stack([low, high - low, -high], 2)
@@ -147,7 +193,7 @@ class Likelihood:
         tie_weight = self.seen * (other * by_threshold).sum(2)
         extra = [tie_pull.sum(1)] * self.ties + [pull.sum(1)] * self.side_bias
         gradient = np.concatenate([pull @ self.signs, *(part[:, None] for part in extra)], 1)
-        return gradient, self._information(weight, mixed, tie_weight)
+        return gradient, self._information(weight, mixed, tie_weight), weight
 
     def _information(self, weight: np.ndarray, mixed: np.ndarray, tie_weight: np.ndarray) -> np.ndarray:
         images, columns = self.images, [mixed] * self.ties + [weight] * self.side_bias

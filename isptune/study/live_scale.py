@@ -34,11 +34,12 @@ def live_scale(study: Study, votes: Sequence[VoteRecord]) -> dict[str, Any]:
 
 
 def _scaled(table: Comparisons) -> list[dict[str, Any]]:
-    scale = fit(table)
+    scale = fit(table, reduce_bias=True)
     people = len(table.observers)
     low = high = np.full(table.images, np.nan)
     if people >= FEWEST_OBSERVERS:
-        low, high = limits(bootstrap(table, scale, observer_weights(people, RESAMPLES, seed=0)), people)
+        drawn = bootstrap(table, scale, observer_weights(people, RESAMPLES, seed=0))
+        low, high = limits(scale.scores, drawn, people)
     return [
         {
             "name": table.conditions[k],

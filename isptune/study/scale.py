@@ -86,6 +86,7 @@ def fit(
     prior_jod: float = PRIOR_JOD,
     start: Scale | None = None,
     tolerance: float = TOLERANCE,
+    reduce_bias: bool = False,
 ) -> Scale:
     """The most likely scale, by Fisher scoring.
 
@@ -98,12 +99,13 @@ def fit(
             always win.
         start: where to begin, to be faster.
         tolerance: the last step's largest part, JOD.
+        reduce_bias: whether to take off what the most likely scores are too far apart; see `isptune.study.likelihood`.
     """
     tally = table if isinstance(table, Tally) else count(table)
     if ties == "half":
         tally = halved(tally)
     likelihood = Likelihood(
-        tally.images, tally.first, tally.second, tally.counts[None], model, side_bias, prior_jod
+        tally.images, tally.first, tally.second, tally.counts[None], model, side_bias, prior_jod, reduce_bias
     )
     point = likelihood.maximise(_start(likelihood, start), tolerance)
     scores, threshold, bias = likelihood.parts(point)
@@ -118,6 +120,7 @@ def refit(
     model: Model = "thurstone",
     side_bias: bool = False,
     tolerance: float = TOLERANCE,
+    reduce_bias: bool = False,
 ) -> Float64[np.ndarray, "draws images"]:
     """The scores for many weightings of the observers at once, from the scale of all; each has mean 0."""
     first, second, share = table.first, table.second, table.share
@@ -134,7 +137,7 @@ def refit(
     for drawn in np.array_split(weights, max(1, len(weights) * cells // BATCH_CELLS)):
         counts = (drawn @ of_observer).reshape(len(drawn), -1, 3)
         pairs = known // table.images, known % table.images
-        likelihood = Likelihood(table.images, *pairs, counts, model, side_bias)
+        likelihood = Likelihood(table.images, *pairs, counts, model, side_bias, reduce_bias=reduce_bias)
         point = likelihood.maximise(_start(likelihood, scale), tolerance)
         scores = likelihood.parts(point)[0]
         found.append(scores - scores.mean(1, keepdims=True))

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import norm, t
 
 from isptune.study.intervals import bootstrap, differences, holm, limits, observer_weights, resampled_mos
-from isptune.study.scale import dmc_mos, fit
+from isptune.study.scale import dmc_mos, fit, tally_of_wins
 from isptune.study.simulation import Habits, SimulatedObserver
 from isptune.study.votes import Pair
 from tests.study.test_scale import table
@@ -25,18 +25,20 @@ def simulated(truth, habits, observers=6, votes=60, seed=0):
 
 
 @pytest.mark.parametrize("side_bias", [False, True])
-def test_resamples_are_fits_of_observers_drawn_with_replacement(side_bias):
+@pytest.mark.parametrize("reduce_bias", [False, True])
+def test_resamples_are_fits_of_observers_drawn_with_replacement(side_bias, reduce_bias):
     votes = simulated([-1.0, 0.0, 0.4, 1.2], Habits(tie_threshold=0.4, side_bias=0.3))
-    scale = fit(votes, side_bias=side_bias)
+    options = {"side_bias": side_bias, "reduce_bias": reduce_bias}
+    scale = fit(votes, **options)
     weights = observer_weights(6, 3, seed=1)
-    drawn = bootstrap(votes, scale, weights, side_bias=side_bias)
+    drawn = bootstrap(votes, scale, weights, **options)
     for row, weight in zip(drawn, weights, strict=True):
         rows = [
             (0, int(i), int(j), float(s))
             for o, i, j, s in zip(votes.observer, votes.first, votes.second, votes.share, strict=True)
             for _ in range(int(weight[o]))
         ]
-        np.testing.assert_allclose(row, fit(table(rows, 4), side_bias=side_bias).scores, atol=2e-3)
+        np.testing.assert_allclose(row, fit(table(rows, 4), **options).scores, atol=2e-3)
 
 
 def test_every_resample_draws_as_many_observers_as_there_are():
@@ -48,16 +50,39 @@ def test_every_resample_draws_as_many_observers_as_there_are():
 
 def test_intervals_of_normal_draws_are_those_of_student():
     draws = norm.ppf((np.arange(200_000) + 0.5) / 200_000)[:, None]
-    low, high = limits(draws, observers=15)
-    assert high[0] == pytest.approx(t.ppf(0.975, 14) * np.sqrt(15 / 14), rel=1e-3)
-    assert low[0] == pytest.approx(-high[0])
+    low, high = limits(np.array([0.5]), draws, observers=15)
+    assert high[0] - 0.5 == pytest.approx(t.ppf(0.975, 14) * np.sqrt(15 / 14), rel=1e-3)
+    assert 0.5 - low[0] == pytest.approx(high[0] - 0.5)
+
+
+def test_a_long_tail_on_one_side_makes_the_interval_longer_there_only():
+    draws = norm.ppf((np.arange(20_000) + 0.5) / 20_000)
+    low, high = limits(np.array([0.0]), np.where(draws > 0, 5 * draws, draws)[:, None], observers=15)
+    assert high[0] == pytest.approx(-5 * low[0], rel=1e-3)
 
 
 def test_a_single_observer_has_no_intervals_and_no_differences():
-    low, high = limits(np.zeros((10, 3)), observers=1)
+    low, high = limits(np.zeros(3), np.zeros((10, 3)), observers=1)
     assert np.isnan(low).all()
     assert np.isnan(high).all()
     assert differences(("a", "b", "c"), np.arange(3.0), np.zeros((10, 3)), 1) == []
+
+
+def test_bias_reduction_is_that_of_firth_for_two_images():
+    """For one pair with logistic differences it adds half a win to each side (Firth 1993)."""
+    counts = np.array([[0.0, 7.0], [2.0, 0.0]])
+    scores = fit(tally_of_wins(counts), "bradley-terry", prior_jod=np.inf, reduce_bias=True).scores
+    assert scores[0] - scores[1] == pytest.approx(np.log(7.5 / 2.5) / np.log(3), abs=1e-6)
+
+
+def test_bias_reduction_brings_scores_closer_to_the_truth_on_average():
+    truth = np.array([-1.5, -0.5, 0.5, 1.5])
+    slopes = {True: [], False: []}
+    for seed in range(60):
+        votes = simulated(truth, Habits(), observers=3, votes=16, seed=seed)
+        for reduced, found in slopes.items():
+            found.append(np.polyfit(truth, fit(votes, reduce_bias=reduced).scores, 1)[0])
+    assert abs(np.mean(slopes[True]) - 1) < 0.6 * abs(np.mean(slopes[False]) - 1)
 
 
 def test_differences_come_with_their_own_error_and_are_corrected_after_holm():
@@ -89,8 +114,8 @@ def test_intervals_of_simulated_observers_hold_the_truth():
         truth = np.random.default_rng(seed).uniform(0, 3, 6)
         truth -= truth.mean()
         votes = simulated(truth, Habits(), observers=15, votes=30, seed=seed)
-        scale = fit(votes)
-        low, high = limits(bootstrap(votes, scale, observer_weights(15, 200, seed)), 15)
+        scale = fit(votes, reduce_bias=True)
+        low, high = limits(scale.scores, bootstrap(votes, scale, observer_weights(15, 200, seed)), 15)
         inside += ((low <= truth) & (truth <= high)).tolist()
     assert 0.90 <= np.mean(inside) <= 0.99  # 0.95 with a standard error of about 0.017
 
