@@ -1,6 +1,6 @@
 """How many votes `isptune tune-by-eye` needs: SIMULATED observers lead the search on the synthetic ISP.
 
-Usage: python -m experiments.studies.votes_by_eye [--runs 20] [--votes 1500] [--out experiments/studies]
+Usage: python -m experiments.studies.votes_by_eye [--runs 20] [--votes 2000] [--out experiments/studies]
 
 Nothing here was seen by a person. The simulated observer answers by Thurstone's Case V: the start lies 6 JOD below
 perfect, and quality falls in proportion to the level error (l1 normalised), which is a choice and no finding. 2 % of
@@ -23,7 +23,7 @@ import torch
 from isptune.interfaces import KnownLevels
 from isptune.registry import build
 from isptune.space import Candidate
-from isptune.study.by_eye import PAIRS_EACH, POPULATION, EyeSearch
+from isptune.study.by_eye import PAIRS_EACH, EyeSearch, population_for
 from isptune.study.posterior import JOD_SIGMA
 from isptune.study.votes import Answer
 
@@ -34,7 +34,7 @@ CHAIN_OF_12 = (
 SPACES = {5: {}, 12: {"chain": CHAIN_OF_12}}
 START_JOD, LAPSE, TIE_JOD = 6.0, 0.02, 0.3
 GOAL = 0.05
-MARKS = (0, 50, 100, 200, 300, 400, 600, 800, 1000, 1500)
+MARKS = (0, 50, 100, 200, 300, 400, 600, 800, 1000, 1500, 2000)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def level_error(pipeline: KnownLevels, candidate: Candidate) -> float:
 def simulated(knobs: int, votes: int, seed: int) -> list[Step]:
     """One search, generation by generation, until it stops or another generation would be too many votes."""
     pipeline = build("pipeline", "synthetic", **SPACES[knobs])
-    search = EyeSearch(pipeline.space, POPULATION, PAIRS_EACH, seed)
+    search = EyeSearch(pipeline.space, population_for(pipeline.space), PAIRS_EACH, seed)
     rng = np.random.default_rng([seed, 9])
     steps = [Step(0, level_error(pipeline, pipeline.space.default))]
     jod_per_error = START_JOD / steps[0].level_error
@@ -90,7 +90,7 @@ def table(knobs: int, runs: Sequence[Sequence[Step]]) -> str:
     lines = [
         f"## {knobs} knobs",
         "",
-        f"{len(runs)} simulated runs, {POPULATION} candidates a generation, each in {PAIRS_EACH} pairs.",
+        f"{len(runs)} simulated runs, {runs[0][1].votes} votes a generation, each candidate in {PAIRS_EACH} pairs.",
         "",
         "| votes | level error, mean | 10 % to 90 % of the runs | at most 0.05 |",
         "|---|---|---|---|",
@@ -120,7 +120,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--votes", type=int, default=1500, help="at most, of each run")
+    parser.add_argument("--votes", type=int, default=2000, help="at most, of each run")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -23,8 +23,8 @@ from isptune.study.scale import fit
 from isptune.study.votes import Answer
 
 POPULATION, PAIRS_EACH = 10, 3
-"""Candidates in a generation, and the pairs in which each of them stands: 15 votes a generation. Of the sizes that were
-tried in simulation (6 to 16 candidates in 2 to 7 pairs) those that need the fewest votes, by a little; see
+"""Candidates in a generation, at least, and the pairs in which each of them stands: 15 votes a generation. Of the sizes
+that were tried in simulation (6 to 20 candidates in 2 to 7 pairs) those that need the fewest votes, by a little; see
 experiments/studies/votes_by_eye.md."""
 
 PRIOR_JOD = 2.0
@@ -32,6 +32,11 @@ PRIOR_JOD = 2.0
 
 SMALLEST_SPREAD = 0.02
 """Of the candidates, as a share of each param's range: below it pictures can hardly be told apart."""
+
+
+def population_for(space: Space) -> int:
+    """Candidates in a generation: more for many params, and an even number, so that all stand in as many pairs."""
+    return max(POPULATION, 2 * -(-(len(space.numeric) + 2) // 2))
 
 
 @final

@@ -25,7 +25,8 @@ from isptune.parameter_set import ParameterSet, to_toml
 from isptune.registry import build
 from isptune.runlog import write_atomically
 from isptune.scenes import load_scenes
-from isptune.study.by_eye import PAIRS_EACH, POPULATION, EyeSearch
+from isptune.space import Space
+from isptune.study.by_eye import PAIRS_EACH, EyeSearch, population_for
 from isptune.study.folder import Plan, Stimulus, as_name, new_folder, read_study, stimulus_file, write_study
 from isptune.study.votes import Answer, Pair, VoteRecord
 
@@ -68,7 +69,8 @@ class EyeRun:
 
     def __init__(self, folder: Path, say: Callable[[str], Any] = print):
         self.study, self.settings, self.say = read_study(folder), read_settings(folder), say
-        self._build()
+        self.evaluator, self.space = _bench(self.settings)
+        self.search = EyeSearch(self.space, population_for(self.space), PAIRS_EACH, self.settings.seed)
         self.total = self.settings.votes
         self._told = 0  # generations
         for answers in read_log(folder / LOG):
@@ -89,16 +91,6 @@ class EyeRun:
             return []
         names = self._render()
         return [Pair(self.study.scenes[0], names[i], names[j]) for i, j in self.search.pairs]
-
-    def _build(self) -> None:
-        settings = self.settings
-        pipeline = build("pipeline", settings.pipeline, **settings.pipeline_options)
-        scenes = load_scenes([settings.scene], settings.crop, settings.resize)
-        if len(scenes) != 1:
-            raise ConfigError(f"one scene is tuned by eye; {settings.scene!r} stands for {len(scenes)}")
-        self.space = pipeline.space.select(list(settings.tune)) if settings.tune else pipeline.space
-        self.evaluator = Evaluator(pipeline, {}, scenes, choose_device(settings.device))
-        self.search = EyeSearch(self.space, POPULATION, PAIRS_EACH, settings.seed)
 
     def _take(self, votes: Sequence[VoteRecord]) -> None:
         """Log the answers to the generation that is over, then go on: a vote changed later changes nothing."""
@@ -143,12 +135,22 @@ class EyeRun:
         return names
 
 
+def _bench(settings: EyeSettings) -> tuple[Evaluator, Space]:
+    """What renders, and the space that is searched."""
+    pipeline = build("pipeline", settings.pipeline, **settings.pipeline_options)
+    scenes = load_scenes([settings.scene], settings.crop, settings.resize)
+    if len(scenes) != 1:
+        raise ConfigError(f"one scene is tuned by eye; {settings.scene!r} stands for {len(scenes)}")
+    space = pipeline.space.select(list(settings.tune)) if settings.tune else pipeline.space
+    return Evaluator(pipeline, {}, scenes, choose_device(settings.device)), space
+
+
 def start(folder: Path, settings: EyeSettings, say: Callable[[str], Any] = print) -> EyeRun:
     """Make the folder of a new search, with its first generation. Raises ConfigError if something is there."""
     name = as_name(Path(settings.scene).stem if Path(settings.scene).suffix else settings.scene)
     plan = Plan(title="Tuning by eye", training=0, repeats=0, anchors=0, break_every=60, seed=settings.seed)
+    names = [f"g000-{k:02d}" for k in range(population_for(_bench(settings)[1]))]
     new_folder(folder)
-    names = [f"g000-{k:02d}" for k in range(POPULATION)]
     write_atomically(folder / SETTINGS, json.dumps(asdict(settings), indent=1).encode())
     write_study(folder, plan, [Stimulus(name, n, stimulus_file(name, n)) for n in names])
     run = EyeRun(folder, say)
