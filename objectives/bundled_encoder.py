@@ -144,6 +144,18 @@ class BundledEncoder:
         self._text.to(prompts.embeddings.device)
         return self._text(prompts.embeddings, prompts.ends.to(prompts.embeddings.device))
 
+    @torch.no_grad()
+    def describe_images(self, images: Images) -> Float[Tensor, "batch description"]:
+        """All that the encoder sees of each picture before it becomes a direction, in its own units, float32.
+
+        The local features of crops, those of the whole, both put together, and the plain statistics of tones and
+        texture. A direction leaves out what the words of quality do not speak of; other tastes may ask for it.
+        """
+        self._image.to(images.device)
+        crops, view, statistics = views_of(images.float())
+        parts = self._image.parts(crops, view, statistics)
+        return torch.cat([*parts[:2], self._image.fuse_parts(parts), statistics], 1)
+
     def _encode(self, images: Images) -> Embeddings:
         return self._image.directions(self._image(*views_of(images)))
 

@@ -103,6 +103,15 @@ class ImageNetwork(nn.Module):
         statistics: Float[Tensor, "batch statistics"],
     ) -> Float[Tensor, "batch fused"]:
         """The features of each picture; `directions` takes them on."""
+        return self.fuse_parts(self.parts(crops, view, statistics))
+
+    def parts(
+        self,
+        crops: Float[Tensor, "batch crops 3 height width"],
+        view: Float[Tensor, "batch 3 small_height small_width"],
+        statistics: Float[Tensor, "batch statistics"],
+    ) -> list[Float[Tensor, "batch _"]]:
+        """What each of the three views shows: the crops (mean and spread), the whole, the statistics."""
         batch, count = crops.shape[:2]
         local = self.crop(_channels_last(crops.flatten(0, 1) - 0.5)).float()
         local = local.unflatten(0, (batch, count)).transpose(1, 2).flatten(2)
@@ -111,7 +120,10 @@ class ImageNetwork(nn.Module):
         spread = ((local - middle.unsqueeze(2)).square().mean(2) + 1e-6).sqrt()
         seen = self.view(_channels_last(view - 0.5)).float().flatten(2)
         parts = [torch.cat([middle, spread], 1), torch.cat([seen.mean(2), seen.amax(2)], 1)]
-        parts.append(self.statistics(statistics).float())
+        return [*parts, self.statistics(statistics).float()]
+
+    def fuse_parts(self, parts: list[Float[Tensor, "batch _"]]) -> Float[Tensor, "batch fused"]:
+        """The parts of each picture, put together."""
         return self.fuse(torch.cat([norm(part) for norm, part in zip(self.norms, parts, strict=True)], 1))
 
     def directions(self, features: Float[Tensor, "batch fused"]) -> Float[Tensor, "batch embedding"]:

@@ -5,7 +5,7 @@
 | option | values |
 |---|---|
 | prompt | a CSV with the columns image,score, one rated picture a line (paths start at its folder), or `study:DIR` |
-| weights | best_model.pth.tar, or a folder with it; else the folder of weights, torch's cache, or the hub's |
+| weights | `bundled` (default): our compact network; `published`: the authors', from a cache; or a path of either |
 | direction | `higher` (the default): a higher score in the CSV is better; `lower`: a lower one is |
 
 Scores of the prompt may have any scale. They are stretched to 0 for the worst and 1 for the best picture (min-max), as
@@ -13,7 +13,10 @@ the paper says. The published code divides by a constant of the data set instead
 `direction=lower` they are turned around first, so that scores are maximised in either case. The CSV cannot tell which
 it is. What else a prompt may be, and how many pictures of it are taken, stands in `objectives.rated_prompt`.
 
-The weights are not bundled: they are published under the MIT licence, 1.3 GB.
+The published weights (best_model.pth.tar, MIT licence, 1.3 GB; looked for in the folder of weights, torch's cache and
+the hub's) score from 0 to 1. The compact network is ours (`objectives.promptiqa_compact`), takes pictures of any size,
+and may leave 0 to 1 by less than 1 on either side: a picture can be better than the best of the prompt, and a tuner
+still finds a slope there.
 
 Source: Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA: Boosting the performance and generalization for
 no-reference image quality assessment via prompts.
@@ -37,6 +40,7 @@ from objectives.checkpoints import sha256_of
 from objectives.no_reference import score_finite
 from objectives.options import parse_options
 from objectives.promptiqa_checkpoint import read_network, weights_file
+from objectives.promptiqa_compact import WEIGHTS_FILE, read_compact
 from objectives.rated_images import RatedImage, read_rated
 from objectives.rated_prompt import RatedPrompt, read_prompt
 
@@ -143,7 +147,7 @@ class PromptIqa:
 
 @final
 class Build:
-    """PromptIQA on the published weights; the module's docstring lists the options."""
+    """PromptIQA on the bundled or the published weights; the module's docstring lists the options."""
 
     def with_prompt(self, argument: str | None, prompt: str) -> str:
         """The options with `prompt=FILE` behind them, for `--prompt FILE`. Raises ConfigError for one with a comma."""
@@ -155,7 +159,7 @@ class Build:
         """Build the objective.
 
         Raises:
-            ConfigError: an option, the CSV or one of its pictures, or a file that is not in the published layout.
+            ConfigError: an option, the CSV or one of its pictures, or a file of weights of another layout.
             MissingExtra: weights that are not here; says how to get them.
         """
         defaults = {"prompt": "", "weights": "", "direction": "higher"}
@@ -165,22 +169,32 @@ class Build:
         if options["direction"] not in ("higher", "lower"):
             raise ConfigError(f"promptiqa: direction is higher or lower; got {options['direction']!r}")
         rated = read_prompt(options["prompt"], lower_is_better=options["direction"] == "lower")
-        path = weights_file(options["weights"])
-        network = read_network(path)
+        network, files, range = _network(options["weights"])
         return PromptIqa(
             network=network,
             prompt=Prompt(
                 tuple(network.prepare(read_rated(rating)) for rating in rated.ratings), rated.scores
             ),
-            weights=hashes(path, rated.file, rated.ratings),
+            weights={**files, **hashes(rated.file, rated.ratings)},
             rated=rated,
+            range=range,
         )
+
+
+def _network(weights: str) -> tuple[PromptedNetwork, dict[str, str], tuple[float, float]]:
+    """The network that the option names, the hashes of its files, and where its scores lie."""
+    if weights in ("", "bundled") or weights.endswith(".safetensors"):
+        path = Path(weights).expanduser() if weights.endswith(".safetensors") else WEIGHTS_FILE
+        compact = read_compact(path)
+        return compact, {path.name: sha256_of(path), **compact.weights}, compact.range
+    path = weights_file("" if weights == "published" else weights)
+    return read_network(path), {path.name: sha256_of(path)}, (0.0, 1.0)
 
 
 build = Build()
 
 
-def hashes(weights: Path, file: Path, ratings: list[RatedImage]) -> dict[str, str]:
-    """What scores depend on: the weights, the CSV and the pictures in it."""
+def hashes(file: Path, ratings: list[RatedImage]) -> dict[str, str]:
+    """What a prompt is: the CSV and the pictures in it."""
     pictures = {rating.name: sha256_of(rating.path) for rating in ratings}
-    return {weights.name: sha256_of(weights), file.name: sha256_of(file), **pictures}
+    return {file.name: sha256_of(file), **pictures}

@@ -7,19 +7,14 @@ import torch
 
 from isptune.images import write_image
 from isptune.scenes import bundled
-from objectives.promptiqa_checkpoint import WEIGHTS_FILE
-from tests.objectives.promptiqa_oracle import TINY, random_state
+from objectives.promptiqa_compact import WEIGHTS_FILE
 
 RUN = ("--crop", "64x48", "--population", 4, "--generations", 2, "--confirm", 2, "--second-opinion", "none")
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder with small weights where they are looked for, and four rated crops of the scene."""
-    state = {f"module.{name}": value for name, value in random_state(TINY).items()}
-    (tmp_path / "weights").mkdir()
-    torch.save({"state_dict": state, "prompt_num": 10}, tmp_path / "weights" / WEIGHTS_FILE)
-    monkeypatch.setenv("ISPTUNE_WEIGHTS", str(tmp_path / "weights"))
+def here(tmp_path):
+    """A folder with four rated crops of the scene."""
     image = bundled("astronaut")[0].image
     for number in range(4):
         write_image(tmp_path / f"{number}.png", image[:, :, 220:280, 200 + 8 * number : 280 + 8 * number])
@@ -34,7 +29,7 @@ def test_a_run_records_its_prompt_goes_on_with_it_and_refuses_a_changed_one(ispt
     assert (code, err) == (0, "")
     assert json.loads((here / "r" / "config.json").read_text())["objectives"] == ["promptiqa:prompt=mine.csv"]
     weights = json.loads((here / "r" / "provenance.json").read_text())["weights"]
-    assert {"mine.csv", *(f"{n}.png" for n in range(4)), WEIGHTS_FILE} <= set(weights)
+    assert {"mine.csv", *(f"{n}.png" for n in range(4)), WEIGHTS_FILE.name} <= set(weights)
 
     rated = (here / "mine.csv").read_text()
     (here / "mine.csv").write_text("image,score\n0.png,5\n1.png,1\n2.png,2\n3.png,4\n")

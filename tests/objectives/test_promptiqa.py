@@ -282,7 +282,7 @@ def test_missing_weights_are_named_with_the_command_that_gets_them(prompt, empty
     folder = empty_caches / "ISPTUNE_WEIGHTS"
     command = f"hf download Zevin2023/PromptIQA best_model.pth.tar --local-dir {folder}"
     with pytest.raises(MissingExtra, match=f"file best_model.pth.tar .*{command}"):
-        build(f"prompt={prompt}")
+        build(f"prompt={prompt},weights=published")
 
 
 def test_weights_are_found_in_their_folder_and_in_the_hubs_cache(
@@ -294,11 +294,12 @@ def test_weights_are_found_in_their_folder_and_in_the_hubs_cache(
     (cache / "refs" / "main").write_text(commit)
     (cache / "snapshots" / commit).mkdir(parents=True)
     (cache / "snapshots" / commit / WEIGHTS_FILE).write_bytes(weights.read_bytes())
-    from_cache = build(f"prompt={prompt}").score(population, scene)
+    from_cache = build(f"prompt={prompt},weights=published").score(population, scene)
     assert torch.equal(from_cache, scores_with(prompt, weights, population, scene))
     (empty_caches / "ISPTUNE_WEIGHTS").mkdir()
     save(random_state(TINY, seed=1), empty_caches / "ISPTUNE_WEIGHTS" / WEIGHTS_FILE)
-    assert not torch.equal(build(f"prompt={prompt}").score(population, scene), from_cache)
+    found = build(f"prompt={prompt},weights=published").score(population, scene)
+    assert not torch.equal(found, from_cache)
 
 
 class Marker:
