@@ -142,6 +142,9 @@ def _bench(settings: EyeSettings) -> tuple[Evaluator, Space]:
     if len(scenes) != 1:
         raise ConfigError(f"one scene is tuned by eye; {settings.scene!r} stands for {len(scenes)}")
     space = pipeline.space.select(list(settings.tune)) if settings.tune else pipeline.space
+    if space.choices or not space.numeric:
+        names = ", ".join(choice.name for choice in space.choices) or "no parameter"
+        raise ConfigError(f"by eye numbers are tuned, and one at least, not {names}; name some with --tune")
     return Evaluator(pipeline, {}, scenes, choose_device(settings.device)), space
 
 

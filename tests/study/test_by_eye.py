@@ -150,6 +150,27 @@ def test_what_cannot_be_rendered_is_shown_grey_and_said(tmp_path, toys):
     assert np.isfinite(run.search.recommend()[run.space.params[0].name])
 
 
+def test_choices_are_refused_and_can_be_left_out(tmp_path, isptune):
+    command = [
+        "tune-by-eye",
+        tmp_path / "eye",
+        "--pipeline",
+        "tint",
+        "-P",
+        "with_choice=true",
+        "--crop",
+        "48x32",
+    ]
+    status, _, error = isptune(*command)
+    assert status == 2
+    assert "not tint.order; name some with --tune" in error
+    assert not (tmp_path / "eye").exists()
+    names = ("tint.red", "tint.green")
+    settings = EyeSettings("tint", {"with_choice": True}, crop="48x32", tune=names, device="cpu")
+    run = start(tmp_path / "eye", settings, lambda _: None)
+    assert all(set(candidate) == set(names) for candidate in run.search.candidates)
+
+
 def test_wrong_folders_and_settings_are_one_clear_line(small, tmp_path, isptune):
     status, _, error = isptune("tune-by-eye", small.study.folder, "--scene", "cat")
     assert status == 2
