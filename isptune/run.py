@@ -30,6 +30,7 @@ from isptune.runlog import (
 )
 from isptune.settings import RunSettings
 from isptune.space import Candidate
+from isptune.unfinished import Unfinished, keeping_outcomes
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,9 @@ def run(bench: Bench, folder: Path, on_generation: Callable[[Status], None] = la
             _Lane(bench.optimizer(repeat), bench.settings.budget) for repeat in range(bench.settings.repeats)
         ]
         loop = _Loop(bench, lanes, on_generation, SearchClock(log, bench.settings.budget_time))
-        with log.open() as writer:
+        with log.open() as writer, keeping_outcomes(bench.evaluator, folder) as unfinished:
             generations = loop.replay(log.generations())
-            generations += loop.search(writer, len(generations))
+            generations += loop.search(writer, len(generations), unfinished)
         write_csv(folder / "trials.csv", generations, bench.level_names)
         if not (folder / RECOMMENDED).exists():
             hand_over(bench, log, [lane.optimizer for lane in lanes], loop.stop_reasons)
@@ -134,7 +135,7 @@ class _Loop:
             self._report(generation, replayed=True)
         return list(generations)
 
-    def search(self, writer: LogWriter, first: int) -> list[Generation]:
+    def search(self, writer: LogWriter, first: int, unfinished: Unfinished) -> list[Generation]:
         """Ask, evaluate, append, tell, until every lane has stopped."""
         start = time.perf_counter()
         done = []
@@ -143,6 +144,7 @@ class _Loop:
             index = first + len(done)
             generation = self._evaluate(index, self.bench.noise_seed(index))
             writer.append(generation)
+            unfinished.forget()
             for repeat, lane in enumerate(self.lanes):
                 own = [trial for trial in generation.trials if trial.repeat == repeat]
                 if own:

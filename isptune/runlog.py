@@ -5,8 +5,10 @@
     RUN/config.json        the settings that determine the result
     RUN/provenance.json    versions, device, threads, git commit, hashes of scenes and weights
     RUN/trials.jsonl       one line a generation, flushed and synced; a torn last line is dropped on opening
+    RUN/unfinished.jsonl   what is done of the next generation, where a trial takes long
     RUN/trials.csv         the same, one row a trial
     RUN/recommended.json   the candidate to hand over, evaluated again, and the second opinions
+    RUN/clock.json         how long the search took so far, where it has a time budget
     RUN/timing.json        where the time went; not reproducible, unlike everything above but provenance
     RUN/images/            SCENE_default.png, SCENE_recommended.png, SCENE_reference.png
     RUN/plots/             the report's plots as PNG

@@ -151,7 +151,7 @@ def write_values(file: Path, values: Candidate) -> None:
 
 
 def build(argument: str | None, **options: Any) -> Command:
-    """`command:FILE.toml`, with options that win over the file's settings.
+    """`command:FILE.toml`: any program that renders a picture; options win over the file's settings.
 
     Args:
         argument: path of the TOML file.

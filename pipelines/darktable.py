@@ -94,7 +94,7 @@ def _core(settings: Path) -> list[str]:
 
 
 def build(argument: str | None, **options: Any) -> Darktable:
-    """`darktable`, with the option `timeout_s` (of one picture; 120).
+    """`darktable`: darktable-cli; option `timeout_s` (of a picture; 120).
 
     Raises:
         ConfigError: an argument, or an option that is not allowed.

@@ -144,7 +144,7 @@ class LibRaw:
 
 
 def build(argument: str | None, **options: Any) -> LibRaw:
-    """`libraw`, with the options `timeout_s` (of one picture, 120) and `half_size` (false; four times as fast).
+    """`libraw`: LibRaw by rawpy; options `timeout_s` (of a picture; 120) and `half_size` (false).
 
     Raises:
         ConfigError: an argument, an unknown option, or a value that is not allowed.

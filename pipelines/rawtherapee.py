@@ -78,7 +78,7 @@ class RawTherapee:
 
 
 def build(argument: str | None, **options: Any) -> RawTherapee:
-    """`rawtherapee`, with the option `timeout_s` (of one picture; 120).
+    """`rawtherapee`: rawtherapee-cli; option `timeout_s` (of a picture; 120).
 
     Raises:
         ConfigError: an argument, or an option that is not allowed.

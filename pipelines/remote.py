@@ -188,7 +188,7 @@ class _Server:
 
 
 def build(argument: str | None, **options: Any) -> Remote:
-    """`remote:FILE.toml`, with options that win over the file's settings.
+    """`remote:FILE.toml`: an ISP behind HTTP; options win over the file's settings.
 
     Args:
         argument: path of the TOML file.

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 import isptune.run
+import isptune.unfinished
 from isptune.bench import Bench
 from isptune.clock import SearchClock
 from isptune.commands import expected, progress
@@ -157,6 +158,50 @@ def test_progress_within_a_generation_is_told_where_it_takes_long(monkeypatch, c
         now[0] = 90.0
         shown.part(30, 30)
     assert capsys.readouterr().out == "12 of 30 trials of this generation\n"
+
+
+class _CutOff(toys.Tint):
+    """Renders one candidate at a time, and is cut off at the given one."""
+
+    max_batch = 1
+
+    def __init__(self, cut_off_at=None):
+        super().__init__()
+        self.cut_off_at = cut_off_at
+
+    def render(self, scene, params, seed):
+        if len(self.batches) == self.cut_off_at:
+            raise KeyboardInterrupt
+        return super().render(scene, params, seed)
+
+
+def _bench_of(pipeline):
+    bench = Bench(SETTINGS)
+    bench.pipeline = bench.evaluator.pipeline = pipeline
+    return bench
+
+
+@pytest.mark.parametrize("torn", [b"", b'\n{"part": "a', b"\n\xff\xfe\n"])
+def test_what_was_done_of_a_generation_is_not_done_again(tmp_path, toys, monkeypatch, torn):
+    monkeypatch.setattr(isptune.unfinished, "WORTH_KEEPING_S", 0.0)
+    whole = _bench_of(_CutOff())
+    run(whole, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(_bench_of(_CutOff(cut_off_at=7)), tmp_path / "cut")
+    with open(tmp_path / "cut" / "unfinished.jsonl", "ab") as file:
+        file.write(torn)
+    again = _bench_of(_CutOff())
+    run(again, tmp_path / "cut")
+    for name in ("trials.jsonl", "recommended.json"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert len(again.pipeline.batches) == len(whole.pipeline.batches) - 7
+    assert not (tmp_path / "cut" / "unfinished.jsonl").exists()
+
+
+def test_outcomes_of_quick_trials_are_not_kept(tmp_path, toys):
+    with pytest.raises(KeyboardInterrupt):
+        run(_bench_of(_CutOff(cut_off_at=7)), tmp_path / "r")
+    assert not (tmp_path / "r" / "unfinished.jsonl").exists()
 
 
 class _Versioned(toys.Tint):
