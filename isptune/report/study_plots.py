@@ -7,6 +7,7 @@ import numpy as np
 
 from isptune.report.figures import (
     BLUE,
+    FAINT,
     GREY,
     INK,
     SKY,
@@ -30,6 +31,8 @@ NAMED = 36
 @in_our_style
 def mos_histogram(analysis: Analysis) -> bytes:
     """How many images have which mean opinion score; the line is what an even spread would be."""
+    from matplotlib.ticker import MaxNLocator
+
     values = np.concatenate([scene.mos[scene.voted] for scene in analysis.scenes])
     figure, (panel,) = panels(1, 1, 2.6, 6.4)
     counts, edges = np.histogram(values, bins=9, range=(0, MOS_TOP))
@@ -40,6 +43,7 @@ def mos_histogram(analysis: Analysis) -> bytes:
         xlabel="mean opinion score: of nine pairs, how many were won", ylabel="images", xlim=(0, MOS_TOP)
     )
     panel.set_xticks(range(10))
+    panel.yaxis.set_major_locator(MaxNLocator(integer=True))
     panel.set_ylim(0, 1.25 * max(counts.max(), even))
     panel.legend(loc="upper right")
     return to_png(figure)
@@ -98,7 +102,7 @@ def _mark_screened(
     ):
         if values is not scene.scale.scores:
             points = (places, values[order]) if upright else (values[order], places)
-            panel.plot(*points, marker, color=colour, markersize=5, label=label)
+            panel.plot(*points, marker, color=colour, markersize=2 if upright else 5, label=label)
 
 
 def _draw_wins(panel: "Axes", scene: SceneResult, order: Sequence[int], named: bool) -> None:
@@ -107,6 +111,7 @@ def _draw_wins(panel: "Axes", scene: SceneResult, order: Sequence[int], named: b
     share = np.divide(wins, total, out=np.full_like(wins, np.nan), where=total > 0)
     image = panel.imshow(share, cmap="RdBu", vmin=0, vmax=1, interpolation="nearest")
     panel.grid(visible=False)
+    panel.set_facecolor(FAINT)  # pairs without votes
     panel.set_title("share of votes won by the row")
     if named:
         names = [scene.table.conditions[k] for k in order]

@@ -69,7 +69,8 @@ class AdaptiveSchedule:
 
     `swiss`: a tournament of `pairs_per_image` rounds for every observer; neighbours in the observer's own standing
     meet. `active`: batches of a spanning tree of the pairs from which most is learnt, given the votes of all
-    observers; as many pairs in all as if every image stood in `pairs_per_image` of them.
+    observers; as many pairs in all as if every image stood in `pairs_per_image` of them. It ranks best; from few votes
+    its scale is stretched, since pairs are chosen by the same votes (`experiments/studies/schedules.py`).
     """
 
     def __init__(self, study: Study):
