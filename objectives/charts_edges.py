@@ -7,6 +7,7 @@ magnitude of its Fourier transform. What the binning and the discrete derivative
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -70,7 +71,7 @@ def overshoot(argument: str | None = None) -> OnChart:
     )
 
 
-def _on_edge(images: Images, quad: Quad, scene: Scene, measure) -> Scores:
+def _on_edge(images: Images, quad: Quad, scene: Scene, measure: Callable[[Profile], Scores]) -> Scores:
     """Edges that run across are measured on the picture turned by a quarter."""
     part = luminance(cut_box(images, quad))
     steep = _span(part.mean(1)) >= _span(part.mean(2))
