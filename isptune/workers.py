@@ -5,6 +5,9 @@ where they are evaluated, so all give the same log (on machines of the same kind
 """
 
 import json
+import os
+import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -17,6 +20,8 @@ from isptune.bench import Bench
 from isptune.errors import ConfigError, IsptuneError, MissingExtra
 from isptune.evaluate import Outcome, Part, RunParts
 from isptune.settings import RunSettings, from_mapping
+
+LOOK_FOR_PARENT_EVERY_S = 1.0
 
 
 @contextmanager
@@ -67,10 +72,22 @@ def _executor(spec: str) -> Iterator[Executor]:
             yield client.get_executor()
     elif spec.isdigit() and int(spec) > 0:
         # Spawned, not forked: a fork hangs once torch has threads.
-        with ProcessPoolExecutor(int(spec), mp_context=get_context("spawn")) as executor:
+        options = {"mp_context": get_context("spawn"), "initializer": _end_with, "initargs": (os.getpid(),)}
+        with ProcessPoolExecutor(int(spec), **options) as executor:
             yield executor
     else:
         raise ConfigError(f"workers = {spec!r} is neither a number of processes nor dask:ADDRESS")
+
+
+def _end_with(parent: int) -> None:
+    """Let a worker end with the process that it works for, even where that is killed and cannot say so."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_FOR_PARENT_EVERY_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _evaluate(recipe: str, threads: int, part: Part) -> Outcome:

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+import time
+
 import pytest
 
 from isptune.bench import Bench
@@ -34,3 +38,36 @@ def test_a_wrong_number_of_workers_is_refused(spec):
         workers(spec, SETTINGS),
     ):
         pass
+
+
+PARENT = """
+import os, sys, time
+from isptune.workers import _executor
+
+if __name__ == "__main__":
+    with _executor("1") as executor:
+        print(executor.submit(os.getpid).result(), flush=True)
+        time.sleep(60)
+"""
+
+
+def test_workers_end_with_the_process_that_they_work_for(tmp_path):
+    (tmp_path / "parent.py").write_text(PARENT)
+    with subprocess.Popen(
+        [sys.executable, tmp_path / "parent.py"], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        worker = int(parent.stdout.readline())
+        parent.kill()
+    for _ in range(100):
+        if _ended(worker):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the worker goes on without its parent")
+
+
+def _ended(pid):
+    """Whether a process has ended; one that nobody has waited for yet (a zombie) has."""
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True
+    ).stdout.strip()
+    return not state or state.startswith("Z")
