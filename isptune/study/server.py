@@ -99,9 +99,11 @@ def serve(folder: Path, host: str, port: int, invite: int = 0, say: Callable[[st
 def run_until_stopped(app: Starlette, listening: socket.socket, host: str, say: Callable[[str], Any]) -> None:
     """Answer requests until Ctrl-C; says first who can reach it."""
     if host not in LOOPBACK:
+        everywhere = host in ("0.0.0.0", "::")
+        who = "everyone on the networks of this machine" if everywhere else f"whoever can reach {host}"
         say(
-            f"warning: whoever can reach {host} over the network can open these links; they and the votes"
-            " travel unencrypted. Without --host only this machine can."
+            f"warning: {who} can open these links; they and the votes travel unencrypted."
+            " Without --host only this machine can."
         )
     say("Ctrl-C stops the server; the votes stay.")
     settings = uvicorn.Config(

@@ -16,12 +16,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 DESK, WALL = {"width": 1280, "height": 800}, {"width": 3840, "height": 2160}
-PHONE = {
-    "viewport": {"width": 390, "height": 844},
-    "device_scale_factor": 3,
-    "has_touch": True,
-    "is_mobile": True,
-}
+HAND = {"width": 390, "height": 844}
+PHONE = {"viewport": HAND, "device_scale_factor": 3, "has_touch": True, "is_mobile": True}
 
 
 @pytest.fixture(scope="module")
@@ -373,9 +369,8 @@ def test_everything_fits_the_window_on_a_desk_a_wall_and_a_phone(study, window, 
         parts = ["#question", "#progress", ".tools", "#panes", "#votes"]
         boxes = [page.locator(part).bounding_box() for part in parts]
         for box in boxes:
-            assert box["x"] >= 0
+            assert min(box["x"], box["y"]) >= 0
             assert box["x"] + box["width"] <= width + 0.5
-            assert box["y"] >= 0
             assert box["y"] + box["height"] <= height + 0.5
         for k, one in enumerate(boxes):
             assert not any(overlap(one, other) for other in boxes[k + 1 :])

@@ -299,14 +299,9 @@ def test_a_picture_arrives_pixel_by_pixel_without_its_notes(here):
 
 
 def test_names_of_pictures_differ_between_observers_pairs_and_sides(here):
-    links = [here.observer(), here.observer()]
-    names = [
-        pair[side].rsplit("/", 1)[1]
-        for link in links
-        for pair in here.state(link)["pairs"]
-        for side in ("left", "right")
-    ]
-    assert len(set(names)) == 8
+    shown = [pair for link in (here.observer(), here.observer()) for pair in here.state(link)["pairs"]]
+    names = {pair[side].rsplit("/", 1)[1] for pair in shown for side in ("left", "right")}
+    assert len(names) == 8
 
 
 def test_every_answer_carries_strict_headers(here):

@@ -108,7 +108,7 @@ def test_on_loopback_there_is_no_warning_and_elsewhere_it_says_who_can_reach_it(
     study = small_study(tmp_path / "study")
     assert not any("warning" in line for line in said(study.folder, "127.0.0.1", 0))
     (warning,) = [line for line in said(study.folder, "0.0.0.0", 0) if "warning" in line]
-    assert "whoever can reach 0.0.0.0 over the network" in warning
+    assert "everyone on the networks of this machine can open these links" in warning
     assert "unencrypted" in warning
 
 
