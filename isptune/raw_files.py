@@ -122,7 +122,12 @@ def _to_capture(
         raise SceneError(f"{path}: its white level {white:g} is not above its black level {max(black):g}")
     chosen = matrix or _matrix(raw, path)
     balance, where = _white_balance(raw, path, white_balance, mosaic, black, white)
-    facts: dict[str, Any] = {"file": path.name, "path": str(path.resolve()), "origin": (left, top), "white_balance": where}
+    facts: dict[str, Any] = {
+        "file": path.name,
+        "path": str(path.resolve()),
+        "origin": (left, top),
+        "white_balance": where,
+    }
     if raw.other.iso_speed > 0:
         facts["iso"] = float(raw.other.iso_speed)
     return RawCapture(mosaic, black, white, balance, chosen, optics=optics), facts
