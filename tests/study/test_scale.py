@@ -61,14 +61,12 @@ def test_the_scale_of_pwcmp_is_the_one_it_published(scene):
 
 
 def likelihood_with_ties(point, rows, images, sides):
+    _, first, second, share = (np.array(column) for column in zip(*rows, strict=True))
     scores, threshold = point[:images], point[images]
-    bias = point[images + 1] if sides else 0.0
-    total = -((scores / 10.0) ** 2).sum() / 2
-    for _, i, j, share in rows:
-        gap = scores[i] - scores[j] + bias
-        low, high = norm.cdf([gap - threshold, gap + threshold], scale=1.4826)
-        total += math.log({1.0: low, 0.5: high - low, 0.0: 1 - high}[share])
-    return total
+    gap = scores[first] - scores[second] + (point[images + 1] if sides else 0.0)
+    low, high = norm.cdf(gap - threshold, scale=1.4826), norm.cdf(gap + threshold, scale=1.4826)
+    chance = np.select([share == 1.0, share == 0.5], [low, high - low], 1 - high)
+    return np.log(chance).sum() - ((scores / 10.0) ** 2).sum() / 2
 
 
 @pytest.mark.parametrize("sides", [False, True])
