@@ -13,14 +13,17 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 
 from isptune.bench import Bench
 from isptune.evaluate import Evaluator
+from isptune.images import to_uint8
 from isptune.registry import build
 from isptune.run import run
 from isptune.runlog import RECOMMENDED, RunLog
-from isptune.scenes import load_scenes
+from isptune.scenes import Scene, load_scenes
 from isptune.settings import RunSettings
 from isptune.space import Candidate
 
@@ -80,6 +83,9 @@ def main() -> None:
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+    picture(
+        bench, chosen, load_scenes(specs(options.data, CHECK, options.side))[1:], target.with_suffix(".jpg")
+    )
     for part in ("tuned on", "not tuned on"):
         own = [row for row in rows if row["part"] == part]
         for name in ("psnr", "ssim"):
@@ -116,6 +122,17 @@ def compare(bench: Bench, chosen: Candidate, options: argparse.Namespace) -> lis
                 }
             rows.append(row)
     return rows
+
+
+def picture(bench: Bench, chosen: Candidate, scenes: Sequence[Scene], path: Path) -> None:
+    """Defaults, tuned and truth side by side, a scene a row, three times as large as they are in the middle."""
+    rows = []
+    for scene in scenes:
+        assert scene.reference is not None
+        images = [bench.evaluator.render_one(c, scene, 0) for c in (bench.pipeline.space.default, chosen)]
+        cut = [to_uint8(image)[0][32:128, 32:160] for image in (*images, scene.reference)]
+        rows.append(np.hstack([part.repeat(3, 0).repeat(3, 1) for part in cut]))
+    Image.fromarray(np.vstack(rows)).save(path, quality=90)
 
 
 if __name__ == "__main__":
