@@ -117,7 +117,7 @@ def collect(folder: str, out: str) -> None:
 
 @click.command("import")
 @click.argument("folder", metavar="DIR")
-@click.argument("table", metavar="VOTES.csv")
+@click.argument("table", metavar="VOTES")
 @click.option(
     "--column",
     "columns",
@@ -130,7 +130,7 @@ def collect(folder: str, out: str) -> None:
 def import_votes(
     folder: str, table: str, columns: tuple[str, ...], images: str | None, title: str | None
 ) -> None:
-    """Make a closed study in the new folder DIR of votes that were given elsewhere.
+    """Make a closed study in the new folder DIR of VOTES that were given elsewhere, as CSV or JSON.
 
     The columns are those of pwcmp: observer, session, scene, condition_A, condition_B, is_A_selected (1, 0, or 0.5 for
     no difference). A column `selected` with 1, 2 or 0 does as well.
@@ -163,7 +163,7 @@ def import_votes(
     "--all", "everything", is_flag=True, help="Training, repeats and anchors too, told apart by their kind."
 )
 def export_votes(folder: str, out: str | None, everything: bool) -> None:
-    """Write the votes as CSV in the columns of pwcmp; no difference is 0.5.
+    """Write the votes in the columns of pwcmp, as CSV, or as JSON if FILE ends in .json; no difference is 0.5.
 
     \b
     Example:
@@ -179,7 +179,8 @@ def export_votes(folder: str, out: str | None, everything: bool) -> None:
         raise ConfigError(f"{out}: exists; choose another --out")
     study = read_study(Path(folder))
     with Answers(study.answers_path) as answers:
-        text = write_table(answers.votes(), answers.observers(), everything)
+        file_format = "json" if out is not None and Path(out).suffix.lower() == ".json" else "csv"
+        text = write_table(answers.votes(), answers.observers(), everything, file_format)
     if out is None:
         sys.stdout.write(text)
         return

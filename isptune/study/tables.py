@@ -6,9 +6,11 @@ was, and 0.5, which pwcmp itself does not know, for no difference.
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from isptune.errors import ConfigError, StudyError, one_line
 from isptune.study.answers import Answers
@@ -39,28 +41,39 @@ class TableVote:
     answer: Answer
 
 
-def write_table(votes: Sequence[VoteRecord], observers: Sequence[Observer], everything: bool = False) -> str:
-    """The votes as CSV; training, repeats and anchors only if asked for, with two more columns that tell them apart."""
+def write_table(
+    votes: Sequence[VoteRecord],
+    observers: Sequence[Observer],
+    everything: bool = False,
+    file_format: Literal["csv", "json"] = "csv",
+) -> str:
+    """The votes as CSV, or as a JSON list of objects with the same keys.
+
+    Training, repeats and anchors only with `everything`, and with two more columns that tell them apart.
+    """
     labels = {observer.id: observer.label for observer in observers}
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    extra = ("kind", "response_ms") if everything else ()
-    writer.writerow([*COLUMNS, *extra])
+    rows: list[dict[str, str | int | float | None]] = []
     for vote in votes:
-        row = [labels[vote.observer], vote.session, vote.scene, vote.first, vote.second]
-        row.append(f"{SHARE[vote.answer]:g}")
-        if everything:
-            row += [vote.kind, "" if vote.response_ms is None else str(vote.response_ms)]
+        row = [labels[vote.observer], vote.session, vote.scene, vote.first, vote.second, SHARE[vote.answer]]
+        extra = {"kind": vote.kind, "response_ms": vote.response_ms} if everything else {}
         if everything or vote.kind == "vote":
-            writer.writerow(row)
+            rows.append({**dict(zip(COLUMNS, row, strict=True)), **extra})
+    if file_format == "json":
+        return json.dumps(rows, indent=1) + "\n"
+    table = io.StringIO()
+    extra_columns = ("kind", "response_ms") if everything else ()
+    writer = csv.DictWriter(table, [*COLUMNS, *extra_columns], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({**row, "is_A_selected": f"{row['is_A_selected']:g}"})
     return table.getvalue()
 
 
 def read_table(path: Path, columns: Mapping[str, str]) -> list[TableVote]:
-    """Read votes from CSV.
+    """Read votes from CSV, or from a file that ends in .json: a list of objects.
 
     Args:
-        path: the file; its first line names the columns.
+        path: the file; its first line, or its first object, names the columns.
         columns: what the file calls a column, by our name for it; several joined by `+` become one, with a minus
             between their values (`condition_A` from `type1+level1`).
 
@@ -69,14 +82,27 @@ def read_table(path: Path, columns: Mapping[str, str]) -> list[TableVote]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as text:
+            if path.suffix.lower() == ".json":
+                return _of_objects(json.load(text), columns, path)
             rows = csv.DictReader(text, skipinitialspace=True, strict=True)
-            header = [one_line(name or "") for name in rows.fieldnames or ()]
-            where = {name: _find(name, columns, header, path) for name in COLUMNS}
+            where = _places(columns, [name or "" for name in rows.fieldnames or ()], path)
             return [_vote(row, where, f"{path}, line {rows.line_num}") for row in rows]
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: is not a CSV that can be read: {error}") from error
+    except (ValueError, csv.Error, RecursionError) as error:
+        raise ConfigError(f"{path}: is no table that can be read: {error}") from error
+
+
+def _of_objects(rows: Any, columns: Mapping[str, str], path: Path) -> list[TableVote]:
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ConfigError(f"{path}: is not a list of votes, each an object")
+    where = _places(columns, list(rows[0]) if rows else [], path)
+    texts = ({key: None if value is None else str(value) for key, value in row.items()} for row in rows)
+    return [_vote(row, where, f"{path}, vote {number}") for number, row in enumerate(texts, 1)]
+
+
+def _places(columns: Mapping[str, str], header: Sequence[str], path: Path) -> dict[str, list[str]]:
+    return {name: _find(name, columns, header, path) for name in COLUMNS}
 
 
 def import_table(folder: Path, votes: Sequence[TableVote], title: str, pictures: Path | None = None) -> Study:
@@ -120,7 +146,7 @@ def _find(name: str, columns: Mapping[str, str], header: Sequence[str], path: Pa
     missing = [column for column in wanted if column not in header]
     if missing:
         raise ConfigError(
-            f"{path}: has no column {missing[0]!r}; it has: {', '.join(header) or 'none'}; "
+            f"{path}: has no column {missing[0]!r}; it has: {one_line(', '.join(header)) or 'none'}; "
             f"say what stands for it with --column {name}=..."
         )
     return wanted
@@ -129,7 +155,7 @@ def _find(name: str, columns: Mapping[str, str], header: Sequence[str], path: Pa
 def _vote(row: Mapping[str, str | None], where: Mapping[str, Sequence[str]], place: str) -> TableVote:
     values = {}
     for name, columns in where.items():
-        parts = [(row[column] or "").strip() for column in columns]
+        parts = [(row.get(column) or "").strip() for column in columns]
         if not all(parts):
             raise ConfigError(f"{place}: has nothing in the column {columns[parts.index('')]!r}")
         values[name] = "-".join(parts)

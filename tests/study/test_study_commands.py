@@ -194,6 +194,23 @@ def test_votes_come_in_and_go_out_in_the_columns_of_pwcmp(isptune, tmp_path):
     assert "has votes but no pictures" in isptune("study", "correlate", "s", "--objectives", "redness")[2]
 
 
+def test_votes_go_out_and_in_as_json_too(isptune, tmp_path):
+    (tmp_path / "votes.csv").write_text(TABLE)
+    assert isptune("study", "import", "s", "votes.csv")[0] == 0
+    assert isptune("study", "export", "s", "--out", "votes.json", "--all")[0] == 0
+    first = json.loads((tmp_path / "votes.json").read_text())[0]
+    assert first["is_A_selected"] == 1.0
+    assert (first["kind"], first["response_ms"]) == ("vote", None)
+    status, _, err = isptune("study", "import", "t", "votes.json")
+    assert status == 0, err
+    exported = [isptune("study", "export", folder)[1] for folder in ("s", "t")]
+    assert exported[0] == exported[1]
+    (tmp_path / "wrong.json").write_text('{"observer": 1}')
+    assert "is not a list of votes" in isptune("study", "import", "u", "wrong.json")[2]
+    (tmp_path / "wrong.json").write_text('[{"observer": ')
+    assert "is no table that can be read" in isptune("study", "import", "u", "wrong.json")[2]
+
+
 def test_other_columns_are_named_by_hand(isptune, tmp_path):
     (tmp_path / "votes.csv").write_text(
         "observer,scene,t1,l1,t2,l2,selected\no,s,DQ,1,NN,2,1\no,s,NN,2,DQ,3,2\n"
