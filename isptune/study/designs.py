@@ -17,13 +17,18 @@ def every_image_in(count: int, images: int, rng: np.random.Generator) -> list[In
     """A random pairing in which every image stands in `count` pairs and no two images meet twice.
 
     With 100 images and 9 pairs each these are the 450 comparisons of the DMC data set. Where images * count is odd,
-    one image has one pair fewer. `count` is cut at images - 1, at which every two images meet.
+    one image has one pair fewer, or one more. `count` is cut at images - 1, at which every two images meet.
 
     Source: Rashidi et al. 2026, ScoreNet: Netting Lightweight Quality Scores for Better Visual Assessment, supplement,
     section 2; drawn by Steger and Wormald 1999, Generating random regular graphs quickly.
     """
     if count >= images - 1:
         return all_pairs(images)
+    if (
+        count > (images - 1) / 2
+    ):  # dense pairings seldom work out at random; those that are left out are sparse
+        left_out = {frozenset(pair) for pair in every_image_in(images - 1 - count, images, rng)}
+        return [pair for pair in all_pairs(images) if frozenset(pair) not in left_out]
     while True:  # a drawing seldom ends with images that have met already
         places = np.full(images, count)
         if places.sum() % 2:
