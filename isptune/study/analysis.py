@@ -107,6 +107,11 @@ class Analysis:
         """How many observers are simulations."""
         return sum(result.observer.source == "simulation" for result in self.observers)
 
+    @property
+    def imported(self) -> bool:
+        """Whether the votes come from a table: then the plan says nothing of how people were asked."""
+        return all(result.observer.source == "import" for result in self.observers)
+
 
 def analyse(
     study: Study, draws: int = DRAWS, seed: int = 0, tell: Callable[[str], None] = lambda text: None

@@ -191,6 +191,9 @@ def test_votes_come_in_and_go_out_in_the_columns_of_pwcmp(isptune, tmp_path):
     status, out, err = isptune("study", "fit", "s", "--draws", "50")
     assert status == 0, err
     assert not (tmp_path / "s" / "prompt.csv").exists()
+    page = (tmp_path / "s" / "report.html").read_text()
+    assert "imported votes" in page
+    assert "How people were asked" not in page
     assert "has votes but no pictures" in isptune("study", "correlate", "s", "--objectives", "redness")[2]
 
 
