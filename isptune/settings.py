@@ -140,5 +140,5 @@ def _checked(key: str, value: Any, source: str) -> Any:
         "a number": isinstance(value, int | float) and not isinstance(value, bool),
         "a whole number": isinstance(value, int) and not isinstance(value, bool),
     }[shape]:
-        return float(value) if shape == "a number" else value
+        return float(value) if isinstance(value, int) and shape == "a number" else value
     raise ConfigError(f"{source}: {key} = {value!r} must be {shape}")
