@@ -57,6 +57,8 @@ class RawTherapee:
                 str(source),
             ]
             own = {name: str(folder / "settings") for name in ("RT_SETTINGS", "RT_CACHE", "HOME")}
+            # With several threads the same profile does not give the same picture twice.
+            own["OMP_NUM_THREADS"] = "1"
             said = run_program(argv, folder, self.timeout_s, environment=own)
             return read_result(out, said, scene)
 
