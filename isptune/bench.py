@@ -35,7 +35,7 @@ from isptune.settings import RunSettings
 from isptune.space import Choice, Integer, Param, Space, Value
 
 PACKAGES = (
-    "torch", "numpy", "scipy", "opencv-python-headless", "pillow", "scikit-image",
+    "torch", "numpy", "scipy", "opencv-python-headless", "pillow", "scikit-image", "rawpy",
     "cma", "cmaes", "nevergrad", "optuna",
 )  # fmt: skip
 

@@ -20,7 +20,8 @@ _OPTIONS = [
     click.option("--optimizer", metavar="SPEC",
                  help="See `isptune list optimizers`. [auto: cma; catcma with choices]"),
     click.option("--scene", "scenes", metavar="FILE", multiple=True,
-                 help="Photograph, or a bundled one: astronaut, cat, coffee, rocket; may be repeated. [astronaut]"),
+                 help="Photograph, raw file, SOURCE:ARGUMENT (unprocessed:, chart:, file:), or a bundled photograph: "
+                 "astronaut, cat, coffee, rocket; may be repeated. [astronaut]"),
     click.option("--crop", metavar="WxH[+X+Y]", help="Cut scenes, by default from the middle, for speed."),
     click.option("--resize", metavar="N|WxH", help="Resize scenes; one number is the longer side."),
     click.option("--population", type=int, metavar="N", help="Candidates a generation. [30]"),
