@@ -49,7 +49,7 @@ def train() -> None:
     show_default=True,
     help="How k + l numbers become k x l.",
 )
-@click.option("--metrics", metavar="A,B,C", help="Lightweight metrics, or none. [the six that cost least]")
+@click.option("--metrics", metavar="A,B,C", help="Lightweight metrics, or none. [the seven that cost least]")
 @click.option("--loss", type=click.Choice(["huber", "plcc"]), default="huber", show_default=True)
 @click.option("--epochs", type=click.IntRange(1, 10_000), default=60, show_default=True, help="At most.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
@@ -61,8 +61,16 @@ def train() -> None:
     show_default=True,
     help="Of the pictures, to compute figures on.",
 )
-@click.option("--file-column", metavar="NAME", default="file", show_default=True)
-@click.option("--score-column", metavar="NAME", default="mos", show_default=True)
+@click.option(
+    "--file-column",
+    metavar="NAME,...",
+    default="file,image",
+    show_default=True,
+    help="The first of these that the table has.",
+)
+@click.option(
+    "--score-column", metavar="NAME,...", default="mos,score", show_default=True, help="The same for scores."
+)
 @click.option("--lower-is-better", is_flag=True, help="The scores say how bad pictures are.")
 @click.option(
     "--resume/--no-resume",

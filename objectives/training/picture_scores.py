@@ -32,7 +32,7 @@ def read_scores(
     Args:
         table: the CSV file.
         folder: that names of pictures begin from.
-        file_column, score_column: heads of the two columns.
+        file_column, score_column: heads of the two columns; of several, with commas between, the first that is there.
         lower_is_better: whether to turn the scores.
 
     Raises:
@@ -40,15 +40,13 @@ def read_scores(
             of them or only one score, or pictures are missing; the first few are named.
     """
     shown = one_line(str(table))
-    rows = _rows(table, (file_column, score_column))
     faults, found, lines = [], [], {}
-    for line, row in rows:
-        name, text = (row.get(file_column) or "").strip(), (row.get(score_column) or "").strip()
+    for line, name, text in _rows(table, (file_column, score_column)):
         value = _number(text)
         if not name:
             faults.append(f"line {line}: no file name")
         elif value is None:
-            faults.append(f"line {line}: {score_column} is {one_line(text[:40])!r}, no finite number")
+            faults.append(f"line {line}: the score is {one_line(text[:40])!r}, no finite number")
         elif name in lines:
             faults.append(f"line {line}: {one_line(name)} is in line {lines[name]} already")
         else:
@@ -70,20 +68,25 @@ def read_scores(
     return found
 
 
-def _rows(table: Path, columns: tuple[str, str]) -> list[tuple[int, dict[str, str]]]:
-    """Rows with their line numbers."""
+def _rows(table: Path, columns: tuple[str, str]) -> list[tuple[int, str, str]]:
+    """Line numbers with the two columns' texts."""
     shown = one_line(str(table))
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             heads = list(reader.fieldnames or [])
-            lacking = [column for column in columns if column not in heads]
+            choices = [column.split(",") for column in columns]
+            lacking = [" or ".join(names) for names in choices if not set(names) & set(heads)]
             if heads and lacking:
                 raise ConfigError(
                     f"{shown}: has no column {' and no column '.join(lacking)}; its columns are "
                     f"{one_line(', '.join(heads))}"
                 )
-            rows = [(reader.line_num, row) for row in reader]
+            file, score = (next((name for name in names if name in heads), "") for names in choices)
+            rows = [
+                (reader.line_num, (row.get(file) or "").strip(), (row.get(score) or "").strip())
+                for row in reader
+            ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"{shown}: cannot be read as CSV: {one_line(str(reason))}") from error

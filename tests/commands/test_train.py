@@ -107,6 +107,12 @@ def test_scores_of_the_other_direction_are_turned(call, pictures, tmp_path):
         torch.testing.assert_close(tensors[1][key], value, atol=1e-3, rtol=0)
 
 
+def test_a_table_as_prompt_make_writes_it_needs_no_names_of_columns(call, pictures, tmp_path):
+    rows = (pictures / "scores.csv").read_text().splitlines()
+    (tmp_path / "rated.csv").write_text("\n".join(["image,score", *rows[1:]]) + "\n")
+    assert call(scores=tmp_path / "rated.csv").exit_code == 0
+
+
 def test_without_metrics_the_image_alone_makes_the_prompts(call, tmp_path):
     assert call(metrics="none").exit_code == 0
     held = read_learned_for(tmp_path / "mine.safetensors")
@@ -119,9 +125,9 @@ def test_without_metrics_the_image_alone_makes_the_prompts(call, tmp_path):
     [
         ([], "holds no scores"),
         (["file,mos"], "holds no scores"),
-        (["picture,mos", "0.png,1"], "no column file; its columns are picture, mos"),
-        (["file,mos", "0.png,high"], "line 2: mos is 'high', no finite number"),
-        (["file,mos", "0.png,nan"], "line 2: mos is 'nan'"),
+        (["picture,mos", "0.png,1"], "no column file or image; its columns are picture, mos"),
+        (["file,mos", "0.png,high"], "line 2: the score is 'high', no finite number"),
+        (["file,mos", "0.png,nan"], "line 2: the score is 'nan'"),
         (["file,mos", ",3"], "line 2: no file name"),
         (["file,mos", "0.png,1", "0.png,2"], "line 3: 0.png is in line 2 already"),
         (["file,mos", *(f"no{i}.png,{i}" for i in range(30))], r"30 of 30 pictures missing: no0\.png; no1"),
