@@ -4,20 +4,7 @@ import sys
 import pytest
 
 from isptune.cli import COMMANDS
-
-TOY = ["--pipeline", "tint", "--objective", "redness", "--scene", "cat", "--resize", "24"]
-SHORT = [
-    "--population",
-    "6",
-    "--generations",
-    "3",
-    "--confirm",
-    "2",
-    "--second-opinion",
-    "none",
-    "--device",
-    "cpu",
-]
+from tests.toys import SHORT, TOY
 
 
 def test_help_imports_no_torch_and_names_every_command():

@@ -5,6 +5,23 @@ import torch
 from isptune.errors import RenderError
 from isptune.space import Choice, Real, Space
 
+TOY = ["--pipeline", "tint", "--objective", "redness", "--scene", "cat", "--resize", "24"]
+"""Options of a run of the toys."""
+
+SHORT = [
+    "--population",
+    "6",
+    "--generations",
+    "3",
+    "--confirm",
+    "2",
+    "--second-opinion",
+    "none",
+    "--device",
+    "cpu",
+]
+"""Options that make it short."""
+
 
 class Tint:
     """Adds (r, g) to the scene's red and green; a choice swaps them. Its levels are |r - 0.3|, |g + 0.2|."""

@@ -16,20 +16,7 @@ from isptune.scenes import load_scenes
 from isptune.settings import RunSettings
 from tests import toys
 from tests.commands.undrawn import undrawn  # noqa: F401 - a fixture for all tests here
-
-TOY = ["--pipeline", "tint", "--objective", "redness", "--scene", "cat", "--resize", "24"]
-SHORT = [
-    "--population",
-    "6",
-    "--generations",
-    "3",
-    "--confirm",
-    "2",
-    "--second-opinion",
-    "none",
-    "--device",
-    "cpu",
-]
+from tests.toys import SHORT, TOY
 
 
 @pytest.fixture

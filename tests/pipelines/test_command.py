@@ -1,7 +1,6 @@
 """Programs as pipelines: a small Python script stands for somebody's ISP, and misbehaves as they do."""
 
 import json
-import shutil
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from isptune.settings import RunSettings
 from isptune.testing import check_pipeline
 from pipelines.command import write_values
 from tests.pipelines.fake_isp import GOOD, ISP, PLAIN, SPACE, params_of, write_isp
+from tests.pipelines.resuming import check_cut_run_ends_with_the_same_bytes
 
 SCENE = load_scenes(["cat"], crop="24x16")[0]
 
@@ -214,10 +214,4 @@ def test_a_run_goes_on_past_failures_and_is_the_same_after_it_was_cut_off(tmp_pa
     log = (whole / "trials.jsonl").read_bytes()
     errors = [trial.get("error") for line in log.splitlines() for trial in json.loads(line)["trials"]]
     assert any(error and error.endswith("ended with status 1: too bright") for error in errors)
-    cut = tmp_path / "cut"
-    shutil.copytree(whole, cut)
-    (cut / "recommended.json").unlink()
-    (cut / "trials.jsonl").write_bytes(log[: log.index(b"\n") + 40])
-    run(Bench(settings), cut)
-    for name in ("trials.jsonl", "recommended.json"):
-        assert (cut / name).read_bytes() == (whole / name).read_bytes()
+    check_cut_run_ends_with_the_same_bytes(settings, whole, tmp_path / "cut")

@@ -23,6 +23,7 @@ from pipelines.external import write_scene
 from pipelines.pp3 import KNOBS, SPACE, to_pp3
 from tests.pipelines import developers as look
 from tests.pipelines.developers import SCENE, params_of, put_in_front
+from tests.pipelines.resuming import check_cut_run_ends_with_the_same_bytes
 from tests.raw_captures import capture_of
 
 needs_rawtherapee = look.needs("rawtherapee-cli", "rawtherapee")
@@ -207,13 +208,7 @@ def test_a_mixed_space_is_searched_past_a_killed_and_a_hanging_program_and_goes_
     assert sum("was ended by SIGKILL" in str(error) for error in errors) == 1
     assert sum("took longer than 8 s and was stopped: thinking" in str(error) for error in errors) == 1
     assert errors.count(None) == 6
-    cut = tmp_path / "cut"
-    shutil.copytree(whole, cut)
-    (cut / "recommended.json").unlink()
-    (cut / "trials.jsonl").write_bytes(log[: log.index(b"\n") + 40])
-    run(Bench(settings), cut)
-    for name in ("trials.jsonl", "recommended.json"):
-        assert (cut / name).read_bytes() == (whole / name).read_bytes()
+    check_cut_run_ends_with_the_same_bytes(settings, whole, tmp_path / "cut")
 
 
 def test_without_the_program_the_package_is_named(monkeypatch):
