@@ -8,12 +8,25 @@ import click
 
 from isptune.commands.prompted import PROMPT_HELP, with_prompt
 
+PIPELINE_OPTION = click.option(
+    "-P",
+    "--pipeline-option",
+    "pipeline_options",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Option of the pipeline, such as map=coupled; may be repeated.",
+)
+
+DEVICE = click.option(
+    "--device", metavar="NAME", default="auto", show_default=True, help="cpu, cuda, cuda:1 or auto."
+)
+"""For commands whose options win over no file, and so have defaults of their own."""
+
 _OPTIONS = [
     click.option("--config", metavar="FILE", help="TOML file with any of these settings; options win over it."),
     click.option("--pipeline", metavar="SPEC",
                  help="What is tuned: NAME[:ARGUMENT], see `isptune list pipelines`. [synthetic]"),
-    click.option("-P", "--pipeline-option", "pipeline_options", metavar="KEY=VALUE", multiple=True,
-                 help="Option of the pipeline, such as map=coupled; may be repeated."),
+    PIPELINE_OPTION,
     click.option("--objective", "objectives", metavar="SPEC", multiple=True,
                  help="What is optimised, see `isptune list objectives`; several give a Pareto front. [ssim]"),
     click.option("--prompt", metavar="FILE", help=PROMPT_HELP),

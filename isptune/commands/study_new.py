@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands.options import DEVICE, PIPELINE_OPTION
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -35,14 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--pipeline", metavar="SPEC", default="synthetic", show_default=True, help="What renders --dmc."
 )
-@click.option(
-    "-P",
-    "--pipeline-option",
-    "pipeline_options",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Option of that pipeline; may be repeated.",
-)
+@PIPELINE_OPTION
 @click.option(
     "--objective",
     metavar="SPEC",
@@ -52,9 +47,7 @@ if TYPE_CHECKING:
 )
 @click.option("--crop", metavar="WxH[+X+Y]", help="Cut the scene of --dmc, by default from the middle.")
 @click.option("--resize", metavar="N|WxH", help="Resize the scene of --dmc; one number is the longer side.")
-@click.option(
-    "--device", metavar="NAME", default="auto", show_default=True, help="cpu, cuda, cuda:1 or auto."
-)
+@DEVICE
 @click.option(
     "--schedule",
     type=click.Choice(["random", "complete", "swiss", "active"]),

@@ -4,18 +4,13 @@ from typing import Any
 
 import click
 
+from isptune.commands.options import DEVICE, PIPELINE_OPTION
+
 
 @click.command("tune-by-eye")
 @click.argument("folder", metavar="DIR")
 @click.option("--pipeline", metavar="SPEC", default="synthetic", show_default=True, help="What is tuned.")
-@click.option(
-    "-P",
-    "--pipeline-option",
-    "pipeline_options",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Option of the pipeline; may be repeated.",
-)
+@PIPELINE_OPTION
 @click.option(
     "--scene",
     metavar="SCENE",
@@ -30,9 +25,7 @@ import click
     "--votes", type=click.IntRange(15), default=300, show_default=True, help="At most so many votes."
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
-@click.option(
-    "--device", metavar="NAME", default="auto", show_default=True, help="cpu, cuda, cuda:1 or auto."
-)
+@DEVICE
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
