@@ -1,15 +1,16 @@
 """All that a plug-in must be, on one screen.
 
 A capability is a Protocol and is asked for with `isinstance`. Plug-ins register by entry points
-(groups `isptune.pipelines`, `isptune.objectives`, `isptune.optimizers`, `isptune.scenes`); what an entry point
-names is a factory, see `isptune.registry`. An objective that a report shall ask for a second opinion stands a second
-time, under `isptune.second_opinions`; a click command under `isptune.commands`.
+(groups `isptune.pipelines`, `isptune.objectives`, `isptune.judges`, `isptune.optimizers`, `isptune.scenes`); what an
+entry point names is a factory, see `isptune.registry`. An objective that a report shall ask for a second opinion
+stands a second time, under `isptune.second_opinions`; a click command under `isptune.commands`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from isptune.arrays import Images, Levels, Losses, Params, Scores
+from isptune.diagnosis import Diagnosis
 from isptune.scenes import Scene
 from isptune.space import Candidate, Space
 
@@ -73,7 +74,16 @@ class Judge(Protocol):
     """Says which of two images is better."""
 
     def prefer(self, first: Images, second: Images, scene: Scene) -> Scores:
-        """The probability that the first of each pair is the better one."""
+        """The probability that the first of each pair is the better one. Raises ScoreError; a NaN is a failed pair."""
+        ...
+
+
+@runtime_checkable
+class Diagnoses(Protocol):
+    """A judge that also says what is wrong with a picture."""
+
+    def describe(self, images: Images, scene: Scene) -> list[Diagnosis]:
+        """One diagnosis an image. Raises ScoreError."""
         ...
 
 

@@ -4,6 +4,8 @@ A plug-in's entry point names a factory:
 
 * `isptune.pipelines`   `build(argument: str | None, **options) -> Pipeline`
 * `isptune.objectives`  `build(argument: str | None) -> Objective`
+* `isptune.judges`      `build(argument: str | None, *, reference: bool) -> Judge` (`reference`: it sees the scene's
+  reference too, and raises a ScoreError where there is none; a ConfigError from a judge that cannot use one)
 * `isptune.optimizers`  `build(argument: str | None, space, *, population, seed, budget, objectives) -> Optimizer`
   (`budget` in evaluations, `objectives` their number; a ConfigError where it cannot do what is asked)
 * `isptune.scenes`      `build(argument: str | None) -> list[Scene]`
@@ -18,11 +20,11 @@ from typing import Any
 
 from isptune.errors import ConfigError, UnknownName
 
-KINDS = ("pipeline", "objective", "optimizer", "scene")
+KINDS = ("pipeline", "objective", "judge", "optimizer", "scene")
 
 
 def installed(kind: str) -> dict[str, EntryPoint]:
-    """The entry points of one kind by name, sorted: `pipeline`, `objective`, `optimizer`, `scene`, ..."""
+    """The entry points of one kind by name, sorted: `pipeline`, `objective`, `judge`, `optimizer`, `scene`, ..."""
     found = entry_points(group=f"isptune.{kind}s")
     return {point.name: point for point in sorted(found, key=lambda point: point.name)}
 
