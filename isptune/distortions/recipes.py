@@ -4,7 +4,7 @@ A sampler draws a `Recipe`: which types, in which order, at which severities; `a
 image by its own. The two are apart so that recipes can be stored, counted and shared.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -127,6 +127,7 @@ def sample_depictqa(
     distortions: int = 1,
     with_reference: bool = True,
     pristine_share: float = PRISTINE_SHARE,
+    types: Collection[str] | None = None,
 ) -> Recipe:
     """Draw a recipe as DepictQA-Wild's data were made.
 
@@ -139,16 +140,21 @@ def sample_depictqa(
         with_reference: without one, recipes with severity 1 of a subtle category are drawn anew, so that pristine
             images are somewhat more frequent than `pristine_share`, as in the source.
         pristine_share: the probability of no distortion.
+        types: draw only these, and only from categories that have one of them; None for all 35.
 
     Raises:
-        ConfigError: another number of distortions, or a share outside [0, 1].
+        ConfigError: another number of distortions, a share outside [0, 1], or types that leave nothing to draw.
     """
     if distortions not in (1, 2):
         raise ConfigError(f"distortions = {distortions}: DepictQA's images have 1 or 2")
     _check_share(pristine_share)
-    draw = _draw_single if distortions == 1 else _draw_pair
+    kinds = _kinds(types)
+    chains = _chains(kinds, distortions)
+    severities = SEVERITIES if distortions == 1 else DEPICTQA_PAIR_SEVERITIES
     while True:
-        recipe = Recipe() if generator.random() < pristine_share else draw(generator)
+        recipe = (
+            Recipe() if generator.random() < pristine_share else _draw(generator, chains, kinds, severities)
+        )
         if with_reference or all(_noticed_alone(step) for step in recipe.steps):
             return recipe
 
@@ -200,19 +206,41 @@ def _check_share(share: float) -> None:
         raise ConfigError(f"pristine_share = {share} is no probability")
 
 
-def _draw_single(generator: np.random.Generator) -> Recipe:
-    category = _one_of(generator, list(DEPICTQA_SECOND))
-    return Recipe((_depictqa_step(generator, category, SEVERITIES),))
+def _kinds(types: Collection[str] | None) -> dict[str, list[str]]:
+    """DepictQA's types by category, in its order; of the given types only."""
+    groups = _by_group("depictqa")
+    if types is None:
+        return groups
+    unknown = set(types) - {name for names in groups.values() for name in names}
+    if unknown:
+        raise ConfigError(f"types: {', '.join(sorted(unknown))}: none of DepictQA's 35 types")
+    return {group: [name for name in names if name in types] for group, names in groups.items()}
 
 
-def _draw_pair(generator: np.random.Generator) -> Recipe:
-    pairs = [(first, second) for first, seconds in DEPICTQA_SECOND.items() for second in seconds]
-    pair = pairs[int(generator.integers(len(pairs)))]
-    return Recipe(tuple(_depictqa_step(generator, one, DEPICTQA_PAIR_SEVERITIES) for one in pair))
+def _chains(kinds: Mapping[str, Sequence[str]], distortions: int) -> list[tuple[str, ...]]:
+    """The categories, or the ordered pairs of them, that can be drawn."""
+    if distortions == 1:
+        chains: list[tuple[str, ...]] = [(category,) for category in DEPICTQA_SECOND]
+    else:
+        chains = [(first, second) for first, seconds in DEPICTQA_SECOND.items() for second in seconds]
+    possible = [chain for chain in chains if all(kinds[category] for category in chain)]
+    if not possible:
+        raise ConfigError(f"types: no {'pair of ' if distortions == 2 else ''}categories can be made of them")
+    return possible
 
 
-def _depictqa_step(generator: np.random.Generator, category: str, severities: tuple[int, ...]) -> Step:
-    name = _one_of(generator, _by_group("depictqa")[category])
+def _draw(
+    generator: np.random.Generator,
+    chains: Sequence[tuple[str, ...]],
+    kinds: Mapping[str, Sequence[str]],
+    severities: tuple[int, ...],
+) -> Recipe:
+    chain = chains[int(generator.integers(len(chains)))]
+    return Recipe(tuple(_depictqa_step(generator, kinds[category], severities) for category in chain))
+
+
+def _depictqa_step(generator: np.random.Generator, names: Sequence[str], severities: tuple[int, ...]) -> Step:
+    name = _one_of(generator, names)
     return Step(preset("depictqa", name), severities[int(generator.integers(len(severities)))])
 
 
