@@ -34,6 +34,9 @@ from isptune.scenes import Scene, load_scenes
 from isptune.settings import RunSettings
 from isptune.space import Choice, Integer, Param, Space, Value
 
+SELECTION_SEEDS = 4
+"""Noise fields under which contenders for the recommendation are compared."""
+
 PACKAGES = (
     "torch", "numpy", "scipy", "opencv-python-headless", "pillow", "scikit-image", "rawpy",
     "cma", "cmaes", "nevergrad", "optuna",
@@ -111,6 +114,11 @@ class Bench:
         """Noise that no generation sees; one of it for a pipeline that has none."""
         count = 1 if isinstance(self.pipeline, IgnoresSeed) else self.settings.confirm
         return [self.noise_seed(2**31 + i) for i in range(count)]
+
+    def selection_seeds(self) -> list[int]:
+        """Noise to choose by what is then confirmed on other noise; one of it for a pipeline that has none."""
+        count = 1 if isinstance(self.pipeline, IgnoresSeed) else SELECTION_SEEDS
+        return [self.noise_seed(2**31 + 2**30 + i) for i in range(count)]
 
     @property
     def versions(self) -> dict[str, str]:

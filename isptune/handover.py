@@ -4,28 +4,52 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from isptune.bench import Bench
 from isptune.evaluate import Evaluator
 from isptune.images import write_image
 from isptune.interfaces import Optimizer, ParetoOptimizer
-from isptune.recommend import Interval, Reevaluated, Verdict, best, disagreement, reevaluate, verdict
-from isptune.runlog import RECOMMENDED, RunLog, image_path
+from isptune.recommend import (
+    Interval,
+    Reevaluated,
+    Verdict,
+    best,
+    best_seen,
+    disagreement,
+    reevaluate,
+    verdict,
+)
+from isptune.runlog import RECOMMENDED, RunLog, Trial, image_path
 from isptune.space import Candidate
+
+CONTENDERS = 6
+"""So many of a search's best trials, at most, are compared with what its optimizer recommends."""
 
 OPINION_SEEDS = 3
 """Second opinions are asked on this many of the confirmation seeds: they only have to see a trend."""
 
 
 def hand_over(
-    bench: Bench, log: RunLog, optimizers: Sequence[Optimizer], stop_reasons: Sequence[str]
+    bench: Bench,
+    log: RunLog,
+    optimizers: Sequence[Optimizer],
+    stop_reasons: Sequence[str],
+    trials: Sequence[Trial],
 ) -> None:
-    """Evaluate what the optimizers recommend again, choose, and write recommended.json and images/.
+    """Choose what each repeat recommends, evaluate it again, choose among them, write recommended.json and images/.
+
+    Args:
+        bench, log: of the run.
+        optimizers, stop_reasons: one a repeat.
+        trials: all of them.
 
     Raises:
         AllFailed: nothing that was recommended can be evaluated.
     """
     default = bench.space.complete({})
-    recommended = [optimizer.recommend() for optimizer in optimizers]
+    own = [optimizer.recommend() for optimizer in optimizers]
+    recommended = _contend(bench, own, trials) if len(bench.objectives) == 1 else own
     candidates = [bench.space.complete(candidate) for candidate in recommended]
     costs = [bench.cost(candidate) for candidate in recommended]
     seeds = bench.confirmation_seeds()
@@ -46,14 +70,44 @@ def hand_over(
             "distance": bench.space.distance(bench.space.default, recommended[chosen]),
             "cost": costs[chosen],
             "repeats": [
-                _repeat(bench, i, entry, reason)
-                for i, (entry, reason) in enumerate(zip(entries, stop_reasons, strict=True))
+                _repeat(bench, i, entry, reason) | {"from": "optimizer" if kept == mean else "best trials"}
+                for i, (entry, reason, kept, mean) in enumerate(
+                    zip(entries, stop_reasons, recommended, own, strict=True)
+                )
             ],
             "front": _front(bench, optimizers, seeds[0]),
             "second_opinions": opinions,
             "warnings": _warnings(bench, reference, entries[chosen], opinions),
         },
     )
+
+
+def _contend(bench: Bench, own: Sequence[Candidate], trials: Sequence[Trial]) -> list[Candidate]:
+    """Each repeat's own recommendation, or one of its best trials that is better under fresh noise.
+
+    The centre of a search distribution misses optima at the end of a range, such as no compression at all. The score of
+    the best trial is partly luck, so that it is compared under noise that no generation saw, and confirmed under other.
+    """
+    count = max(1, min(CONTENDERS, bench.settings.budget // 50))
+    rivals = []
+    for repeat, recommended in enumerate(own):
+        searched = [trial for trial in trials if trial.repeat == repeat]
+        costs = np.array([bench.cost(trial.params) for trial in searched])
+        losses = bench.losses([trial.scores for trial in searched])[:, 0] + costs
+        rivals.append([recommended, *best_seen(searched, losses.tolist(), [recommended], count)])
+    everyone = [candidate for group in rivals for candidate in group]
+    entries = reevaluate(
+        bench.evaluator, [bench.space.complete(c) for c in everyone], bench.selection_seeds()
+    )
+    chosen, start = [], 0
+    for group in rivals:
+        mine = entries[start : start + len(group)]
+        start += len(group)
+        if all(entry.error for entry in mine):
+            chosen.append(group[0])
+            continue
+        chosen.append(group[best(mine, *bench.first_objective, [bench.cost(c) for c in group])])
+    return chosen
 
 
 def _against_default(bench: Bench, default: Reevaluated, chosen: Reevaluated) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from isptune.errors import AllFailed
 from isptune.evaluate import Evaluation, Evaluator
 from isptune.interfaces import Direction
+from isptune.runlog import Trial
 from isptune.space import Candidate
 
 Verdict = Literal["better", "worse", "same"]
@@ -96,6 +97,27 @@ def best(
         raise AllFailed(f"no recommended candidate could be evaluated again: {entries[0].error}")
     prices = costs or [0.0] * len(entries)
     return min(working, key=lambda i: sign * float(np.mean(entries[i].scores[objective])) + prices[i])
+
+
+def best_seen(
+    trials: Sequence[Trial], losses: Sequence[float], known: Sequence[Candidate], count: int
+) -> list[Candidate]:
+    """The candidates of the trials with the least losses, none of them twice nor among the `known` ones.
+
+    Args:
+        trials: of one search.
+        losses: one a trial, NaN where it failed; under noise the least ones are partly luck.
+        known: candidates that are not wanted.
+        count: how many at most.
+    """
+    chosen: list[Candidate] = []
+    for i in np.argsort(np.asarray(losses, dtype=np.float64), kind="stable"):
+        if len(chosen) == count or not np.isfinite(losses[i]):
+            break
+        candidate = dict(trials[i].params)
+        if candidate not in chosen and candidate not in known:
+            chosen.append(candidate)
+    return chosen
 
 
 def verdict(default: Sequence[float], recommended: Sequence[float], direction: Direction) -> Verdict:

@@ -96,7 +96,8 @@ def run(bench: Bench, folder: Path, on_generation: Callable[[Status], None] = la
             generations += loop.search(writer, len(generations), unfinished)
         write_csv(folder / "trials.csv", generations, bench.level_names)
         if not (folder / RECOMMENDED).exists():
-            hand_over(bench, log, [lane.optimizer for lane in lanes], loop.stop_reasons)
+            trials = [trial for generation in generations for trial in generation.trials]
+            hand_over(bench, log, [lane.optimizer for lane in lanes], loop.stop_reasons, trials)
         _write_timing(log, loop)
     return folder
 

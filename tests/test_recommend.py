@@ -3,7 +3,8 @@ import pytest
 from scipy import stats
 
 from isptune.errors import AllFailed
-from isptune.recommend import Interval, Reevaluated, best, disagreement, verdict
+from isptune.recommend import Interval, Reevaluated, best, best_seen, disagreement, verdict
+from isptune.runlog import Trial
 
 
 def _entry(values, error=None):
@@ -38,6 +39,13 @@ def test_the_best_entry_is_chosen_by_its_mean_and_direction():
     assert best(entries, "ssim", "minimize") == 1
     with pytest.raises(AllFailed, match="it broke"):
         best(entries[2:], "ssim", "maximize")
+
+
+def test_the_best_trials_come_in_order_each_once_and_without_failures_and_known_ones():
+    trials = [Trial(0, {"x": x}) for x in (0.1, 0.2, 0.3, 0.3, 0.4, 0.5)]
+    losses = [0.5, float("nan"), 0.1, 0.2, 0.0, 0.9]
+    assert best_seen(trials, losses, [{"x": 0.4}], 2) == [{"x": 0.3}, {"x": 0.1}]
+    assert best_seen(trials, losses, [], 9) == [{"x": 0.4}, {"x": 0.3}, {"x": 0.1}, {"x": 0.5}]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+import json
+
+import pytest
+
+from isptune.bench import Bench
+from isptune.handover import hand_over
+from isptune.runlog import RunLog, Trial
+from isptune.settings import RunSettings
+
+pytestmark = pytest.mark.usefixtures("toys")
+
+SETTINGS = RunSettings(
+    pipeline="tint",
+    pipeline_options={"noise": 0.02},
+    objectives=("redness",),
+    scenes=("cat",),
+    resize="24",
+    population=6,
+    generations=50,
+    confirm=3,
+    second_opinions=("none",),
+    device="cpu",
+)
+"""Redness is the distance from a mean red of 0.8: the cat has 0.5, so that 0.3 more is about right."""
+
+
+class Sure:
+    """Recommends one candidate, whatever it is told."""
+
+    stop_reason = "is sure"
+
+    def __init__(self, red):
+        self.red = red
+
+    def ask(self):
+        return []
+
+    def tell(self, population, losses):
+        pass
+
+    def recommend(self):
+        return {"tint.red": self.red, "tint.green": 0.0}
+
+
+def _handed_over(folder, own, seen):
+    """What is handed over when the optimizer recommends `own` and the log has `seen`: red and score."""
+    trials = [Trial(0, {"tint.red": red, "tint.green": 0.0}, {"redness": score}) for red, score in seen]
+    folder.mkdir()
+    hand_over(Bench(SETTINGS), RunLog(folder), [Sure(own)], ["is sure"], trials)
+    return json.loads((folder / "recommended.json").read_text())
+
+
+def test_a_trial_that_is_better_than_the_optimizers_estimate_is_handed_over(tmp_path):
+    answer = _handed_over(tmp_path / "run", 0.0, [(-0.4, 0.7), (0.25, 0.05), (0.1, 0.2)])
+    assert answer["params"]["tint.red"] == 0.25
+    assert answer["repeats"][0]["from"] == "best trials"
+    assert answer["objectives"]["redness"]["gain"]["high"] < 0
+
+
+def test_a_trial_that_was_only_lucky_is_not_handed_over(tmp_path):
+    answer = _handed_over(tmp_path / "run", 0.25, [(-0.4, 0.0), (0.0, 0.001), (0.1, 0.002)])
+    assert answer["params"]["tint.red"] == 0.25
+    assert answer["repeats"][0]["from"] == "optimizer"
+
+
+def test_what_a_trial_was_chosen_by_is_not_what_confirms_it():
+    bench = Bench(SETTINGS)
+    searched = {bench.noise_seed(index) for index in range(SETTINGS.generations)}
+    assert searched.isdisjoint(bench.selection_seeds())
+    assert set(bench.confirmation_seeds()).isdisjoint([*bench.selection_seeds(), *searched])
