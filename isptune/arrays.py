@@ -9,6 +9,9 @@ from torch import Tensor
 Images = Float[Tensor, "batch 3 height width"]
 """Display-referred sRGB, encoded (not linear), red first, in [0, 1]."""
 
+SecondImages = Float[Tensor, "batch 3 second_height second_width"]
+"""Images that are compared with others of a batch, one by one, and may have another size than those."""
+
 Scores = Float[Tensor, " batch"]
 """One number an image, in the unit and direction of the objective that gave it."""
 

@@ -9,7 +9,7 @@ stands a second time, under `isptune.second_opinions`; a click command under `is
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
-from isptune.arrays import Images, Levels, Losses, Params, Scores
+from isptune.arrays import Images, Levels, Losses, Params, Scores, SecondImages
 from isptune.diagnosis import Diagnosis
 from isptune.scenes import Scene
 from isptune.space import Candidate, Space
@@ -73,7 +73,7 @@ class UsesReference(Protocol):
 class Judge(Protocol):
     """Says which of two images is better."""
 
-    def prefer(self, first: Images, second: Images, scene: Scene) -> Scores:
+    def prefer(self, first: Images, second: SecondImages, scene: Scene) -> Scores:
         """The probability that the first of each pair is the better one. Raises ScoreError; a NaN is a failed pair."""
         ...
 
