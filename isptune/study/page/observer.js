@@ -16,6 +16,7 @@ let state = null; // as the server sent it last
 let pair = null; // the pair on the screen
 let shownAt = 0;
 let busy = false;
+let lookTimer = 0;
 let sinceBreak = 0;
 let noticeTimer = 0;
 
@@ -39,7 +40,7 @@ function take(fresh) {
   const [done, total] = training
     ? [state.done, state.done + state.training_left]
     : [state.done - state.training, state.total - state.training];
-  $("stage-name").textContent = training ? "Training" : "";
+  $("stage-name").textContent = state.simulated ? "Simulated observer" : training ? "Training" : "";
   $("count").textContent = `${done} of ${total}`;
   $("bar").style.transform = `scaleX(${total ? done / total : 0})`;
   $("progress").setAttribute("aria-valuemax", total);
@@ -59,14 +60,21 @@ async function next() {
     document.body.dataset.screen = "pair";
     viewer.show(decoded);
     shownAt = performance.now();
+    lookTimer = setTimeout(() => takesVotes(true), SHORTEST_LOOK_MS);
     notice("");
   } finally {
     clearTimeout(slow);
   }
 }
 
+// Whether a pair is on the screen and has been for long enough; the attribute tells screen readers, and tests.
+function takesVotes(on) {
+  clearTimeout(lookTimer);
+  $("panes").setAttribute("aria-busy", String(!on));
+}
+
 async function vote(answer) {
-  if (busy || document.body.dataset.screen !== "pair" || performance.now() - shownAt < SHORTEST_LOOK_MS) return;
+  if (busy || document.body.dataset.screen !== "pair" || $("panes").getAttribute("aria-busy") === "true") return;
   if (viewer.seen.size < 2) {
     notice("Look at both pictures first: flip between them.", 2500);
     return;
@@ -107,6 +115,7 @@ async function undo() {
 // One action at a time; a refusal means that the server is elsewhere: look where, and go there.
 async function guarded(action) {
   busy = true;
+  takesVotes(false);
   try {
     await action();
   } catch (error) {
