@@ -12,6 +12,9 @@ Images = Float[Tensor, "batch 3 height width"]
 SecondImages = Float[Tensor, "batch 3 second_height second_width"]
 """Images that are compared with others of a batch, one by one, and may have another size than those."""
 
+OtherImages = Float[Tensor, "other 3 other_height other_width"]
+"""Images that each image of a batch is compared with."""
+
 Scores = Float[Tensor, " batch"]
 """One number an image, in the unit and direction of the objective that gave it."""
 

@@ -25,6 +25,7 @@ from isptune.interfaces import (
     Objective,
     Optimizer,
     Pipeline,
+    ScoresAmong,
     UsesReference,
     Versioned,
     Warns,
@@ -89,6 +90,11 @@ class Bench:
     def first_objective(self) -> tuple[str, Direction]:
         name = self.settings.objectives[0]
         return name, self.objectives[name].direction
+
+    @property
+    def relative(self) -> bool:
+        """Whether scores of one generation do not compare with those of another."""
+        return any(isinstance(objective, ScoresAmong) for objective in self.objectives.values())
 
     @property
     def level_names(self) -> Sequence[str]:

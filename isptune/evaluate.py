@@ -1,17 +1,18 @@
 """Candidates x scenes -> scores: grouping, batching, and one bad candidate costs one trial."""
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import torch
 
 from isptune.aggregate import parse_aggregate
-from isptune.arrays import Images, Params
+from isptune.arrays import Images, OtherImages, Params
 from isptune.errors import RenderError, ScoreError, in_words
-from isptune.interfaces import KnownLevels, Objective, Pipeline
+from isptune.interfaces import KnownLevels, Objective, Pipeline, ScoresAmong
 from isptune.scenes import Scene
 from isptune.space import Candidate
 
@@ -34,11 +35,15 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Part:
-    """What is rendered and scored as one batch: candidates of equal choices, one scene, one noise seed."""
+    """What is rendered and scored as one batch: candidates of equal choices, one scene, one noise seed.
+
+    `rivals` are what objectives that compare (`ScoresAmong`) compare with, of any choices.
+    """
 
     candidates: tuple[Candidate, ...]
     scene: int
     seed: int
+    rivals: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ class Evaluator:
         self.on_part: Callable[[float, int], None] = lambda done, total: None
         self.render_s = 0.0
         self.score_s = 0.0
+        self._last_rivals: _Rivals | None = None
 
     def evaluate(self, candidates: Sequence[Candidate], seed: int) -> list[Evaluation]:
         """Evaluate complete candidates (every parameter of the pipeline), in order, under one noise seed."""
@@ -97,13 +103,19 @@ class Evaluator:
             for group in groups
             for start in range(0, len(group), limit)
         ]
-        parts = [Part(tuple(candidates[i] for i in index), scene, seed) for scene, index in indices]
+        rivals = tuple(candidates[i] for i in self._rival_indices(len(candidates)))
+        parts = [Part(tuple(candidates[i] for i in index), scene, seed, rivals) for scene, index in indices]
         found: list[dict[str, dict[str, float] | str]] = [{} for _ in candidates]
         for (scene, index), outcome in zip(indices, self._outcomes(parts, len(candidates)), strict=True):
             for i, result in zip(index, outcome.results, strict=True):
                 found[i][self.scenes[scene].name] = result
         levels = self._levels(candidates)
         return [self._evaluation(found[i], levels[i]) for i in range(len(candidates))]
+
+    def _rival_indices(self, count: int) -> list[int]:
+        """Which of so many candidates are rivals: all, or evenly spaced ones."""
+        wanted = max((o.rivals for o in self.objectives.values() if isinstance(o, ScoresAmong)), default=0)
+        return list(range(count)) if wanted >= count else [i * count // wanted for i in range(wanted)]
 
     def _outcomes(self, parts: Sequence[Part], total: int) -> list[Outcome]:
         """The outcomes in the order of the parts, in whatever order they come."""
@@ -145,23 +157,59 @@ class Evaluator:
     def _scores(self, part: Part, clock: "_Clock") -> dict[str, list[float]]:
         scene = self.scenes[part.scene]
         with clock.rendering():
-            images = self.pipeline.render(scene, _to_params(part.candidates, self.device), part.seed)
-            if images.shape[0] != len(part.candidates) or images.ndim != 4 or images.shape[1] != 3:
-                raise RenderError(
-                    f"the pipeline gave {tuple(images.shape)} for {len(part.candidates)} candidates"
-                )
+            images = self._render(part.candidates, part.scene, part.seed)
+            rivals = self._rival_images(part) if part.rivals else None
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
         with clock.scoring():
-            scores = {name: self._score(o, images, scene) for name, o in self.objectives.items()}
+            scores: dict[str, list[float]] = {}
+            for name, objective in self.objectives.items():
+                if isinstance(objective, ScoresAmong) and rivals:
+                    others = _others(part.candidates, rivals.candidates).to(self.device)
+                    found = objective.score_among(images, rivals.images, others, scene)
+                else:
+                    found = objective.score(images, scene)
+                if found.shape != (len(images),):
+                    raise ScoreError(f"gave scores of shape {tuple(found.shape)} for {len(images)} images")
+                scores[name] = found.double().cpu().tolist()
             del images  # giving their memory back takes time too, and belongs here
         return scores
 
-    def _score(self, objective: Objective, images: Images, scene: Scene) -> list[float]:
-        scores = objective.score(images, scene)
-        if scores.shape != (len(images),):
-            raise ScoreError(f"gave scores of shape {tuple(scores.shape)} for {len(images)} images")
-        return scores.double().cpu().tolist()
+    def _render(self, candidates: Sequence[Candidate], scene: int, seed: int) -> Images:
+        images = self.pipeline.render(self.scenes[scene], _to_params(candidates, self.device), seed)
+        if images.shape[0] != len(candidates) or images.ndim != 4 or images.shape[1] != 3:
+            raise RenderError(f"the pipeline gave {tuple(images.shape)} for {len(candidates)} candidates")
+        return images
+
+    def _rival_images(self, part: Part) -> "_Rivals":
+        """The pictures of a part's rivals without those that fail; all parts of a generation have the same."""
+        key = (part.scene, part.seed, json.dumps(part.rivals))
+        if self._last_rivals is None or self._last_rivals.key != key:
+            self._last_rivals = None  # its memory first
+            working: list[tuple[Candidate, Images]] = []
+            limit = self._batch_limit(self.scenes[part.scene])
+            for group in _equal_choices(part.rivals):
+                for start in range(0, len(group), limit):
+                    some = [part.rivals[i] for i in group[start : start + limit]]
+                    working += self._rendered(some, part.scene, part.seed)
+            if not working:
+                raise ScoreError("there is nothing to compare with: none of the rivals can be rendered")
+            candidates, images = zip(*working, strict=True)
+            self._last_rivals = _Rivals(key, candidates, torch.cat(images))
+        return self._last_rivals
+
+    def _rendered(
+        self, candidates: Sequence[Candidate], scene: int, seed: int
+    ) -> list[tuple[Candidate, Images]]:
+        """Each candidate that can be rendered, with its picture."""
+        with suppress(Exception):  # it costs its own trial, which says why
+            images = self._render(candidates, scene, seed)
+            return [(candidate, images[i : i + 1]) for i, candidate in enumerate(candidates)]
+        if len(candidates) == 1:
+            return []
+        middle = len(candidates) // 2
+        halves = (candidates[:middle], candidates[middle:])
+        return [pair for half in halves for pair in self._rendered(half, scene, seed)]
 
     def _batch_limit(self, scene: Scene) -> int:
         pixels = scene.image.shape[-2] * scene.image.shape[-1]
@@ -196,6 +244,20 @@ class Evaluator:
             for name, objective in self.objectives.items()
         }
         return Evaluation(scores, scenes if len(scenes) > 1 else {}, levels, l1, l1_normalised)
+
+
+@dataclass(frozen=True)
+class _Rivals:
+    """What candidates are compared with; the key says of which parts."""
+
+    key: tuple[int, int, str]
+    candidates: tuple[Candidate, ...]
+    images: OtherImages
+
+
+def _others(candidates: Sequence[Candidate], rivals: Sequence[Candidate]) -> torch.Tensor:
+    """Which rivals each candidate can be compared with: not with itself. Booleans, [candidates, rivals]."""
+    return torch.tensor([[candidate != rival for rival in rivals] for candidate in candidates])
 
 
 class _Clock:

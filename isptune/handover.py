@@ -87,11 +87,14 @@ def _contend(bench: Bench, own: Sequence[Candidate], trials: Sequence[Trial]) ->
 
     The centre of a search distribution misses optima at the end of a range, such as no compression at all. The score of
     the best trial is partly luck, so that it is compared under noise that no generation saw, and confirmed under other.
+    Scores that hold within a generation only are not compared with those of others: then the last one's trials contend.
     """
     count = max(1, min(CONTENDERS, bench.settings.budget // 50))
     rivals = []
     for repeat, recommended in enumerate(own):
         searched = [trial for trial in trials if trial.repeat == repeat]
+        if bench.relative:
+            searched = searched[-bench.settings.population :]
         costs = np.array([bench.cost(trial.params) for trial in searched])
         losses = bench.losses([trial.scores for trial in searched])[:, 0] + costs
         rivals.append([recommended, *best_seen(searched, losses.tolist(), [recommended], count)])

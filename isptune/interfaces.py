@@ -9,7 +9,10 @@ stands a second time, under `isptune.second_opinions`; a click command under `is
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
-from isptune.arrays import Images, Levels, Losses, Params, Scores, SecondImages
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from isptune.arrays import Images, Levels, Losses, OtherImages, Params, Scores, SecondImages
 from isptune.diagnosis import Diagnosis
 from isptune.scenes import Scene
 from isptune.space import Candidate, Space
@@ -70,11 +73,33 @@ class UsesReference(Protocol):
 
 
 @runtime_checkable
+class ScoresAmong(Protocol):
+    """An objective that compares with rivals; its scores hold among candidates that are evaluated together only."""
+
+    rivals: int  # how many of those candidates it compares with, at most
+
+    def score_among(
+        self, images: Images, rivals: OtherImages, others: Bool[Tensor, "batch other"], scene: Scene
+    ) -> Scores:
+        """One score an image, from comparing it with the rivals where `others` says so. Raises ScoreError."""
+        ...
+
+
+@runtime_checkable
 class Judge(Protocol):
     """Says which of two images is better."""
 
     def prefer(self, first: Images, second: SecondImages, scene: Scene) -> Scores:
         """The probability that the first of each pair is the better one. Raises ScoreError; a NaN is a failed pair."""
+        ...
+
+
+@runtime_checkable
+class PrefersEach(Protocol):
+    """A judge that compares each of some images with each of others faster than pair by pair."""
+
+    def prefer_each(self, images: Images, others: OtherImages, scene: Scene) -> Float[Tensor, "batch other"]:
+        """The probability that each of the images is better than each of the others. Raises ScoreError."""
         ...
 
 

@@ -35,7 +35,9 @@ def toys(monkeypatch):
             "greenness": "tests.toys:greenness",
             "paleness": "tests.toys:paleness",
             "picky": "tests.toys:picky",
+            "judge": "isptune.win_rate:build",
         },
+        "judge": {"redder": "tests.toys:redder"},
     }
 
     def installed(kind):

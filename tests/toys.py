@@ -101,6 +101,26 @@ class Picky:
         return means
 
 
+class Redder:
+    """Prefers the picture whose mean red is nearer to 0.8; a difference of 0.1 makes it rather sure."""
+
+    def __init__(self):
+        self.pairs = 0
+
+    def prefer(self, first, second, scene):
+        self.pairs += len(first)
+        distances = [(images[:, 0].mean((1, 2)) - 0.8).abs() for images in (first, second)]
+        return torch.sigmoid((distances[1] - distances[0]) * 20)
+
+
+class RedderAtOnce(Redder):
+    """The same for each of some pictures with each of others."""
+
+    def prefer_each(self, first, second, scene):
+        distances = [(images[:, 0].mean((1, 2)) - 0.8).abs() for images in (first, second)]
+        return torch.sigmoid((distances[1][None] - distances[0][:, None]) * 20)
+
+
 def tint(argument, **options):
     """A pipeline of two knobs."""
     return Tint(**options)
@@ -131,3 +151,8 @@ def greenness(argument):
 def picky(argument):
     """An objective that fails at times: picky:nan, picky:raises, picky:hopeless."""
     return Picky(argument)
+
+
+def redder(argument, *, reference):
+    """A judge of red: redder, or redder:at-once."""
+    return RedderAtOnce() if argument == "at-once" else Redder()
