@@ -12,6 +12,7 @@
     │   ├── UnknownObserver  no observer has this link
     │   ├── StudyClosed      the owner has closed the study: no more votes
     │   └── VoteRefused      a vote for a pair that was not asked, or one that says something else than before
+    ├── DatasetError       a data set folder that holds something else, is damaged, or cannot be written
     ├── RenderError        a pipeline could not render; costs the trial, not the run
     ├── ScoreError         an objective could not score; costs the trial, not the run
     ├── AllFailed          every candidate of a generation failed; ends the run
@@ -64,6 +65,10 @@ class StudyClosed(StudyError):
 
 class VoteRefused(StudyError):
     """A vote for a pair that was not asked, or one that contradicts a vote that is kept."""
+
+
+class DatasetError(IsptuneError):
+    """A data set folder holds something else, is damaged, or cannot be written."""
 
 
 class RenderError(IsptuneError):
