@@ -1,10 +1,5 @@
-"""Q-Align's question put to any image-text-to-text model of Hugging Face transformers.
+"""Q-Align's question put to any image-text-to-text model of Hugging Face transformers."""
 
-transformers is an extra. Models run with the library's own code only: code that a repository brings is refused.
-"""
-
-import contextlib
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +10,12 @@ import torch
 from jaxtyping import UInt8
 
 from isptune.arrays import Images
-from isptune.errors import ConfigError, MissingExtra, ScoreError, one_line
-from objectives.checkpoints import sha256_of
-from objectives.guarded_loading import guarded
+from isptune.errors import ScoreError, one_line
 from objectives.level_words import ANSWER, LEVELS, QUESTION, LevelLogits, rate_in_portions, require_five
-from objectives.torchvision_shim import import_torchvision
-
-INSTALL = "pip install 'isptune[transformers]'"
+from objectives.transformers_models import chat_prompt, hashes_of, load_image_text_model, piece_after
 
 BYTES_PER_IMAGE = 2**28
 """What an image is reckoned to take: a language model with some thousand image tokens."""
-
-_WEIGHTS = ("*.safetensors", "*.bin")
 
 
 @final
@@ -73,71 +62,13 @@ def build_transformers(folder: Path, task: str, dtype: torch.dtype | None, sourc
         MissingExtra: transformers is not installed.
         ConfigError: the folder holds no such model, or one that brings code of its own.
     """
-    try:
-        with guarded():
-            with contextlib.suppress(ImportError):
-                import_torchvision()  # which transformers imports too where it is installed
-            transformers = importlib.import_module("transformers")
-    except ImportError as error:
-        raise MissingExtra(
-            f"{source} needs the package {error.name or 'transformers'}; get it by: {INSTALL}"
-        ) from error
-    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-    try:
-        with guarded():
-            processor = transformers.AutoProcessor.from_pretrained(str(folder), **options)
-            model = transformers.AutoModelForImageTextToText.from_pretrained(
-                str(folder), dtype=dtype or "auto", **options
-            )
-    except Exception as error:  # whatever a library makes of a folder that holds something else
-        raise ConfigError(
-            f"{one_line(str(folder))}: no image-text-to-text model that transformers can load: "
-            f"{type(error).__name__}: {one_line(str(error)[:200])}"
-        ) from error
-    if model.dtype == torch.float16:
-        model = model.to(torch.bfloat16)  # which a CPU computes in as well, and which does not overflow
-    prompt = _prompt(processor, task, folder)
-    levels = tuple(_first_pieces(processor.tokenizer, task, folder))
-    files = sorted(file for pattern in _WEIGHTS for file in folder.glob(pattern))
-    hashes = {file.name: sha256_of(file) for file in files}
-    return TransformersRater(model.requires_grad_(False).eval(), processor, prompt, levels, hashes, source)
-
-
-def _prompt(processor: Any, task: str, folder: Path) -> str:
+    model, processor = load_image_text_model(folder, dtype, source)
     content = [{"type": "image"}, {"type": "text", "text": QUESTION.format(task=task)}]
-    try:
-        asked = processor.apply_chat_template(
-            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
-        )
-    except Exception as error:  # a template is a program of the model's authors, run in a sandbox
-        raise ConfigError(
-            f"{one_line(str(folder))}: its processor has no usable chat template, and so no known way to ask: "
-            f"{one_line(str(error)[:200])}"
-        ) from error
-    begin = processor.tokenizer.bos_token
-    if begin and asked.startswith(begin) and _adds_begin(processor.tokenizer):
-        asked = asked.removeprefix(begin)  # the tokenizer adds it once more
-    space = "" if asked.endswith((" ", "\n")) else " "
-    return f"{asked}{space}{ANSWER.format(task=task)}"
-
-
-def _adds_begin(tokenizer: Any) -> bool:
-    return tokenizer(ANSWER).input_ids[:1] == [tokenizer.bos_token_id]
-
-
-def _first_pieces(tokenizer: Any, task: str, folder: Path) -> list[int]:
-    """The number of the piece with which each level's word goes on after the answer's beginning."""
     answer = ANSWER.format(task=task)
-    begun = tokenizer(answer, add_special_tokens=False).input_ids
-    numbers = []
-    for level in LEVELS:
-        whole = tokenizer(f"{answer} {level}", add_special_tokens=False).input_ids
-        if whole[: len(begun)] != begun or len(whole) == len(begun):
-            raise ConfigError(
-                f"{one_line(str(folder))}: its tokenizer joins {level!r} with the word before it"
-            )
-        numbers.append(whole[len(begun)])
-    return require_five(numbers, one_line(str(folder)))
+    prompt = chat_prompt(processor, content, answer, folder)
+    pieces = [piece_after(processor.tokenizer, answer, level, folder) for level in LEVELS]
+    levels = tuple(require_five(pieces, one_line(str(folder))))
+    return TransformersRater(model, processor, prompt, levels, hashes_of(folder), source)
 
 
 def _pictures(images: Images) -> UInt8[np.ndarray, "batch height width 3"]:
