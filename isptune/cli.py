@@ -1,7 +1,11 @@
 """The command line: finds the commands, and turns errors into one line and an exit status."""
 
 import importlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 
 import click
@@ -23,6 +27,7 @@ COMMANDS = {
     "prompt": "isptune.commands.prompt:prompt",
     "distort": "isptune.commands.distort:distort",
     "study": "isptune.commands.study:study",
+    "dataset": "isptune.commands.dataset:dataset",
     "list": "isptune.commands.listing:listing",
 }
 """The built-in commands; plug-ins add theirs by the entry point group `isptune.commands`."""
@@ -63,8 +68,11 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
+    status = 0
+    stopped_by: list[int] = []
     try:
-        status = cli.main(standalone_mode=False)
+        with _ending_in_order(stopped_by):
+            status = cli.main(standalone_mode=False)
     except click.exceptions.Exit as leaving:
         status = leaving.exit_code
     except click.ClickException as error:
@@ -75,7 +83,7 @@ def main() -> None:
         status = 2 if isinstance(error, ConfigError) else 1
     except (KeyboardInterrupt, click.Abort):
         click.echo("isptune: stopped; what was finished is kept", err=True)
-        status = 130
+        status = 128 + (stopped_by[0] if stopped_by else signal.SIGINT)
     except BrokenPipeError:
         # The reader of our output went away (`isptune list ... | head`): nothing is wrong.
         sys.stderr.close()
@@ -84,3 +92,27 @@ def main() -> None:
         click.echo(f"isptune: {error.filename or 'disk'}: {error.strerror or error}", err=True)
         status = 1
     sys.exit(status if isinstance(status, int) else 0)
+
+
+@contextmanager
+def _ending_in_order(stopped_by: list[int]) -> Iterator[None]:
+    """Take a request to end (SIGTERM), and the loss of the terminal (SIGHUP), as Ctrl-C.
+
+    By default they end a process on the spot: its temporary folders would stay, and programs would be cut off by the
+    process that watches over them. A signal that is ignored, as under nohup, stays so. `stopped_by` gets the signal.
+    """
+
+    def stop(number: int, frame: object) -> None:
+        stopped_by.append(number)
+        raise KeyboardInterrupt
+
+    numbers = [signal.SIGTERM, signal.SIGHUP]
+    ours = threading.current_thread() is threading.main_thread()
+    taken = [n for n in numbers if ours and signal.getsignal(n) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)

@@ -6,13 +6,16 @@ where they are evaluated, so all give the same log (on machines of the same kind
 
 import json
 import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import lru_cache
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
+from typing import Final
 
 import torch
 
@@ -22,6 +25,9 @@ from isptune.evaluate import Outcome, Part, RunParts
 from isptune.settings import RunSettings, from_mapping
 
 LOOK_FOR_PARENT_EVERY_S = 1.0
+
+_ASKED_TO_END: Final = threading.Event()
+"""In a worker: parts that wait in its queue, which nobody can cancel any more, are in vain."""
 
 
 @contextmanager
@@ -73,14 +79,30 @@ def _executor(spec: str) -> Iterator[Executor]:
     elif spec.isdigit() and int(spec) > 0:
         # Spawned, not forked: a fork hangs once torch has threads.
         options = {"mp_context": get_context("spawn"), "initializer": _end_with, "initargs": (os.getpid(),)}
+        others = active_children()
         with ProcessPoolExecutor(int(spec), **options) as executor:
-            yield executor
+            try:
+                yield executor
+            except (KeyboardInterrupt, SystemExit):
+                for child in active_children():
+                    if child not in others:
+                        child.terminate()  # what it renders is in vain, and may take minutes
+                raise
     else:
         raise ConfigError(f"workers = {spec!r} is neither a number of processes nor dask:ADDRESS")
 
 
 def _end_with(parent: int) -> None:
-    """Let a worker end with the process that it works for, even where that is killed and cannot say so."""
+    """Let a worker end with the process that it works for, even where that is killed and cannot say so.
+
+    Where it can, it sends SIGTERM: then the worker ends the program that it has at work, and leaves no files.
+    """
+
+    def stop(number: int, frame: object) -> None:
+        _ASKED_TO_END.set()
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -91,6 +113,8 @@ def _end_with(parent: int) -> None:
 
 
 def _evaluate(recipe: str, threads: int, part: Part) -> Outcome:
+    if _ASKED_TO_END.is_set():
+        sys.exit()
     torch.set_num_threads(threads)
     return _bench(recipe).evaluator.evaluate_part(part)
 

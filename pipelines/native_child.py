@@ -18,6 +18,7 @@ import numpy as np
 
 from isptune.errors import RenderError
 from pipelines.external import lasting_folder
+from pipelines.leash import hold, let_go, signal_group, watch_over_programs
 from pipelines.program import last_words
 
 
@@ -85,6 +86,7 @@ class NativeChild:
         command = [sys.executable, "-P", str(self.script)]  # -P: no module of this folder shadows another
         try:
             with open(self._folder / "stderr.txt", "wb") as stderr:
+                watch_over_programs()
                 self._child = subprocess.Popen(
                     command,
                     stdin=subprocess.PIPE,
@@ -95,6 +97,7 @@ class NativeChild:
         except OSError as error:
             raise RenderError(f"{self.name} cannot be started: {error.strerror}") from error
         self._end = finalize(self, _end, self._child)
+        hold(self._child.pid)
         return self._child
 
     def _lost(self, child: "subprocess.Popen[bytes]") -> str:
@@ -138,8 +141,8 @@ class _TooLate(Exception):
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
+    signal_group(child.pid, signal.SIGKILL)
+    let_go(child.pid)
     child.wait()
     for pipe in (child.stdin, child.stdout):
         with suppress(OSError):

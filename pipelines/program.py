@@ -10,9 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from isptune.errors import RenderError, one_line
-
-GRACE_S = 2.0
-"""How long a program that was asked to end (SIGTERM) has for it: a device may have to be let go."""
+from pipelines.leash import GRACE_S, on_leash, signal_group, watch_over_programs
 
 LAST_WORDS = 300
 """How many characters of a program's last line an error message holds."""
@@ -27,7 +25,7 @@ def run_program(
     environment: Mapping[str, str] | None = None,
     max_file_mb: float = 1024.0,
 ) -> str:
-    """Run a program to its end, in a process group of its own.
+    """Run a program to its end, in a process group of its own that does not outlive this process.
 
     Args:
         argv: the program and its arguments, as they are: no shell reads them.
@@ -48,6 +46,7 @@ def run_program(
     out, err = folder / "stdout.txt", folder / "stderr.txt"
     try:
         with open(out, "wb") as stdout, open(err, "wb") as stderr:
+            watch_over_programs()
             process = subprocess.Popen(
                 list(argv),
                 stdin=subprocess.DEVNULL,
@@ -84,15 +83,21 @@ def last_words(file: Path) -> str:
 def _wait(process: "subprocess.Popen[bytes]", timeout_s: float, max_bytes: int) -> int | None:
     """The exit status, or None if it took too long. Whatever happens, nothing of its group goes on."""
     try:
-        _limit_files(process.pid, max_bytes)
-        return process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        _signal_group(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE_S)
-        return None
+        with on_leash(process.pid):
+            try:
+                _limit_files(process.pid, max_bytes)
+                return process.wait(timeout_s)
+            except BaseException as error:  # too late, Ctrl-C, SIGTERM
+                signal_group(process.pid, signal.SIGTERM)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(GRACE_S)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    return None
+                raise
+            finally:
+                signal_group(process.pid, signal.SIGKILL)
     finally:
-        _signal_group(process.pid, signal.SIGKILL)
+        signal_group(process.pid, signal.SIGKILL)
         process.wait()
 
 
@@ -103,11 +108,6 @@ def _limit_files(pid: int, max_bytes: int) -> None:
             _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
             soft = max_bytes if hard == resource.RLIM_INFINITY else min(max_bytes, hard)
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
 
 
 def _ended(status: int, max_file_mb: float) -> str:
