@@ -40,6 +40,7 @@ class Answers:
             raise StudyError(f"{path}: there is no such file of answers; 'isptune study new' makes one")
         self.path, self.schedule = path, schedule
         self._lock = threading.RLock()
+        self._known: dict[str, Observer] = {}  # by token; an observer never changes
         self._connection = connect(path, sync_each)
         try:
             version = self._get("version")
@@ -66,6 +67,15 @@ class Answers:
     def sync(self) -> None:
         """Bring to the disk what was committed before this call; needed with `sync_each=False` only."""
         sync(self.path)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all that is written in the block one transaction, which is there as a whole or not at all.
+
+        What is refused inside it writes nothing. Raises StudyError if it cannot be written; then nothing of it is.
+        """
+        with self._write():
+            yield
 
     # The study itself
 
@@ -99,10 +109,13 @@ class Answers:
 
     def observer(self, token: str) -> Observer:
         """The observer with this token. Raises UnknownObserver."""
+        if token in self._known:
+            return self._known[token]
         rows = self._rows("SELECT id, token, name, source, created FROM observers WHERE token = ?", token)
         if not rows:
             raise UnknownObserver("no observer has this link; ask the owner of the study for a new one")
-        return Observer(*rows[0])
+        self._known[token] = Observer(*rows[0])
+        return self._known[token]
 
     def observers(self) -> list[Observer]:
         """All of them, in the order in which they joined."""
@@ -123,15 +136,16 @@ class Answers:
 
     # Pairs and votes
 
-    def open_pairs(self, token: str, count: int = 2) -> list[AskedPair]:
+    def open_pairs(self, token: str, count: int = 2, ask_more: bool = True) -> list[AskedPair]:
         """The pair to answer now and those that follow, at most `count`; empty when there are none left.
 
         The second one is for loading its pictures ahead: only the first can be voted on. An adaptive schedule
-        decides on more once all that it asked is answered. Raises UnknownObserver.
+        decides on more once all that it asked is answered, which may take its time; not without `ask_more`. Raises
+        UnknownObserver.
         """
         observer = self.observer(token).id
         pairs = self._open(observer, count)
-        if not pairs and self.is_open and self._ask_more(observer):
+        if not pairs and ask_more and self.is_open and self._ask_more(observer):
             pairs = self._open(observer, count)
         return pairs
 
@@ -326,7 +340,11 @@ class Answers:
         """One transaction; inside another one, a part of it."""
         with self._lock:
             if self._connection.in_transaction:
-                yield self._connection
+                try:
+                    yield self._connection
+                except sqlite3.OperationalError as error:
+                    self._roll_back()  # the whole: its end finds that nothing is left to commit
+                    raise self._unwritten(error) from error
                 return
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -334,10 +352,13 @@ class Answers:
                 self._connection.execute("COMMIT")
             except sqlite3.OperationalError as error:
                 self._roll_back()
-                raise StudyError(f"{self.path}: cannot be written: {error}") from error
+                raise self._unwritten(error) from error
             except BaseException:
                 self._roll_back()
                 raise
+
+    def _unwritten(self, error: sqlite3.Error) -> StudyError:
+        return StudyError(f"{self.path}: cannot be written: {error}")
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:

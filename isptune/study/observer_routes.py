@@ -13,7 +13,7 @@ from isptune.study.guard import BadRequest, json_body, text, whole_number
 from isptune.study.pages import page
 from isptune.study.shown_pictures import SIDES, ShownPictures, without_notes
 from isptune.study.votes import Answer, AskedPair
-from isptune.study.work import SharedSync, Work
+from isptune.study.work import SharedSync, Together, Work
 
 ANSWERS: dict[str, Answer] = {"left": "first", "right": "second", "same": "none"}
 """What the page says of sides, in the words of the answers: `first` is on the left."""
@@ -36,8 +36,17 @@ class _Extent:
 class ObserverRoutes:
     """Routes below /o/TOKEN; whoever knows the token is the observer."""
 
-    def __init__(self, answers: Answers, plan: Plan, pictures: ShownPictures, work: Work, synced: SharedSync):
-        self.answers, self.plan, self.pictures, self.work, self.synced = answers, plan, pictures, work, synced
+    def __init__(
+        self,
+        answers: Answers,
+        plan: Plan,
+        pictures: ShownPictures,
+        work: Work,
+        together: Together,
+        synced: SharedSync,
+    ):
+        self.answers, self.plan, self.pictures = answers, plan, pictures
+        self.work, self.together, self.synced = work, together, synced
         self._extents: dict[str, _Extent] = {}  # by token
 
     def routes(self) -> list[Route]:
@@ -74,9 +83,11 @@ class ObserverRoutes:
             "response_ms": whole_number(body, "response_ms") if "response_ms" in body else None,
             "screen": _screen(body),
         }
-        state = await self.work(self._vote, request.path_params["token"], vote)
+        token = request.path_params["token"]
+        state = await self.together(self._vote, token, vote)
         await self.synced()
-        return JSONResponse(state)
+        # What to ask next may have to be computed, or even rendered: nobody's vote waits for that.
+        return JSONResponse(state or await self.work(self._state, token))
 
     async def undo(self, request: Request) -> Response:
         body = await json_body(request)
@@ -87,9 +98,11 @@ class ObserverRoutes:
 
     # In a worker thread
 
-    def _vote(self, token: str, vote: dict[str, Any]) -> dict[str, Any]:
+    def _vote(self, token: str, vote: dict[str, Any]) -> dict[str, Any] | None:
+        """The state after the vote; None where nothing is left of what was asked."""
         self.answers.vote(token, **vote)
-        return self._state(token)
+        pairs = self.answers.open_pairs(token, AHEAD, ask_more=False)
+        return self._state_with(token, pairs) if pairs else None
 
     def _undo(self, token: str, number: int) -> dict[str, Any]:
         self.answers.undo(token, number)
@@ -103,8 +116,10 @@ class ObserverRoutes:
         return without_notes(path)
 
     def _state(self, token: str) -> dict[str, Any]:
-        observer = self.answers.observer(token).id
-        pairs = self.answers.open_pairs(token, AHEAD)
+        return self._state_with(token, self.answers.open_pairs(token, AHEAD))
+
+    def _state_with(self, token: str, pairs: list[AskedPair]) -> dict[str, Any]:
+        observer = self.answers.observer(token)
         extent = self._extent(token, pairs)
         # Pairs are answered in the order of their numbers, which count from 1.
         done = pairs[0].number - 1 if pairs else extent.done
@@ -119,12 +134,13 @@ class ObserverRoutes:
             "question": self.plan.question,
             "break_every": self.plan.break_every,
             "phase": phase,
+            "simulated": observer.source == "simulation",
             "done": done,
             "total": extent.total,
             "training": extent.training,
             "training_left": max(0, extent.training - done),
             "last": done,
-            "pairs": [self._shown(token, observer, pair) for pair in pairs],
+            "pairs": [self._shown(token, observer.id, pair) for pair in pairs],
         }
 
     def _extent(self, token: str, pairs: list[AskedPair]) -> "_Extent":

@@ -8,8 +8,9 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from isptune.study.owner_routes import OwnerRoutes
 from isptune.study.pages import ROUTES, nothing_here
 from isptune.study.schedule import schedule_of
 from isptune.study.shown_pictures import ShownPictures
-from isptune.study.work import SharedSync, Work
+from isptune.study.work import SharedSync, Together, Work
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OWNER = "owner_link.txt"
@@ -48,15 +49,20 @@ def application(
             there is no owner's page.
         owner: the secret part of the owner's link.
     """
-    voting, watching, synced = Work(2), Work(1), SharedSync(answers.sync)
-    routes = ObserverRoutes(answers, study.plan, ShownPictures(study), voting, synced).routes()
+    showing, voting, watching, synced = (
+        Work(2),
+        Together(answers.transaction),
+        Work(1),
+        SharedSync(answers.sync),
+    )
+    routes = ObserverRoutes(answers, study.plan, ShownPictures(study), showing, voting, synced).routes()
     if for_owner is not None:
         routes += OwnerRoutes(for_owner, study, owner, watching).routes()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        for threads in (voting, synced, watching):
+        for threads in (showing, voting, synced, watching):
             threads.stop()
 
     return Starlette(
@@ -94,6 +100,31 @@ def serve(folder: Path, host: str, port: int, invite: int = 0, say: Callable[[st
             for _ in range(invite):
                 say(f"observer:  {root}/o/{for_owner.add_observer().token}")
             run_until_stopped(app, listening, host, say)
+
+
+@contextmanager
+def on_loopback(study: Study) -> Iterator[tuple[str, str]]:
+    """Serve a study on a free port of this machine, in a thread; yields the server's address and the owner's secret.
+
+    Raises:
+        StudyError, ConfigError: the study cannot be served.
+    """
+    schedule, path = schedule_of(study), study.answers_path
+    with (
+        Answers(path, schedule, sync_each=False) as answers,
+        Answers(path, schedule) as for_owner,
+        closing(listen("127.0.0.1", 0)) as listening,
+    ):
+        owner = owner_token(study.folder)
+        app = application(study, answers, for_owner, owner)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        try:
+            yield address("127.0.0.1", listening.getsockname()[1]), owner
+        finally:
+            server.should_exit = True
+            thread.join(10)
 
 
 def run_until_stopped(app: Starlette, listening: socket.socket, host: str, say: Callable[[str], Any]) -> None:
@@ -171,7 +202,13 @@ def _own_address() -> str:
 
 
 def _greet(answers: Answers, root: str, owner: str, say: Callable[[str], Any]) -> None:
-    count = len(answers.observers())
+    observers = answers.observers()
+    count, simulated = len(observers), sum(observer.source == "simulation" for observer in observers)
     state = "open" if answers.is_open else "closed: it takes no more votes"
     say(f"The study is {state}; it has {count} observer{'' if count == 1 else 's'}.")
+    if simulated:
+        say(
+            f"warning: {simulated} of them {'is a simulation' if simulated == 1 else 'are simulations'}, whose votes"
+            " would mix with those of people; make the study anew for people."
+        )
     say(f"your page: {root}/owner/{owner}")

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar, final
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any, ParamSpec, TypeVar, final
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,6 +29,61 @@ class Work:
     def stop(self) -> None:
         """Wait for what runs, and start nothing more."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+@final
+class Together:
+    """Awaitable calls of which those that come while others run are run in one go: one change of threads for all.
+
+    That change costs more than keeping a vote does. Each call has its own result or error.
+
+    Args:
+        transaction: entered around the calls of one go, in a thread; where its end fails, all of them fail with it.
+    """
+
+    def __init__(self, transaction: Callable[[], AbstractContextManager[Any]]):
+        self._transaction, self._work = transaction, Work(1)
+        self._waiting: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def __call__(self, call: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[T] = loop.create_future()
+        self._waiting.append((partial(call, *arguments, **options), outcome))
+        if self._running is None:
+            self._running = loop.create_task(self._run())
+        return await outcome
+
+    async def _run(self) -> None:
+        while self._waiting:
+            now, self._waiting = self._waiting, []
+            try:
+                results = await self._work(self._go, [call for call, _ in now])
+            except Exception as error:
+                results = [error] * len(now)
+            for (_, outcome), result in zip(now, results, strict=True):
+                if outcome.done():  # whoever waited is gone
+                    continue
+                if isinstance(result, Exception):
+                    outcome.set_exception(result)
+                else:
+                    outcome.set_result(result)
+        self._running = None
+
+    def _go(self, calls: list[Callable[[], Any]]) -> list[Any]:
+        with self._transaction():
+            return [_result(call) for call in calls]
+
+    def stop(self) -> None:
+        """Wait for what runs, and start nothing more."""
+        self._work.stop()
+
+
+def _result(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except Exception as error:
+        return error
 
 
 @final

@@ -5,19 +5,17 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import zlib
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import cv2
 import httpx
 import numpy as np
-import uvicorn
 
 from isptune.study.answers import Answers
 from isptune.study.folder import Plan, Stimulus, stimulus_file, write_study
 from isptune.study.schedule import schedule_of
-from isptune.study.server import address, application, listen, owner_token
+from isptune.study.server import on_loopback
 
 SIZE = (60, 80)  # rows, columns
 CONDITIONS = ("crisp_secret", "hazy_secret", "gritty_secret")
@@ -93,26 +91,9 @@ class Client:
 @contextmanager
 def local_server(study, invite=1):
     """The same server in a thread, which starts faster: yields the owner's link and the observers' links."""
-    schedule = schedule_of(study)
-    with (
-        Answers(study.answers_path, schedule, sync_each=False) as answers,
-        Answers(study.answers_path, schedule) as for_owner,
-        closing(listen("127.0.0.1", 0)) as listening,
-    ):
-        owner = owner_token(study.folder)
-        app = application(study, answers, for_owner, owner)
-        running = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
-        thread.start()
-        root = address("127.0.0.1", listening.getsockname()[1])
-        try:
-            yield (
-                f"{root}/owner/{owner}",
-                [f"{root}/o/{for_owner.add_observer().token}" for _ in range(invite)],
-            )
-        finally:
-            running.should_exit = True
-            thread.join(10)
+    with on_loopback(study) as (root, owner), Answers(study.answers_path, schedule_of(study)) as answers:
+        links = [f"{root}/o/{answers.add_observer().token}" for _ in range(invite)]
+        yield f"{root}/owner/{owner}", links
 
 
 @contextmanager

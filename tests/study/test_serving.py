@@ -18,8 +18,9 @@ import uvicorn
 from isptune.errors import ConfigError, StudyError
 from isptune.study.answers import Answers
 from isptune.study.folder import Plan
+from isptune.study.schedule import schedule_of
 from isptune.study.server import OWNER, listen, owner_token, serve
-from isptune.study.work import SharedSync
+from isptune.study.work import SharedSync, Together
 from tests.study.served import SERVE, server, small_study
 from tests.study.studies import study_of
 
@@ -102,6 +103,15 @@ def test_links_stay_the_same_when_the_server_starts_again(tmp_path, said):
     assert "2 observers" in again[0]
     assert sum("/o/" in line for line in first) == 2
     assert stat.S_IMODE(os.stat(study.folder / OWNER).st_mode) == 0o600
+
+
+def test_who_serves_a_study_that_simulations_voted_on_is_warned(tmp_path, said):
+    study = small_study(tmp_path / "study")
+    with Answers(study.answers_path) as answers:
+        answers.add_observer(source="simulation")
+        answers.add_observer()
+    (warning,) = [line for line in said(study.folder, "127.0.0.1", 0) if "warning" in line]
+    assert "1 of them is a simulation, whose votes would mix with those of people" in warning
 
 
 def test_on_loopback_there_is_no_warning_and_elsewhere_it_says_who_can_reach_it(tmp_path, said):
@@ -198,3 +208,61 @@ def test_a_sync_that_fails_fails_for_all_who_wait_for_it_and_the_next_one_is_tri
         synced.stop()
 
     asyncio.run(play())
+
+
+def votes_together(answers, tokens, calls=()):
+    """First votes of observers at the same time, with other calls among them; their outcomes in this order."""
+
+    async def play():
+        together = Together(answers.transaction)
+        tasks = [together(answers.vote, token, 1, f"vote-{k:04d}", "first") for k, token in enumerate(tokens)]
+        outcomes = await asyncio.gather(*tasks, *map(together, calls), return_exceptions=True)
+        together.stop()
+        return outcomes
+
+    return asyncio.run(play())
+
+
+@pytest.fixture
+def asked(tmp_path):
+    study = small_study(tmp_path / "study")
+    with Answers(study.answers_path, schedule_of(study), sync_each=False) as answers:
+        yield answers, [answers.add_observer().token for _ in range(5)]
+
+
+def test_votes_that_come_together_are_one_transaction_and_each_has_its_own_answer(asked):
+    answers, tokens = asked
+    begun = []
+    answers._connection.set_trace_callback(lambda text: begun.append(text) if "BEGIN" in text else None)
+    outcomes = votes_together(answers, [tokens[0], "nobody", *tokens[1:], tokens[1]])
+    assert outcomes[0] is True
+    assert "no observer has this link" in str(outcomes[1])
+    assert outcomes[2:6] == [True] * 4
+    assert "pair 1 is not asked now; pair 2 is" in str(outcomes[6])
+    assert len(begun) == 1
+    assert [(vote.observer, vote.number) for vote in answers.votes()] == [(k, 1) for k in range(1, 6)]
+
+
+def test_where_the_end_of_a_transaction_fails_no_vote_of_it_is_acknowledged_or_kept(asked):
+    answers, tokens = asked
+
+    def disk_full():
+        answers._connection.execute("ROLLBACK")  # as SQLite does by itself when a disk is full
+
+    outcomes = votes_together(answers, tokens, [disk_full])
+    assert {type(outcome) for outcome in outcomes} == {StudyError}
+    assert "cannot be written" in str(outcomes[0])
+    assert answers.votes() == []
+    assert votes_together(answers, tokens) == [True] * 5
+
+
+def test_a_statement_that_the_disk_refuses_takes_its_whole_transaction_back(asked):
+    answers, tokens = asked
+
+    def refused():
+        with answers._write() as db:
+            db.execute("INSERT INTO nowhere VALUES (1)")
+
+    outcomes = votes_together(answers, tokens, [refused])
+    assert {type(outcome) for outcome in outcomes} == {StudyError}
+    assert answers.votes() == []
