@@ -1,9 +1,15 @@
 """Votes without the page: simulated observers, files, and tables in the columns of pwcmp."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from isptune.study.folder import Study
+    from isptune.study.simulation import SimulatedObserver
 
 
 @click.command()
@@ -37,40 +43,93 @@ import click
     help="Differences felt to be smaller than this are answered 'no difference'.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--http", is_flag=True, help="Vote through a server on a free port of this machine.")
+@click.option(
+    "--url",
+    metavar="LINK",
+    help="Vote through the server that is running: its owner's link, as it prints it.",
+)
 def simulate(
-    folder: str, observers: int, span: float, lapse: float, side_bias: float, ties: float, seed: int
+    folder: str,
+    observers: int,
+    span: float,
+    lapse: float,
+    side_bias: float,
+    ties: float,
+    seed: int,
+    http: bool,
+    url: str | None,
 ) -> None:
     """Let SIMULATED observers vote, to try a study before people see it. They are named so wherever they appear.
 
     They know the scores in stimuli.csv (of a run's objective, or of the metric that spread the qualities), and answer
-    by Thurstone's Case V. A study in which people have voted takes none: copy it first.
+    by Thurstone's Case V. A study in which people have voted takes none: copy it first. Votes go straight into the
+    file of answers, or with --http or --url the way that people's votes go: each observer fetches the pictures,
+    recognises them, and sends its votes; how long those took is told. The same seed gives the same votes either way.
 
     \b
     Examples:
       isptune study simulate studies/dmc --observers 15
+      isptune study simulate studies/dmc --observers 15 --http
+      isptune study simulate studies/dmc --url http://127.0.0.1:8000/owner/...
       isptune study simulate studies/dmc --observers 5 --lapse 0.1 --side-bias 0.5
     """  # fmt: skip
     from isptune.errors import ConfigError
-    from isptune.study.answers import Answers
     from isptune.study.folder import read_study
-    from isptune.study.schedule import schedule_of
-    from isptune.study.simulation import Habits, SimulatedObserver, scale_of_scores, vote_all
+    from isptune.study.simulation import Habits, SimulatedObserver, scale_of_scores
 
+    if http and url:
+        raise ConfigError("--http starts a server and --url names one that is running: give one of them")
     study = read_study(Path(folder))
     scale = scale_of_scores(study, span)
     habits = Habits(lapse, side_bias, ties)
+
+    def observer(number: int) -> SimulatedObserver:
+        return SimulatedObserver(scale, habits, 1000 * seed + number)
+
+    if url:
+        _vote_by_link(study, url, observers, observer)
+    elif http:
+        from isptune.study.server import on_loopback
+
+        with on_loopback(study) as (root, owner):
+            _vote_by_link(study, f"{root}/owner/{owner}", observers, observer)
+    else:
+        _vote_by_store(study, observers, observer)
+
+
+def _vote_by_store(study: "Study", count: int, observer: "Callable[[int], SimulatedObserver]") -> None:
+    from isptune.study.answers import Answers
+    from isptune.study.schedule import schedule_of
+    from isptune.study.simulation import refuse_beside_people, vote_all
+
     with Answers(study.answers_path, schedule_of(study)) as answers:
         there = answers.observers()
-        people = sum(observer.source != "simulation" for observer in there)
-        if people:
-            raise ConfigError(
-                f"{folder}: {people} people take part; simulations would mix with them: copy the study"
-            )
-        for number in range(observers):
-            votes = list(
-                vote_all(answers, SimulatedObserver(scale, habits, 1000 * seed + len(there) + number))
-            )
-            click.echo(f"simulated observer {len(there) + number + 1}: {len(votes)} answers")
+        refuse_beside_people(each.source for each in there)
+        for number in range(len(there), len(there) + count):
+            votes = list(vote_all(answers, observer(number)))
+            click.echo(f"{answers.observers()[-1].label}: {len(votes)} answers")
+
+
+def _vote_by_link(
+    study: "Study", link: str, count: int, observer: "Callable[[int], SimulatedObserver]"
+) -> None:
+    import time
+
+    from isptune.errors import StudyError
+    from isptune.study.http_simulation import percentile_95, vote_over_http
+
+    started = time.monotonic()
+    tallies = vote_over_http(
+        study, link, count, observer, lambda tally: click.echo(f"{tally.label}: {tally.given} answers")
+    )
+    given, kept = sum(tally.given for tally in tallies), sum(tally.kept for tally in tallies)
+    click.echo(
+        f"over HTTP: {given} votes in {time.monotonic() - started:.0f} s, 95 % of them acknowledged within"
+        f" {percentile_95(tallies):.1f} ms; the server keeps {kept} of them"
+    )
+    if kept != given:
+        raise StudyError(f"the server acknowledged {given} votes and keeps {kept}")
 
 
 @click.command("hand-out")

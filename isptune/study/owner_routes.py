@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from isptune.errors import UnknownObserver
+from isptune.errors import ConfigError, UnknownObserver
 from isptune.study.answers import Answers
 from isptune.study.folder import Study
 from isptune.study.guard import BadRequest, json_body, text, whole_number
 from isptune.study.live_scale import live_scale
 from isptune.study.pages import page
-from isptune.study.votes import Observer, VoteRecord
+from isptune.study.simulation import refuse_beside_people
+from isptune.study.votes import Observer, Source, VoteRecord
 from isptune.study.work import Work
 
 MOST_INVITES = 100
@@ -61,7 +62,7 @@ class OwnerRoutes:
         return JSONResponse(await self.work(self._fresh_scale))
 
     async def invite(self, request: Request) -> Response:
-        """New observers; a name is kept only where the study asks for names."""
+        """New observers; a name is kept only where the study asks for names; simulations never beside people."""
         self._check(request)
         body = await json_body(request)
         count = whole_number(body, "count")
@@ -70,8 +71,11 @@ class OwnerRoutes:
         name = text(body, "name", LONGEST_NAME).strip() if "name" in body else ""
         if name and not self.study.plan.ask_name:
             raise BadRequest(400, "this study keeps no names (ask_name in study.toml)")
+        source = _source(body)
+        if source == "simulation":
+            await self.work(self._refuse_beside_people)
         for _ in range(count):
-            await self.work(self.answers.add_observer, name or None)
+            await self.work(self.answers.add_observer, name or None, source)
         return await self.state(request)
 
     async def close(self, request: Request) -> Response:
@@ -90,6 +94,12 @@ class OwnerRoutes:
         given = request.path_params["token"]
         if not secrets.compare_digest(given.encode(), self.token.encode()):
             raise UnknownObserver("this is not the owner's link; it was printed when the server started")
+
+    def _refuse_beside_people(self) -> None:
+        try:
+            refuse_beside_people(observer.source for observer in self.answers.observers())
+        except ConfigError as error:
+            raise BadRequest(409, str(error)) from error
 
     def _fresh_scale(self) -> dict[str, Any]:
         started = time.monotonic()
@@ -132,6 +142,13 @@ class OwnerRoutes:
             "finished": progress.finished,
             "median_ms": _median_ms(votes),
         }
+
+
+def _source(body: dict[str, Any]) -> Source:
+    given = body.get("source", "person")
+    if given not in ("person", "simulation"):
+        raise BadRequest(400, "source must be person or simulation")
+    return given
 
 
 def _counted(votes: Sequence[VoteRecord]) -> int:

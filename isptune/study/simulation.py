@@ -3,7 +3,7 @@
 Wherever their votes stand, their source is `simulation`, and reports say so.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -82,6 +82,13 @@ def scale_of_scores(study: Study, span_jod: float) -> dict[tuple[str, str], floa
             score = s.score if s.score == s.score else high
             scale[s.scene, s.condition] = span_jod * (score - low) / (high - low)
     return scale
+
+
+def refuse_beside_people(sources: Iterable[str]) -> None:
+    """Raise ConfigError if people take part, given the sources of a study's observers."""
+    people = sum(source == "person" for source in sources)
+    if people:
+        raise ConfigError(f"{people} people take part; simulations would mix with them: copy the study")
 
 
 def vote_all(answers: Answers, observer: SimulatedObserver) -> Iterator[int]:

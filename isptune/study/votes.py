@@ -54,7 +54,8 @@ class Observer:
     @property
     def label(self) -> str:
         """What tables and reports call the observer; never the token."""
-        return self.name or f"observer_{self.id:02d}"
+        kind = "simulation" if self.source == "simulation" else "observer"
+        return self.name or f"{kind}_{self.id:02d}"
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def test_tokens_differ_and_labels_do_not_show_them(answers):
     people = [answers.add_observer(), answers.add_observer("Eve"), answers.add_observer(source="simulation")]
     assert len({p.token for p in people}) == 3
     assert all(len(p.token) >= 32 for p in people)
-    assert [p.label for p in answers.observers()] == ["observer_01", "Eve", "observer_03"]
+    assert [p.label for p in answers.observers()] == ["observer_01", "Eve", "simulation_03"]
     assert answers.observers()[2].source == "simulation"
 
 

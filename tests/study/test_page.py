@@ -215,6 +215,17 @@ def test_markup_in_what_the_owner_wrote_stays_text(tmp_path, window):
         assert page.locator("img").count() == watching.locator("img").count() == 0
 
 
+def test_a_simulated_observer_is_named_as_one_on_both_pages(study, window):
+    with local_server(study, invite=0) as (owner, _):
+        state = httpx.post(f"{owner}/invite", json={"count": 1, "source": "simulation"}).json()
+        token = state["observers"][0]["token"]
+        page, watching = window(owner.split("/owner")[0] + f"/o/{token}"), window(owner)
+        begin(page)
+        assert page.inner_text("#stage-name") == "Simulated observer"
+        watching.wait_for_selector(".chip:has-text('simulation')")
+        assert watching.inner_text(".label") == "simulation_01"
+
+
 def test_a_link_that_nobody_has_says_so(study, window):
     with local_server(study) as (_, (link,)):
         page = window(link[:-1] + ("A" if link[-1] != "A" else "B"))

@@ -81,6 +81,18 @@ def test_a_study_goes_from_one_scene_to_the_report(isptune, voted, tmp_path):
     assert result["scenes"]["cat"]["connected_groups"] == 1
 
 
+def test_simulated_observers_vote_over_http_and_stay_named_as_such(isptune, tmp_path):
+    assert isptune(*DMC)[::2] == (0, "")
+    status, out, err = isptune("study", "simulate", "s", "--observers", "2", "--http")
+    assert (status, err) == (0, "")
+    assert out.startswith("simulation_01: 30 answers\nsimulation_02: 30 answers\nover HTTP: 60 votes in ")
+    assert "ms; the server keeps 60 of them\n" in out
+    exported = isptune("study", "export", "s")[1].splitlines()[1:]
+    assert {line.split(",")[0] for line in exported} == {"simulation_01", "simulation_02"}
+    assert "give one of them" in isptune("study", "simulate", "s", "--http", "--url", "http://x/owner/y")[2]
+    assert "is not the owner's link" in isptune("study", "simulate", "s", "--url", "http://x/o/y")[2]
+
+
 def test_the_same_votes_give_the_same_bytes(isptune, voted, tmp_path):
     assert isptune("study", "fit", "s", "--draws", "50")[0] == 0
     before = {
