@@ -6,19 +6,25 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from isptune.bench import Bench
 from isptune.errors import ConfigError, MissingExtra, RenderError
 from isptune.images import read_image
 from isptune.interfaces import Pipeline, WritesParameterFiles
 from isptune.registry import build
+from isptune.run import run
 from isptune.scenes import load_scenes
+from isptune.settings import RunSettings
 from pipelines.darktable_modules import SPACE, modules_of, to_xmp
+from pipelines.dng import write_dng
 from pipelines.external import write_scene
 from tests.pipelines import developers as look
 from tests.pipelines.developers import SCENE, params_of
+from tests.raw_captures import capture_of
 
 needs_darktable = look.needs("darktable-cli", "darktable")
 
@@ -162,6 +168,54 @@ def test_the_program_loads_an_exported_set_to_the_same_picture(darktable, tmp_pa
         SCENE, params_of(SPACE, **{k.replace(".", "__"): v for k, v in EVERYTHING.items()}), 0
     )
     assert rendered.equal(read_image(tmp_path / "out.tif"))
+
+
+KILLED = """
+import json, sys, torch
+torch.set_num_threads(2)  # as in all tests
+from pathlib import Path
+from isptune.bench import Bench
+from isptune.run import run
+from isptune.settings import from_mapping
+run(Bench(from_mapping(json.loads(sys.argv[1]), "test")), Path(sys.argv[2]))
+"""
+
+
+@needs_darktable
+@pytest.mark.slow
+def test_a_run_that_is_killed_in_the_middle_of_a_generation_ends_with_the_same_bytes(tmp_path):
+    write_dng(tmp_path / "shot.dng", capture_of())  # small, for speed
+    settings = RunSettings(
+        pipeline="darktable",
+        objectives=("sharpness",),
+        scenes=(str(tmp_path / "shot.dng"),),
+        population=3,
+        generations=2,
+        confirm=1,
+        second_opinions=("none",),
+        tune=("exposure.ev", "sharpen.amount", "demosaic.method", "demosaic.color_smoothing"),
+        device="cpu",
+    )
+    whole, cut = run(Bench(settings), tmp_path / "whole"), tmp_path / "cut"
+    command = [sys.executable, "-c", KILLED, json.dumps(settings.as_dict()), str(cut)]
+    killed = subprocess.Popen(command, start_new_session=True)
+    while not _first_generation_of(cut):
+        assert killed.poll() is None
+        time.sleep(0.02)
+    time.sleep(0.3)  # the program is at work on the second
+    killed.kill()
+    killed.wait()
+    assert (cut / "trials.jsonl").read_bytes() == _first_generation_of(whole)
+    run(Bench(settings), cut)
+    for name in ("trials.jsonl", "recommended.json"):
+        assert (cut / name).read_bytes() == (whole / name).read_bytes()
+
+
+def _first_generation_of(folder):
+    """The first line of the log, once it stands there."""
+    log = folder / "trials.jsonl"
+    head, end, _ = log.read_bytes().partition(b"\n") if log.exists() else (b"", b"", b"")
+    return head + end if end else b""
 
 
 @needs_darktable
