@@ -25,6 +25,8 @@ COMMANDS = {
     "dashboard": "isptune.commands.dashboard:dashboard",
     "score": "isptune.commands.score:score",
     "prompt": "isptune.commands.prompt:prompt",
+    "describe": "isptune.commands.describe:describe",
+    "compare-images": "isptune.commands.compare_images:compare_images",
     "distort": "isptune.commands.distort:distort",
     "study": "isptune.commands.study:study",
     "dataset": "isptune.commands.dataset:dataset",

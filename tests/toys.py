@@ -1,7 +1,9 @@
 """Small plug-ins with known behaviour, for tests of the loop."""
 
+import numpy as np
 import torch
 
+from isptune.diagnosis import Diagnosis, Finding
 from isptune.errors import RenderError
 from isptune.space import Choice, Real, Space
 
@@ -121,6 +123,21 @@ class RedderAtOnce(Redder):
         return torch.sigmoid((distances[1][None] - distances[0][:, None]) * 20)
 
 
+class Critic(Redder):
+    """Also calls pictures with little red pale, and says that they are so at the top left."""
+
+    def describe(self, images, scene):
+        findings = [
+            (Finding("noise", 2, 0.7), Finding("saturate_weaken", 3, 0.9))
+            if float(image[0].mean()) < 0.5
+            else ()
+            for image in images
+        ]
+        corner = np.zeros((4, 4))
+        corner[0, 0] = 0.9
+        return [Diagnosis(found, 0.8, "a toy", corner if found else None) for found in findings]
+
+
 def tint(argument, **options):
     """A pipeline of two knobs."""
     return Tint(**options)
@@ -154,5 +171,5 @@ def picky(argument):
 
 
 def redder(argument, *, reference):
-    """A judge of red: redder, or redder:at-once."""
-    return RedderAtOnce() if argument == "at-once" else Redder()
+    """A judge of red: redder, redder:at-once or redder:critic."""
+    return {None: Redder, "at-once": RedderAtOnce, "critic": Critic}[argument]()

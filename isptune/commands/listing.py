@@ -2,7 +2,7 @@
 
 import click
 
-KINDS = ("pipelines", "objectives", "optimizers", "scenes", "distortions")
+KINDS = ("pipelines", "objectives", "judges", "optimizers", "scenes", "distortions")
 
 
 @click.command("list")
@@ -14,7 +14,7 @@ KINDS = ("pipelines", "objectives", "optimizers", "scenes", "distortions")
     help="Distortions of one published set: arniqa, kadid10k, depictqa, imagenet_c.",
 )
 def listing(kind: str | None, chosen_set: str | None) -> None:
-    """List pipelines, objectives, optimizers, scenes or distortions.
+    """List pipelines, objectives, judges, optimizers, scenes or distortions.
 
     \b
     Examples:

@@ -1,0 +1,83 @@
+"""`isptune compare-images`: which of two pictures is better, how sure, and what differs."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from isptune.commands.judging import judge_and_scene, judge_options
+
+if TYPE_CHECKING:
+    from isptune.diagnosis import Diagnosis
+
+UNDECIDED = 0.55
+"""Up to this probability, neither picture is called better."""
+
+
+@click.command("compare-images")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@judge_options
+def compare_images(
+    first: str, second: str, spec: str, reference: str | None, as_json: bool, device: str
+) -> None:
+    """Say which of two pictures is better, how sure the judge is, and what differs between them.
+
+    The pictures may be of different sizes, unless there is a reference. Turned around, the answer is the same.
+
+    \b
+    Examples:
+      isptune compare-images default.png tuned.png
+      isptune compare-images a.png b.png --reference perfect.png --json
+    """
+    from isptune.bench import choose_device
+    from isptune.diagnosis_words import as_dict, in_words
+    from isptune.errors import ScoreError
+    from isptune.images import read_image
+    from isptune.interfaces import Diagnoses
+    from isptune.scenes import Scene
+
+    target = choose_device(device)
+    judge, perfect = judge_and_scene(spec, reference, target)
+    images = [read_image(path).to(target) for path in (first, second)]
+    scene = perfect or Scene(first, images[0])
+    probability = float(judge.prefer(images[0], images[1], scene)[0])
+    if not 0 <= probability <= 1:
+        raise ScoreError(f"the judge {spec!r} gave {probability}, which is no probability")
+    found: list[Diagnosis] = []
+    if isinstance(judge, Diagnoses):
+        found = [judge.describe(image, scene)[0] for image in images]
+    better = (
+        None if max(probability, 1 - probability) <= UNDECIDED else (first if probability > 0.5 else second)
+    )
+    if as_json:
+        answer: dict[str, Any] = {"a": first, "b": second, "judge": spec, "better": better}
+        answer["probability_a"] = round(probability, 6)
+        answer["a_is"], answer["b_is"] = [as_dict(d) for d in found] or (None, None)
+        answer["differences"] = differences(*found) if found else None
+        click.echo(json.dumps(answer))
+        return
+    sure = max(probability, 1 - probability)
+    click.echo(
+        f"{better} is better ({100 * sure:.0f} % sure)"
+        if better
+        else f"neither is clearly better (A with {100 * probability:.0f} %)"
+    )
+    for label, path, diagnosis in zip("AB", (first, second), found, strict=False):
+        click.echo(f"  {label} {path}: {in_words(diagnosis)}")
+    for line in differences(*found) if found else ():
+        click.echo(f"  {line}")
+
+
+def differences(first: "Diagnosis", second: "Diagnosis") -> list[str]:
+    """What is wrong with one picture only, or more with one than with the other; a line each."""
+    amounts = [{f.category: f.severity or 0 for f in diagnosis.findings} for diagnosis in (first, second)]
+    lines = []
+    for category in sorted({*amounts[0], *amounts[1]}):
+        before, after = (one.get(category) for one in amounts)
+        if before is None or after is None:
+            lines.append(f"{category} in {'B' if before is None else 'A'} only")
+        elif before != after:
+            more, most, least = ("A", before, after) if before > after else ("B", after, before)
+            lines.append(f"more {category} in {more} (severity {most}, not {least})")
+    return lines

@@ -1,0 +1,93 @@
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+from isptune.images import write_image
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two even pictures, one with little red and one with about the best red, as the toy judges see it."""
+    for name, red in (("pale.png", 0.2), ("red.png", 0.75)):
+        image = torch.full((1, 3, 24, 32), 0.5)
+        image[:, 0] = red
+        write_image(tmp_path / name, image)
+    return tmp_path
+
+
+def test_what_is_wrong_is_said_in_a_sentence_and_a_table(isptune, pictures):
+    status, out, _ = isptune("describe", "pale.png", "red.png", "--judge", "redder:critic")
+    assert status == 0
+    assert (
+        "pale.png: The picture is noticeably noisy (70 % sure) and has clearly too pale colours (90 % sure), most of "
+        "all at the top left."
+    ) in out
+    assert "red.png: Nothing is found wrong with the picture (80 % sure)." in out
+    assert "severity 3 of 5" in out
+
+
+def test_json_has_a_line_for_each_picture(isptune, pictures):
+    status, out, _ = isptune("describe", "pale.png", "red.png", "--judge", "redder:critic", "--json")
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert status == 0
+    assert first["image"] == "pale.png"
+    assert first["findings"][1] == {"category": "saturate_weaken", "severity": 3, "confidence": 0.9}
+    assert first["heat_map"][0][0] == 0.9
+    assert (second["findings"], second["heat_map"]) == ([], None)
+
+
+def test_one_bad_picture_costs_only_itself(isptune, pictures):
+    (pictures / "broken.png").write_bytes(b"no picture")
+    status, out, err = isptune("describe", "broken.png", "red.png", "--judge", "redder:critic")
+    assert status == 1
+    assert "broken.png" in err
+    assert "red.png: Nothing" in out
+
+
+def test_a_heat_map_is_written_once(isptune, pictures):
+    arguments = ("describe", "pale.png", "--judge", "redder:critic", "--heat-map", "map.png")
+    assert isptune(*arguments)[0] == 0
+    with Image.open(pictures / "map.png") as written:
+        width, height = written.size
+    assert width > 2 * height
+    status, _, err = isptune(*arguments)
+    assert status == 2
+    assert "map.png: exists already" in err
+    assert isptune(*arguments, "--force")[0] == 0
+
+
+def test_a_map_needs_one_picture_and_a_judge_that_tells_where(isptune, pictures):
+    status, _, err = isptune(
+        "describe", "pale.png", "red.png", "--judge", "redder:critic", "--heat-map", "m.png"
+    )
+    assert status == 2
+    assert "there are 2" in err
+    status, _, err = isptune("describe", "red.png", "--judge", "redder:critic", "--heat-map", "m.png")
+    assert status == 2
+    assert "does not say where" in err
+
+
+def test_a_judge_that_only_compares_cannot_describe(isptune, pictures):
+    status, _, err = isptune("describe", "pale.png", "--judge", "redder")
+    assert status == 2
+    assert "does not say what is wrong" in err
+
+
+def test_the_better_picture_is_named_in_either_order_with_what_differs(isptune, pictures):
+    status, out, _ = isptune("compare-images", "pale.png", "red.png", "--judge", "redder:critic")
+    assert status == 0
+    assert out.startswith("red.png is better (100 % sure)")
+    assert "noise in A only" in out
+    status, out, _ = isptune("compare-images", "red.png", "pale.png", "--judge", "redder:critic", "--json")
+    answer = json.loads(out)
+    assert answer["better"] == "red.png"
+    assert answer["probability_a"] > 0.99
+    assert answer["differences"] == ["noise in B only", "saturate_weaken in B only"]
+
+
+def test_two_equal_pictures_are_not_told_apart(isptune, pictures):
+    status, out, _ = isptune("compare-images", "red.png", "red.png", "--judge", "redder")
+    assert status == 0
+    assert out == "neither is clearly better (A with 50 %)\n"
