@@ -78,7 +78,7 @@ def dataset() -> None:
 @click.option(
     "--raters",
     metavar="SPEC,SPEC",
-    default="fsim,gmsd,ms_ssim",
+    default="fsim,gmsd,ssim",
     show_default=True,
     help="Objectives that must confirm which picture of a pair is better.",
 )
@@ -159,9 +159,10 @@ def _tell(folder: Path, plan: "Plan") -> None:
     from isptune.dataset.statistics_page import PAGE, table_rows
 
     statistics = read_statistics(folder)
-    table = Table("samples", box=None)
-    for title in ("train", "validation", "answers: words / characters"):
-        table.add_column(title, justify="right")
+    table = Table(box=None)
+    table.add_column("samples", no_wrap=True)
+    for title in ("train", "validation", "words / letters"):
+        table.add_column(title, justify="right", no_wrap=True)
     for row in table_rows(plan, statistics):
         table.add_row(*row)
     console = Console(highlight=False, soft_wrap=True)

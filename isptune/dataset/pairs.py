@@ -39,6 +39,9 @@ RELATED_SHARE = 0.25
 """How often the second picture has the first one's types at severities of its own: independent draws nearly never
 do, while human-scored sets have many such pairs. Ours."""
 
+SATURATED = {"saturate_strengthen_HSV": 2}
+"""Types of which no higher severity looks worse than this one: all saturations are at their limit by then."""
+
 TIE = 1e-6
 """Scores that differ by less, relative to the larger, are no opinion: an objective of luma sees no change of colour."""
 
@@ -78,13 +81,10 @@ def draw_pair(
 
 def order_by_severity(first: Recipe, second: Recipe) -> int:
     """1 where the severities say that the first is better, -1 where the second is, 0 where they do not tell."""
-    if first == second:
-        return 0
-    if _contained(first, second):
-        return 1
-    if _contained(second, first):
-        return -1
-    gap = sum(severities_of(second)) - sum(severities_of(first))
+    less, more = _contained(first, second), _contained(second, first)
+    if less or more:
+        return 0 if less and more else 1 if less else -1
+    gap = sum(map(_strength, second.steps)) - sum(map(_strength, first.steps))
     return 0 if abs(gap) < MARGIN else 1 if gap > 0 else -1
 
 
@@ -121,4 +121,8 @@ def _with_other_severities(rng: np.random.Generator, recipe: Recipe) -> Recipe:
 def _contained(small: Recipe, large: Recipe) -> bool:
     """Whether all that `small` suffered, `large` suffered too, in the same order and at least as much."""
     steps = iter(large.steps)
-    return all(any(s.preset == o.preset and s.severity <= o.severity for o in steps) for s in small.steps)
+    return all(any(s.preset == o.preset and _strength(s) <= _strength(o) for o in steps) for s in small.steps)
+
+
+def _strength(step: Step) -> int:
+    return min(step.severity, SATURATED.get(step.preset.name, step.severity))

@@ -27,8 +27,8 @@ SMALLEST_SIDE_PX = 64
 VALIDATION_SHARE = 0.2
 """Of the photographs, as in the paper's Table II."""
 
-RATERS = ("fsim", "gmsd", "ms_ssim")
-"""Full-reference objectives that must not contradict the severities; the first sees colour."""
+RATERS = ("fsim", "gmsd", "ssim")
+"""Full-reference objectives that must not contradict the severities; the second sees no colour and then abstains."""
 
 
 @dataclass(frozen=True)

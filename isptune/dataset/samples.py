@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from isptune.arrays import Images
 from isptune.dataset.features import features_of
@@ -204,7 +205,7 @@ def _seed(rng: np.random.Generator) -> int:
     return int(rng.integers(2**62))
 
 
-def _shrunk(image: Images, side: int) -> Images:
+def _shrunk(image: Images, side: int) -> Tensor:
     height, width = image.shape[-2:]
     if not side or min(height, width) <= side:
         return image

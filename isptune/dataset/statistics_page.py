@@ -14,10 +14,10 @@ from isptune.report.page import render
 PLOT, PAGE = "statistics.png", "statistics.html"
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "identification, with reference": ("refA_sd", "refA_md"),
-    "identification, without": ("A_sd", "A_md"),
-    "rating, with reference": ("refAB",),
-    "rating, without": ("AB",),
+    "identification, reference": ("refA_sd", "refA_md"),
+    "identification, none": ("A_sd", "A_md"),
+    "rating, reference": ("refAB",),
+    "rating, none": ("AB",),
 }
 """The lists in the columns of Table II; two stand as single / multi."""
 

@@ -24,25 +24,25 @@ WITH_REFERENCE = "Compare with the reference. "
 
 WHICH_DISTORTION: Sequence[str] = (
     "Name {} that you see in the evaluated image.",
-    "Look at the evaluated image and name {} that lowers its quality.",
+    "Look at the evaluated image and name {} that you hold against it.",
     "Say {} that you notice in the evaluated image.",
     "What went wrong here? Name {} in the evaluated image.",
     "Give the name of {} that you find in the evaluated image.",
     "Call {} in the evaluated image by name.",
-    "Tell me {} that was added to the evaluated image.",
+    "Tell me {} that you would remove from the evaluated image.",
     "Report {} that a viewer would notice in the evaluated image.",
     "Before a repair of the evaluated image, name {} to be repaired.",
     "Find {} in the evaluated image.",
-    "Point out {} that bothers you in the evaluated image.",
+    "Point out {} that you find bothersome in the evaluated image.",
     "Is the evaluated image flawed? State {} in it.",
     "Inspect the evaluated image closely and write down {} in it.",
     "As an image engineer, diagnose {} in the evaluated image.",
     "What spoils the view? Identify {} in the evaluated image.",
-    "Write down {} that harms the evaluated image.",
+    "Write down {} at work in the evaluated image.",
     "Judge the evaluated image with care: state {} in it.",
     "Recognise {} in the evaluated image.",
     "Say in plain words {} from which the evaluated image suffers.",
-    "Decide on {} that explains the quality of the evaluated image.",
+    "Decide on {} behind the quality of the evaluated image.",
 )
 """Each takes one of `COUNTS`."""
 
