@@ -21,7 +21,7 @@ from typing import Any
 
 from isptune.errors import ConfigError, RunFolderError
 from isptune.interfaces import Pipeline
-from isptune.registry import build
+from isptune.registry import build, factory, installed
 from isptune.runlog import CONFIG, RECOMMENDED, RunLog
 from isptune.space import Candidate, Choice, Param, Value
 from isptune.toml_text import inline, key_path, quoted
@@ -55,11 +55,13 @@ class ParameterSet:
     scores: Scores = field(default_factory=dict)
 
 
-def read_set(path: Path) -> ParameterSet:
+def read_set(path: Path, template: Path | None = None) -> ParameterSet:
     """Read the set that a file holds, or that a finished run recommends.
 
     Args:
-        path: TOML or JSON, told apart by what they hold; or a run's folder.
+        path: TOML or JSON, told apart by what they hold; what a plug-in reads (see `isptune.registry`, set_readers),
+            such as profiles of raw developers; or a run's folder.
+        template: the file that a plug-in's file was made from, for formats that hold changes only.
 
     Raises:
         ConfigError: no such file, or it holds no set.
@@ -67,13 +69,25 @@ def read_set(path: Path) -> ParameterSet:
     """
     if path.is_dir():
         return _of_run(path)
+    data = _bytes_of(path)
+    beside = None if template is None else _bytes_of(template)
+    for name in installed("set_reader"):
+        found = factory("set_reader", name)(data, path, beside)
+        if found is not None:
+            return found
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return parse_set(data.decode("utf-8-sig"), path)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is no parameter set that can be read: {error}") from error
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file or run folder") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ConfigError(f"{path}: is no parameter set that can be read: {error}") from error
-    return parse_set(text, path)
 
 
 def parse_set(text: str, path: Path) -> ParameterSet:

@@ -9,6 +9,8 @@ A plug-in's entry point names a factory:
 * `isptune.optimizers`  `build(argument: str | None, space, *, population, seed, budget, objectives) -> Optimizer`
   (`budget` in evaluations, `objectives` their number; a ConfigError where it cannot do what is asked)
 * `isptune.scenes`      `build(argument: str | None) -> list[Scene]`
+* `isptune.set_readers` `read(data: bytes, path: Path, template: bytes | None) -> ParameterSet | None` (None for what is
+  no file of this kind; a ConfigError for one that is damaged)
 
 A spec is `NAME` or `NAME:ARGUMENT`: `ssim`, `nevergrad:NGOpt`, `iqa_pytorch:musiq`.
 """

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from isptune.space import Candidate, Choice, Integer, Real, Space
 
 _OFF_ON = ("off", "on")
-_DEMOSAIC = {"rcd": 5, "amaze": 1, "ppg": 0, "vng4": 2, "lmmse": 6}
-_GREENS = {"off": 0, "local": 1, "full": 2, "both": 3}
-_HIGHLIGHTS = {"clip": 0, "lch": 1, "opposed": 5}
+DEMOSAIC = {"rcd": 5, "amaze": 1, "ppg": 0, "vng4": 2, "lmmse": 6}
+GREENS = {"off": 0, "local": 1, "full": 2, "both": 3}
+HIGHLIGHTS = {"clip": 0, "lch": 1, "opposed": 5}
 
 SPACE = Space(
     (
         Real("raw.denoise", 0.0, 0.1, 0.0, help="threshold of wavelet denoising before demosaicing; 0 is off"),
         Real("raw.hot_pixels", 0.0, 1.0, 0.0, help="strength of the removal of single bright pixels; 0 is off"),
         Real("raw.hot_pixel_threshold", 0.0, 0.2, 0.05, help="lower takes more pixels for hot"),
-        Choice("highlights.mode", tuple(_HIGHLIGHTS), "clip", help="how clipped highlights are filled"),
-        Choice("demosaic.method", tuple(_DEMOSAIC), "rcd", help="how colours are filled in; lmmse suits noise"),
-        Choice("demosaic.match_greens", tuple(_GREENS), "off", help="against maze patterns"),
+        Choice("highlights.mode", tuple(HIGHLIGHTS), "clip", help="how clipped highlights are filled"),
+        Choice("demosaic.method", tuple(DEMOSAIC), "rcd", help="how colours are filled in; lmmse suits noise"),
+        Choice("demosaic.match_greens", tuple(GREENS), "off", help="against maze patterns"),
         Integer("demosaic.color_smoothing", 0, 5, 0, help="passes of medians on colour, against specks"),
         Real("white_balance.red", 0.5, 2.0, 1.0, log=True, help="gain of red after the camera's white balance"),
         Real("white_balance.blue", 0.5, 2.0, 1.0, log=True, help="gain of blue after the camera's white balance"),
@@ -76,11 +76,11 @@ def modules_of(values: Candidate) -> list[Module]:
 
 def _raw_modules(n: Mapping[str, float], words: Mapping[str, str]) -> list[Module]:
     smoothing = int(n["demosaic.color_smoothing"])
-    greens, method = _GREENS[words["demosaic.match_greens"]], _DEMOSAIC[words["demosaic.method"]]
+    greens, method = GREENS[words["demosaic.match_greens"]], DEMOSAIC[words["demosaic.method"]]
     # green_eq, median_thrs, color_smoothing, demosaicing_method, lmmse_refine, dual_thrs
     found = [Module("demosaic", 4, struct.pack("<ifiiif", greens, 0.0, smoothing, method, 1, 0.2))]
     # mode, blendL, blendC, strength, clip, noise_level, iterations, scales, candidating, combine, recovery, solid_color
-    recovery = (_HIGHLIGHTS[words["highlights.mode"]], 1.0, 0.0, 0.0, 1.0, 0.0, 1, 5, 0.4, 2.0, 0, 0.0)
+    recovery = (HIGHLIGHTS[words["highlights.mode"]], 1.0, 0.0, 0.0, 1.0, 0.0, 1, 5, 0.4, 2.0, 0, 0.0)
     found.append(Module("highlights", 4, struct.pack("<i5fii2fif", *recovery)))
     if n["raw.denoise"]:
         # threshold, x[4][5], y[4][5]: flat curves over all scales for all, red, green and blue

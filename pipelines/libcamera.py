@@ -62,7 +62,7 @@ def to_libcamera(candidate: Candidate, default: Candidate, template: bytes | Non
     except UnicodeDecodeError as error:
         raise ConfigError(f"the template is no tuning file: {error}") from error
     file = JsonText(text, "the template")
-    algorithms = _algorithms(file)
+    algorithms = algorithms_of(file)
     factor = _factors(candidate, default)
     _set_black_level(file, _one_of(algorithms, "rpi.black_level"), float(candidate["black.offset"]))
     _set_denoise(file, _one_of(algorithms, "rpi.denoise", "rpi.sdn"), factor)
@@ -72,7 +72,7 @@ def to_libcamera(candidate: Candidate, default: Candidate, template: bytes | Non
     return file.edited().encode()
 
 
-def _algorithms(file: JsonText) -> dict[str, Span]:
+def algorithms_of(file: JsonText) -> dict[str, Span]:
     """The algorithms by name. Raises ConfigError for what is no tuning file of version 2.0."""
     table = file.value if isinstance(file.value, dict) else {}
     listed = table.get("algorithms")
@@ -176,11 +176,11 @@ def _set_gamma(file: JsonText, span: Span, candidate: Candidate) -> None:
     if len(points) < 4 or len(points) % 2:
         raise ConfigError("the template's rpi.contrast has no gamma_curve of pairs of numbers")
     places = np.array([_number(file, point, "gamma_curve") for point in points[::2]])
-    for point, value in zip(points[1::2], _curve(places / FULL, candidate), strict=True):
+    for point, value in zip(points[1::2], curve_of(places / FULL, candidate), strict=True):
         file.replace(point, round(float(value) * FULL))
 
 
-def _curve(light: np.ndarray, candidate: Candidate) -> np.ndarray:
+def curve_of(light: np.ndarray, candidate: Candidate) -> np.ndarray:
     """The raw ISP's tone curve at light in [0, 1]; it never falls."""
     grey = torch.from_numpy(light).float().clamp(0, 1).view(1, 1, 1, -1).expand(1, 3, 1, -1)
     names = ("white", "black", "gamma", "shadows", "highlights", "contrast")

@@ -7,7 +7,10 @@ part of that. A partial profile is enough: what it does not say is neutral.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from isptune.errors import ConfigError
+from isptune.parameter_set import ParameterSet
 from isptune.space import Candidate, Choice, Integer, Param, Real, Space, Value
 
 Keys = Mapping[tuple[str, str], str]
@@ -186,3 +189,56 @@ def _rest_of(section: str, keys: dict[tuple[str, str], str]) -> list[str]:
     """The lines of a section's keys that are not set yet; they are taken out of `keys`."""
     own = [key for key in keys if key[0] == section]
     return [f"{key[1]}={keys.pop(key)}" for key in own]
+
+
+def read_set(data: bytes, path: Path, template: bytes | None = None) -> ParameterSet | None:
+    """What a profile says of the knobs; None for what is no profile. Keys of other tools are not looked at.
+
+    Gains of white balance come back in thousandths, haze removal in whole numbers: a profile holds no more.
+
+    Raises:
+        ConfigError: a knob's text is no value that it can have.
+    """
+    text = data.decode("utf-8-sig", errors="replace")
+    if not re.search(r"^\[Version\]\s*$", text, re.MULTILINE):
+        return None
+    keys = _keys_in(text)
+    values: Candidate = {}
+    for knob in KNOBS:
+        off = knob.enables and keys.get((knob.section, "Enabled")) == "false"
+        if knob.param.name == "sharpen.halo_control":
+            off = keys.get((knob.section, "HalocontrolEnabled")) == "false"
+        if off:
+            values[knob.param.name] = knob.param.default
+        elif (knob.section, knob.key) in keys:
+            values[knob.param.name] = _value_of(knob, keys[knob.section, knob.key], path)
+    return ParameterSet(path.stem, values, "rawtherapee") if values else None
+
+
+def _keys_in(text: str) -> dict[tuple[str, str], str]:
+    keys: dict[tuple[str, str], str] = {}
+    section = ""
+    for line in text.splitlines():
+        if found := re.fullmatch(r"\[(.+)\]\s*", line):
+            section = found.group(1)
+        elif "=" in line:
+            key, _, value = line.partition("=")
+            keys[section, key.strip()] = value.strip()
+    return keys
+
+
+def _value_of(knob: Knob, text: str, path: Path) -> Value:
+    param = knob.param
+    if isinstance(param, Choice):
+        value = {"true": "on", "false": "off"}.get(text, text) if knob.text is _on else text
+        if value in param.options:
+            return value
+        raise ConfigError(
+            f"{path}: {knob.key} = {text!r} in [{knob.section}] is none that {param.name} can have: "
+            + ", ".join(param.options)
+        )
+    try:
+        number = float(text.split(";")[0 if knob.key == "Red" else 2]) / 1000 if ";" in text else float(text)
+        return round(number) if isinstance(param, Integer) else number
+    except (ValueError, OverflowError, IndexError) as error:
+        raise ConfigError(f"{path}: {knob.key} = {text!r} in [{knob.section}] is no number") from error

@@ -84,7 +84,7 @@ def settings_from(options: dict[str, Any]) -> Any:
 
         torch.set_num_threads(threads)
     pipeline_options = parse_assignments(options["pipeline_options"], "--pipeline-option")
-    options["start"], pipeline, brought = _start(options["start"])
+    options["start"], pipeline, brought = _start(options["start"], options.pop("template", None))
     if pipeline is not None and config is None and options["pipeline"] is None:
         options["pipeline"], pipeline_options = pipeline, {**brought, **pipeline_options}
     options["pipeline_options"] = pipeline_options
@@ -95,7 +95,7 @@ def settings_from(options: dict[str, Any]) -> Any:
     return replace(settings, objectives=with_prompt(settings.objectives, prompt))
 
 
-def _start(given: tuple[str, ...]) -> tuple[dict[str, Any], str | None, dict[str, Any]]:
+def _start(given: tuple[str, ...], template: str | None) -> tuple[dict[str, Any], str | None, dict[str, Any]]:
     """Start values from sets on disk and from assignments, later ones winning; the sets' pipeline and its options."""
     from pathlib import Path
 
@@ -108,7 +108,7 @@ def _start(given: tuple[str, ...]) -> tuple[dict[str, Any], str | None, dict[str
         if "=" in item and not Path(item).exists():
             values |= parse_assignments([item], "--start")
             continue
-        chosen = read_set(Path(item))
+        chosen = read_set(Path(item), None if template is None else Path(template))
         values |= chosen.values
         if chosen.pipeline is not None:
             pipeline, pipeline_options = chosen.pipeline, dict(chosen.pipeline_options)

@@ -1,0 +1,246 @@
+"""What `isptune export` writes, `isptune import` reads: the same values, as far as the file holds them."""
+
+import base64
+import json
+import math
+import random
+import re
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+
+from isptune.errors import ConfigError
+from isptune.parameter_set import read_set
+from isptune.registry import installed
+from isptune.space import Choice, Integer
+from pipelines import darktable_modules, libraw, pp3
+from pipelines.darktable_modules import modules_of, to_xmp
+from pipelines.raw import build as raw
+from tests.pipelines.test_libcamera import NEW
+
+FORMATS = ("libcamera", "pp3", "rawpy", "xmp")
+
+
+def _drawn(space, seed):
+    """A candidate from anywhere in the space, with every fourth knob at its default."""
+    draw = random.Random(seed)
+    values = {}
+    for param in space:
+        if draw.random() < 0.25:
+            values[param.name] = param.default
+        elif isinstance(param, Choice):
+            values[param.name] = draw.choice(param.options)
+        elif isinstance(param, Integer):
+            values[param.name] = draw.randint(param.low, param.high)
+        else:
+            values[param.name] = draw.uniform(param.low, param.high)
+    return values
+
+
+def _back(folder, name, data, template=None):
+    (folder / name).write_bytes(data)
+    if template is not None:
+        (folder / "template").write_bytes(template)
+    return read_set(folder / name, None if template is None else folder / "template")
+
+
+def test_a_reader_is_installed_for_every_format_of_the_pipelines():
+    assert set(installed("set_reader")) == set(FORMATS)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_profile_of_rawtherapee_comes_back(tmp_path, seed):
+    values = _drawn(pp3.SPACE, seed)
+    found = _back(tmp_path, "set.pp3", pp3.to_pp3(values).encode())
+    assert (found.pipeline, found.name) == ("rawtherapee", "set")
+    assert pp3.SPACE.check(found.values)  # every knob is there, inside its range
+    for name, value in values.items():
+        slack = {"white_balance.red": 5.1e-4, "white_balance.blue": 5.1e-4, "tone.dehaze": 0.51}.get(name, 0)
+        if slack:
+            assert found.values[name] == pytest.approx(value, abs=slack), name
+        else:
+            assert found.values[name] == value, name
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_sidecar_of_darktable_comes_back_to_the_same_sidecar(tmp_path, seed):
+    space = darktable_modules.SPACE
+    values = _drawn(space, seed)
+    text = to_xmp(modules_of(values))
+    found = _back(tmp_path, "set.xmp", text.encode())
+    assert found.pipeline == "darktable"
+    back = space.complete(found.values)
+    assert to_xmp(modules_of(back)) == text
+    for name, value in found.values.items():
+        expected = (
+            values[name] if isinstance(values[name], str) else pytest.approx(values[name], rel=2e-7, abs=1e-9)
+        )
+        assert value == expected, name
+    # What does not come back has no effect: its module is off.
+    off = {
+        "raw.hot_pixels": ["raw.hot_pixel_threshold"],
+        "sharpen.amount": ["sharpen.radius", "sharpen.threshold"],
+    }
+    lost = {n for knob, names in off.items() if not values[knob] for n in names}
+    if not (values["tone.shadows"] or values["tone.highlights"]):
+        lost |= {"tone.radius"}
+    if not (values["denoise.luma"] or values["denoise.chroma"]):
+        lost |= {"denoise.strength", "denoise.preserve_shadows"}
+    assert set(values) - set(found.values) == lost
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_arguments_of_rawpy_come_back(tmp_path, seed):
+    values = _drawn(libraw.SPACE, seed)
+    found = _back(tmp_path, "set.json", libraw.LibRaw().parameter_file("rawpy", values, None))
+    assert (found.pipeline, dict(found.pipeline_options)) == ("libraw", {})
+    back = libraw.SPACE.complete(found.values)
+    unused = set()
+    if values["exposure.shift"] == 1.0:
+        unused |= {"exposure.shift", "exposure.preserve_highlights"}
+    if values["highlights.mode"] != "reconstruct":
+        unused |= {"highlights.reconstruct_to"}
+    assert {n: v for n, v in back.items() if n not in unused} == {
+        n: v for n, v in values.items() if n not in unused
+    }
+    assert libraw.LibRaw().options(back) == libraw.LibRaw().options(values)
+
+
+def test_half_size_comes_back_as_an_option(tmp_path):
+    data = libraw.LibRaw(half_size=True).parameter_file("rawpy", libraw.SPACE.default, None)
+    assert _back(tmp_path, "set.json", data).pipeline_options == {"half_size": True}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_tuning_file_comes_back_beside_its_template(tmp_path, seed):
+    isp = raw(None)
+    values = _drawn(isp.space, seed)
+    values |= {
+        "tone.gamma": 1.2,
+        "tone.contrast": 0.3,
+        "tone.white": 1.0,
+        "tone.black": 0.0,
+    }  # a curve that is no step
+    values["colour.saturation"] = max(0.3, float(values["colour.saturation"]))
+    data = isp.parameter_file("libcamera", values, NEW.encode())
+    found = _back(tmp_path, "tuned.json", data, NEW.encode())
+    back = isp.space.complete(found.values)
+    for name in (
+        "raw_denoise.luma",
+        "raw_denoise.chroma",
+        "sharpen.amount",
+        "sharpen.threshold",
+        "sharpen.halo",
+    ):
+        assert back[name] == pytest.approx(values[name], rel=1e-5, abs=1e-9), name
+    assert back["black.offset"] == pytest.approx(values["black.offset"], abs=0.51 / 65535)
+    strength = json.loads(data)["algorithms"][3]["rpi.denoise"]["normal"]["cdn"]["strength"]
+    if strength < 1:  # the most that the format has
+        assert back["denoise.chroma"] == pytest.approx(values["denoise.chroma"], rel=1e-5)
+    for name in ("matrix.strength", "colour.saturation"):
+        assert back[name] == pytest.approx(values[name], abs=2e-3), name
+    again = isp.parameter_file("libcamera", back, NEW.encode())
+    curve, other = (re.search(r'"gamma_curve":[^\]]*\]', text.decode()).group() for text in (data, again))
+    numbers = [[int(n) for n in re.findall(r"\d+", text)] for text in (curve, other)]
+    assert max(abs(a - b) for a, b in zip(*numbers, strict=True)) <= 0.002 * 65535
+
+
+def test_a_tuning_file_needs_its_own_template(tmp_path):
+    with pytest.raises(
+        ConfigError, match="a tuning file holds factors on the numbers of its template; give that one"
+    ):
+        _back(tmp_path, "tuned.json", NEW.encode())
+    other = NEW.replace("1024, 5040,", "")
+    with pytest.raises(ConfigError, match="was not made from this template"):
+        _back(tmp_path, "tuned.json", NEW.encode(), other.encode())
+    with pytest.raises(ConfigError, match="the template: is no tuning file that the raw ISP can set"):
+        _back(tmp_path, "tuned.json", NEW.encode(), NEW.replace("rpi.ccm", "rpi.none").encode())
+
+
+def _sidecar(operation, version, params, enabled=1, before="", more=""):
+    return f"""<?xml version="1.0"?>{before}<x:xmpmeta xmlns:x="adobe:ns:meta/">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description xmlns:darktable="http://darktable.sf.net/" darktable:history_end="2"><darktable:history><rdf:Seq>
+    <rdf:li darktable:num="0" darktable:operation="lens" darktable:enabled="1" darktable:modversion="9"
+      darktable:params="gibberish"/>
+    <rdf:li darktable:num="1" darktable:operation="{operation}" darktable:enabled="{enabled}"
+      darktable:modversion="{version}" darktable:params="{params}"/>{more}
+  </rdf:Seq></darktable:history></rdf:Description></rdf:RDF></x:xmpmeta>""".encode()
+
+
+SHARPEN = struct.pack("<3f", 1.5, 0.75, 0.25)
+
+
+def test_a_sidecar_that_darktable_wrote_is_read_with_packed_parameters_and_other_modules(tmp_path):
+    packed = "gz02" + base64.b64encode(zlib.compress(SHARPEN)).decode()
+    later = '<rdf:li darktable:num="2" darktable:operation="sharpen" darktable:enabled="0" darktable:modversion="1"/>'
+    values = _back(tmp_path, "own.xmp", _sidecar("sharpen", 1, packed, more=later)).values
+    assert {n: v for n, v in values.items() if n.startswith("sharpen")} == {
+        "sharpen.radius": 1.5, "sharpen.amount": 0.75, "sharpen.threshold": 0.25,
+    }  # fmt: skip
+    off = _back(tmp_path, "own.xmp", _sidecar("sharpen", 1, packed, enabled=0)).values
+    assert off["sharpen.amount"] == 0.0
+
+
+BOMB = "gz99" + base64.b64encode(zlib.compress(bytes(50_000_000))).decode()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (_sidecar("sharpen", 2, SHARPEN.hex()), "sharpen is of version '2' with 12 bytes; only version 1 with 12"),
+        (_sidecar("sharpen", 1, "00"), "with 1 bytes; only version 1 with 12 bytes"),
+        (_sidecar("sharpen", 1, "xyz"), "the parameters of sharpen cannot be read"),
+        (_sidecar("sharpen", 1, "gz02!!"), "the parameters of sharpen cannot be read"),
+        (_sidecar("sharpen", 1, BOMB), "with 65536 bytes; only version 1"),
+        (_sidecar("sharpen", 1, SHARPEN.hex())[:-20], "is no sidecar that can be read"),
+        (_sidecar("sharpen", 1, "&x;", before='<!DOCTYPE x [<!ENTITY x SYSTEM "file:///etc/passwd">]>'),
+         "has a document type"),
+        (_sidecar("demosaic", 4, struct.pack("<ifiiif", 0, 0, 0, 99, 1, 0.2).hex()), "demosaic has the mode 99"),
+        (b"[Version]\n[Sharpening]\nEnabled=true\nAmount=much\n", "Amount = 'much' in .Sharpening. is no"),
+        (b"[Version]\n[RAW Bayer]\nMethod=mono\n", "Method = 'mono' in .RAW Bayer. is none that demosaic.method can"),
+        (b'{"postprocess": {"bright": "x"}}', "bright = 'x' is no number"),
+        (b'{"postprocess": {"gamma": [1]}}', "is no list of 2 numbers"),
+        (b'{"postprocess": {"user_flip": 3}}', "'user_flip' is no knob of libraw"),
+        (b'{"postprocess": {"highlight_mode": 12}}', "highlight_mode = 12 is no whole number from 0 to 9"),
+        (b'{"postprocess": {}', "is not JSON that can be read"),
+        (b"\xff\xfe\x00", "is no parameter set that can be read"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_understood_is_refused_in_one_line(tmp_path, data, message):
+    with pytest.raises(ConfigError, match=message) as raised:
+        _back(tmp_path, "set.file", data)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_profile_of_another_hand_gives_what_it_says(tmp_path):
+    text = "[Version]\n[Exposure]\nCompensation=0.7\nClip=0.02\n[Sharpening]\nEnabled=false\nAmount=90\n"
+    assert _back(tmp_path, "own.pp3", text.encode()).values == {
+        "exposure.compensation": 0.7, "sharpen.amount": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_plain_set_is_no_readers_business(tmp_path, name):
+    read = installed("set_reader")[name].load()
+    for text in ('name = "[Version]"\n[values]\nx = 1\n', '{"values": {"x": 1}}', ""):
+        assert read(text.encode(), Path("set"), None) is None
+
+
+def test_a_search_starts_from_a_file_of_another_program(isptune, tmp_path):
+    values = libraw.SPACE.complete({"exposure.bright": 1.25, "demosaic.algorithm": "vng"})
+    (tmp_path / "mine.json").write_bytes(libraw.LibRaw().parameter_file("rawpy", values, None))
+    status, _, err = isptune(
+        "import", "mine.json", "--scene", "unprocessed:cat?crop=64x48", "--objective", "sharpness", "--population", "3",
+        "--generations", "1", "--confirm", "1", "--second-opinion", "none", "--device", "cpu",
+        "--tune", "exposure.bright", "--out", "r",
+    )  # fmt: skip
+    assert (status, err) == (0, "")
+    answer = json.loads((tmp_path / "r" / "recommended.json").read_text())
+    assert answer["default"] == values
+    assert math.isfinite(answer["objectives"]["sharpness"]["recommended"]["mean"])
+    (tmp_path / "other.toml").write_text("[values]\nexposure.bright = 2.0\n")
+    status, out, _ = isptune("diff", "other.toml", "mine.json", "--json")
+    assert [c["knob"] for c in json.loads(out)["changes"]] == ["exposure.bright"]
