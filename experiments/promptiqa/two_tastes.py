@@ -1,90 +1,144 @@
-"""Two opposite tastes, told by ten rated pictures of one scene each, lead the synthetic ISP to two different places.
+"""Two opposite tastes, told by ten rated pictures of one scene each, lead an ISP to two different places.
 
     python -m experiments.promptiqa.two_tastes --data DIR --parts DIR --out experiments/promptiqa [--weights FILE]
+        [--isp synthetic|raw]
 
-| taste | liked best, as shares of the ranges | weights |
-|---|---|---|
-| crisp | no blur, contrast +0.6, saturation +0.3, no compression | noise counts little |
-| soft | blur 0.25, contrast -0.5, saturation -0.2, no compression | noise counts most |
-
-A taste's hidden function is minus the weighted squares of the distances from there. In each seed forty candidates are
-drawn at random and rendered on one photograph; ten of them, by interval sampling, with their hidden scores are the
-prompt. CMA-ES then tunes on two other photographs by what the network says beside this prompt. Both photographs and
-candidates differ from seed to seed; none of the photographs was trained on. The optimizer never sees a hidden function.
+On the synthetic ISP places are signed distortion levels as shares of their ranges, on the raw one (photographs turned
+into raw captures of ISO 800, five knobs) shares of the knobs' ranges. A taste's hidden function is minus the weighted
+squares of the distances from what it likes best. In each seed forty candidates are drawn at random and rendered on one
+photograph; ten of them, by interval sampling, with their hidden scores are the prompt. CMA-ES then tunes on two other
+photographs by what the network says beside this prompt. Both photographs and candidates differ from seed to seed; none
+of the photographs was trained on. The optimizer never sees a hidden function.
 """
 
 import argparse
 import csv
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float64
+from torch import Tensor
 
 from experiments.promptiqa.relabelled import PAIRS
+from isptune.arrays import Images
 from isptune.images import write_image
+from isptune.interfaces import Pipeline
 from isptune.optimizers import cma
 from isptune.sampling import interval_ranks
 from isptune.scenes import Scene, load_scenes
-from isptune.space import Candidate
+from isptune.space import Candidate, Space
 from objectives import promptiqa
 from objectives.training.photographs import KEPT_OUT
-from pipelines import synthetic
-from pipelines.synthetic import SyntheticISP
+from pipelines import raw, synthetic
 
 SEEDS = 10
 CANDIDATES = 40
 POPULATION, GENERATIONS = 12, 12
 TUNED_ON = 2
-NAMES = ("blur", "noise", "contrast", "saturation", "jpeg")
 
 
 @dataclass(frozen=True)
 class Taste:
-    """What is liked best (signed levels as shares of their ranges), and how much each of them counts."""
+    """What is liked best, and how much each coordinate counts."""
 
     liked: tuple[float, ...]
     weights: tuple[float, ...]
 
     def hidden(
-        self, relative: Float64[np.ndarray, "candidates levels"]
+        self, places: Float64[np.ndarray, "candidates coordinates"]
     ) -> Float64[np.ndarray, " candidates"]:
         """Scores, 0 at most."""
-        return -((relative - np.array(self.liked)) ** 2) @ np.array(self.weights)
+        return -((places - np.array(self.liked)) ** 2) @ np.array(self.weights)
 
 
-TASTES: Mapping[str, Taste] = {
-    "crisp": Taste((0.0, 0.0, 0.6, 0.3, 0.0), (1.0, 0.5, 1.5, 0.5, 0.7)),
-    "soft": Taste((0.25, 0.0, -0.5, -0.2, 0.0), (1.0, 1.5, 1.5, 0.5, 0.7)),
+@dataclass(frozen=True)
+class Bench:
+    """An ISP of one seed, what is tuned of it, and where candidates lie.
+
+    Attributes:
+        pipeline: renders.
+        space: of the tuned params.
+        places: coordinates of candidates.
+    """
+
+    pipeline: Pipeline
+    space: Space
+    places: Callable[[Sequence[Candidate]], Float64[np.ndarray, "candidates coordinates"]]
+
+    def render(self, scene: Scene, candidates: Sequence[Candidate], seed: int) -> Images:
+        """One picture a candidate."""
+        complete = [self.space.complete(candidate) for candidate in candidates]
+        params: dict[str, Tensor | str] = {
+            name: first if isinstance(first, str) else torch.tensor([float(one[name]) for one in complete])
+            for name, first in complete[0].items()
+        }
+        return self.pipeline.render(scene, params, seed)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is told of one kind of ISP: names of the coordinates, tastes, the bench and the scenes of a seed."""
+
+    names: Sequence[str]
+    tastes: Mapping[str, Taste]
+    bench: Callable[[int], Bench]
+    scenes: Callable[[Sequence[Path]], list[Scene]]
+
+
+def _synthetic(seed: int) -> Bench:
+    isp = synthetic.build("warped", map_seed=seed)
+
+    def places(candidates: Sequence[Candidate]) -> Float64[np.ndarray, "candidates levels"]:
+        params = {name: torch.tensor([float(one[name]) for one in candidates]) for name in candidates[0]}
+        return isp.levels(params).double().numpy() / np.array(isp.level_ranges)
+
+    return Bench(isp, isp.space, places)
+
+
+def _raw(seed: int) -> Bench:
+    isp = raw.build(None)
+    space = isp.space.select(RAW_KNOBS)
+    return Bench(isp, space, lambda candidates: np.stack([space.to_unit(one) for one in candidates]))
+
+
+RAW_KNOBS = ("tone.gamma", "tone.contrast", "denoise.luma", "sharpen.amount", "colour.saturation")
+
+SETTINGS: Mapping[str, Setting] = {
+    "synthetic": Setting(
+        ("blur", "noise", "contrast", "saturation", "jpeg"),
+        {
+            "crisp": Taste((0.0, 0.0, 0.6, 0.3, 0.0), (1.0, 0.5, 1.5, 0.5, 0.7)),
+            "soft": Taste((0.25, 0.0, -0.5, -0.2, 0.0), (1.0, 1.5, 1.5, 0.5, 0.7)),
+        },
+        _synthetic,
+        lambda files: load_scenes([str(file) for file in files], crop="384x384", resize="256"),
+    ),
+    "raw": Setting(
+        RAW_KNOBS,
+        {
+            "crisp": Taste((0.5, 0.8, 0.1, 0.6, 0.65), (0.5, 1.5, 0.5, 1.0, 0.5)),
+            "soft": Taste((0.6, 0.25, 0.6, 0.0, 0.4), (0.5, 1.5, 1.0, 1.0, 0.5)),
+        },
+        _raw,
+        lambda files: load_scenes(
+            [f"unprocessed:{f}?iso=800&resize=384&crop=256x256" for f in files], None, None
+        ),
+    ),
 }
+"""By kind of ISP. The order of the raw knobs is that of the pipeline's params."""
 
 
-def relative_levels(
-    isp: SyntheticISP, candidates: Sequence[Candidate]
-) -> Float64[np.ndarray, "candidates levels"]:
-    """Signed levels as shares of their ranges."""
-    levels = isp.levels(as_params(candidates)).numpy()
-    return levels / np.array(isp.level_ranges)
-
-
-def as_params(candidates: Sequence[Candidate]) -> dict[str, torch.Tensor]:
-    """Candidates as the pipeline takes them."""
-    return {name: torch.tensor([float(one[name]) for one in candidates]) for name in candidates[0]}
-
-
-def rate(isp: SyntheticISP, scene: Scene, taste: Taste, folder: Path, seed: int) -> Path:
+def rate(bench: Bench, scene: Scene, taste: Taste, folder: Path, seed: int) -> Path:
     """Write ten rated pictures and their CSV."""
     random = np.random.default_rng([seed, 1])
-    candidates: list[Candidate] = [
-        {name: float(x) for name, x in zip(isp.space.names, row, strict=True)}
-        for row in random.random((CANDIDATES, len(isp.space.names)))
-    ]
-    scores = taste.hidden(relative_levels(isp, candidates))
+    candidates = [bench.space.from_unit(random.random(len(bench.space.names))) for _ in range(CANDIDATES)]
+    scores = taste.hidden(bench.places(candidates))
     ranked = np.argsort(scores, kind="stable")
-    images = isp.render(scene, as_params(candidates), seed)
+    images = bench.render(scene, candidates, seed)
     lines = ["image,score"]
     for index in ranked[interval_ranks(CANDIDATES, PAIRS)]:
         write_image(folder / f"{index}.png", images[int(index)].unsqueeze(0))
@@ -93,38 +147,42 @@ def rate(isp: SyntheticISP, scene: Scene, taste: Taste, folder: Path, seed: int)
     return folder / "rated.csv"
 
 
-def tune(isp: SyntheticISP, scenes: Sequence[Scene], spec: str, seed: int) -> Float64[np.ndarray, " levels"]:
-    """Where CMA-ES recommends to stay, as relative levels."""
+def tune(bench: Bench, scenes: Sequence[Scene], spec: str, seed: int) -> Float64[np.ndarray, " coordinates"]:
+    """Where CMA-ES recommends to stay."""
     objective = promptiqa.build(spec)
-    optimizer = cma.build(None, isp.space, population=POPULATION, seed=seed, budget=POPULATION * GENERATIONS)
+    optimizer = cma.build(
+        None, bench.space, population=POPULATION, seed=seed, budget=POPULATION * GENERATIONS
+    )
     for generation in range(GENERATIONS):
         population = optimizer.ask()
-        params = as_params(population)
-        scores = [objective.score(isp.render(scene, params, seed + generation), scene) for scene in scenes]
+        scores = [
+            objective.score(bench.render(scene, population, seed + generation), scene) for scene in scenes
+        ]
         losses = -torch.stack(scores).mean(0).double().numpy()
         optimizer.tell(population, losses[:, None])
-    return relative_levels(isp, [optimizer.recommend()])[0]
+    return bench.places([optimizer.recommend()])[0]
 
 
-def one_seed(photographs: Sequence[Path], seed: int, weights: str) -> dict[str, np.ndarray]:
+def one_seed(setting: Setting, photographs: Sequence[Path], seed: int, weights: str) -> dict[str, np.ndarray]:
     """The ends of both tastes."""
     random = np.random.default_rng([seed, 0])
     chosen = random.choice(len(photographs), 1 + TUNED_ON, replace=False)
-    scenes = load_scenes([str(photographs[i]) for i in chosen], crop="384x384", resize="256")
-    isp = synthetic.build("warped", map_seed=seed)
+    scenes = setting.scenes([photographs[i] for i in chosen])
+    bench = setting.bench(seed)
     ends = {}
-    for name, taste in TASTES.items():
+    for name, taste in setting.tastes.items():
         with tempfile.TemporaryDirectory() as folder:
-            rated = rate(isp, scenes[0], taste, Path(folder), seed)
-            ends[name] = tune(isp, scenes[1:], f"prompt={rated}{weights}", seed)
+            rated = rate(bench, scenes[0], taste, Path(folder), seed)
+            ends[name] = tune(bench, scenes[1:], f"prompt={rated}{weights}", seed)
     return ends
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Tune in all seeds; write two_tastes.csv and two_tastes.md."""
+    """Tune in all seeds; write two_tastes_ISP.csv and .md."""
     parser = argparse.ArgumentParser(description="Two tastes, two places.")
     parser.add_argument("--data", type=Path, required=True, help="folder with photos/")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--isp", choices=tuple(SETTINGS), default="synthetic")
     parser.add_argument("--weights", help="of the compact network (default: the bundled ones)")
     parser.add_argument(
         "--parts", type=Path, required=True, help="folder for the ends; what is there is kept"
@@ -135,32 +193,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     photographs = [options.data / "photos" / f / f"{n}.png" for f, names in KEPT_OUT.items() for n in names]
     weights = f",weights={options.weights}" if options.weights else ""
     options.parts.mkdir(parents=True, exist_ok=True)
+    setting = SETTINGS[options.isp]
     for seed in options.only:
         part = options.parts / f"{seed}.csv"
         if not part.exists():
-            ends = one_seed(photographs, seed, weights)
-            np.savetxt(part, np.stack([ends[name] for name in TASTES]), fmt="%.5f", delimiter=",")
+            ends = one_seed(setting, photographs, seed, weights)
+            np.savetxt(part, np.stack([ends[name] for name in setting.tastes]), fmt="%.5f", delimiter=",")
     parts = [options.parts / f"{seed}.csv" for seed in range(SEEDS)]
     if all(part.exists() for part in parts):
-        write(np.stack([np.loadtxt(part, delimiter=",") for part in parts]), options.out)
+        write(
+            np.stack([np.loadtxt(part, delimiter=",") for part in parts]),
+            setting,
+            options.out / f"two_tastes_{options.isp}",
+        )
 
 
-def write(ends: Float64[np.ndarray, "seeds 2 levels"], out: Path) -> None:
+def write(ends: Float64[np.ndarray, "seeds 2 coordinates"], setting: Setting, out: Path) -> None:
     """Every end with its scores under both hidden functions, then the means."""
-    head = [*NAMES, *(f"under {name}" for name in TASTES)]
-    hidden = np.stack([taste.hidden(ends.reshape(-1, len(NAMES))) for taste in TASTES.values()], 1)
+    head = [*setting.names, *(f"under {name}" for name in setting.tastes)]
+    hidden = np.stack(
+        [taste.hidden(ends.reshape(-1, len(setting.names))) for taste in setting.tastes.values()], 1
+    )
     cells = np.concatenate([ends, hidden.reshape(*ends.shape[:2], -1)], 2)
     # Of each seed, how much better each end is under its own function than the other end is.
     gains = np.stack([cells[:, 0, 5] - cells[:, 1, 5], cells[:, 1, 6] - cells[:, 0, 6]], 1)
-    with (out / "two_tastes.csv").open("w", newline="") as file:
+    with out.with_suffix(".csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["seed", "tuned by", *head])
         for seed, both in enumerate(cells):
             writer.writerows(
-                [seed, name, *(f"{x:.4f}" for x in row)] for name, row in zip(TASTES, both, strict=True)
+                [seed, name, *(f"{x:.4f}" for x in row)]
+                for name, row in zip(setting.tastes, both, strict=True)
             )
     lines = ["| tuned by | " + " | ".join(head) + " |", "|" + "---|" * (1 + len(head))]
-    for place, (name, taste) in enumerate(TASTES.items()):
+    for place, (name, taste) in enumerate(setting.tastes.items()):
         lines.append(f"| {name} | " + " | ".join(f"{x:.3f}" for x in cells[:, place].mean(0)) + " |")
         lines.append(f"| {name}: liked best | " + " | ".join(f"{x:.2f}" for x in taste.liked) + " | | |")
     apart = np.abs(ends[:, 0] - ends[:, 1]).mean(1)
@@ -171,7 +237,7 @@ def write(ends: Float64[np.ndarray, "seeds 2 levels"], out: Path) -> None:
     lines.append(
         f"the two ends are {apart.mean():.3f} of the ranges apart on average, {apart.min():.3f} at least."
     )
-    (out / "two_tastes.md").write_text("\n".join(lines) + "\n")
+    out.with_suffix(".md").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
