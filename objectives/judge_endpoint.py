@@ -18,6 +18,7 @@ Pictures go as PNG data URLs, rounded to 8 bits, in their own size.
 """
 
 import base64
+import functools
 import hashlib
 import io
 import logging
@@ -74,8 +75,9 @@ class Picture:
     pixels: UInt8[np.ndarray, "height width 3"]
     sha256: str
 
+    @functools.cached_property
     def data_url(self) -> str:
-        """A PNG in a URL."""
+        """A PNG in a URL, written once for all the questions that it is in."""
         from PIL import Image
 
         file = io.BytesIO()
@@ -218,7 +220,7 @@ class EndpointJudge:
     def _answer(self, key: str, asked: Asked, given_up: threading.Event) -> Answer:
         answer = self.cache.get(key)
         if answer is None:
-            response = self.server.complete(self._chat(asked, Picture.data_url), given_up)
+            response = self.server.complete(self._chat(asked, lambda picture: picture.data_url), given_up)
             answer = read_answer(response, self.manner.logprobs, self.server.name)
             self.cache.put(key, answer)
         return answer

@@ -51,6 +51,14 @@ def weights_files(folder: Path) -> list[Path]:
     )
 
 
+def is_complete(folder: Path) -> bool:
+    """Whether a folder of the cache holds all files of a checkpoint: downloads can break off."""
+    try:
+        return bool(read_config(folder) and weights_files(folder))
+    except ConfigError:
+        return False
+
+
 def load_mplug_owl2(folder: Path, dtype: torch.dtype | None) -> tuple[MPlugOwl2, dict[str, str]]:
     """The network with a folder's tensors on the CPU, frozen, and the files with their sha256.
 

@@ -15,7 +15,6 @@ Options follow with commas: `task=quality` or `aesthetics`; `scores=1-5`, or `0-
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar, final
 
 import torch
@@ -28,7 +27,7 @@ from isptune.interfaces import Direction
 from isptune.scenes import Scene
 from objectives.hub_cache import cached_model, model_folder
 from objectives.level_words import LEVELS, TASKS, LevelLogits, LevelRater
-from objectives.mplug_owl2_checkpoint import is_mplug_owl2, read_config, weights_files
+from objectives.mplug_owl2_checkpoint import is_complete, is_mplug_owl2, read_config
 from objectives.no_reference import score_finite
 from objectives.options import parse_options
 from objectives.qalign_owl import build_owl
@@ -126,7 +125,7 @@ def qalign(argument: str | None = None) -> QAlign:
 
 def _rater(weights: str, task: str, dtype: torch.dtype | None) -> LevelRater:
     if not weights:
-        cached = cached_model(PUBLISHED, _is_complete)
+        cached = cached_model(PUBLISHED, is_complete)
         if cached is None:
             return _bundled(task, asked_for=False)
         return build_owl(cached, task, dtype, f"{SOURCE}; weights {PUBLISHED}")
@@ -136,7 +135,7 @@ def _rater(weights: str, task: str, dtype: torch.dtype | None) -> LevelRater:
     name = rest if colon and kind == "hf" else weights
     if not name:
         raise ConfigError("qalign:hf needs a folder or the name of a model, such as qalign:hf:owner/model")
-    folder = model_folder(name, _is_complete)
+    folder = model_folder(name, is_complete)
     source = f"{SOURCE}; weights {one_line(name)}"
     if name == weights and is_mplug_owl2(read_config(folder)):
         return build_owl(folder, task, dtype, source)
@@ -163,14 +162,6 @@ def _bundled(task: str, asked_for: bool) -> EncoderRater:
     words = [BUNDLED_PROMPT.format(level=level) for level in LEVELS]
     prompts = encoder.encode_prompts(encoder.embed_prompts(words)).detach()
     return EncoderRater(encoder, prompts, source, encoder.weights)
-
-
-def _is_complete(folder: Path) -> bool:
-    """Whether a folder of the cache holds all files: downloads can break off."""
-    try:
-        return bool(read_config(folder) and weights_files(folder))
-    except ConfigError:
-        return False
 
 
 def _one_of(key: str, value: str, known: Mapping[str, _Value]) -> _Value:

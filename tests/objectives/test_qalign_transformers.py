@@ -11,6 +11,7 @@ from isptune.errors import ConfigError
 from isptune.scenes import load_scenes
 from isptune.testing import check_objective
 from objectives.qalign import qalign
+from tests.objectives import tiny_llava
 
 pytest.importorskip("transformers", reason="the extra `transformers` is not installed")
 pytestmark = pytest.mark.filterwarnings("default")  # of a third party's own making
@@ -23,11 +24,6 @@ WORDS = [
     *["How", "would", "you", "rate", "the", "quality", "aesthetics", "of", "this", "image", "?", "The", "is"],
     *LEVELS,
 ]
-TEMPLATE = (
-    "{% for message in messages %}{% for part in message.content %}"
-    "{% if part.type == 'image' %}<image> {% else %}{{ part.text }} {% endif %}"
-    "{% endfor %}{% endfor %}"
-)
 
 
 @pytest.fixture(scope="module")
@@ -38,61 +34,12 @@ def folder(tmp_path_factory):
     return folder
 
 
-def processor(template=TEMPLATE, words=WORDS, begins=False):
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import LlavaProcessor, PreTrainedTokenizerFast
-    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-
-    raw = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))
-    raw.pre_tokenizer = pre_tokenizers.Split(" ", "removed")
-    if begins:
-        raw.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw,
-        bos_token="<s>",
-        unk_token="<unk>",
-        additional_special_tokens=["<image>"],
-        pad_token="<unk>",
-    )
-    sizes = {"size": {"shortest_edge": 28}, "crop_size": {"height": 28, "width": 28}}
-    return LlavaProcessor(
-        image_processor=CLIPImageProcessorPil(**sizes),
-        tokenizer=tokenizer,
-        patch_size=14,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=template,
-    )
+def processor(template=tiny_llava.TEMPLATE, words=WORDS, begins=False):
+    return tiny_llava.processor(words, template, begins)
 
 
 def model():
-    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
-
-    vision = CLIPVisionConfig(
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        image_size=28,
-        patch_size=14,
-        projection_dim=16,
-    )
-    text = LlamaConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-    )
-    torch.manual_seed(0)
-    config = LlavaConfig(vision_config=vision, text_config=text, image_token_index=WORDS.index("<image>"))
-    model = LlavaForConditionalGeneration(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim > 1:
-                parameter.normal_(0, 0.4)
-    return model
+    return tiny_llava.model(WORDS)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +104,7 @@ def test_a_model_that_brings_code_is_refused_and_the_code_not_run(folder, tmp_pa
 
 def test_a_prompt_begins_once_though_template_and_tokenizer_both_say_so(tmp_path, pictures, scene):
     scores = []
-    for number, template in enumerate((TEMPLATE, "<s>" + TEMPLATE)):
+    for number, template in enumerate((tiny_llava.TEMPLATE, "<s>" + tiny_llava.TEMPLATE)):
         folder = tmp_path / str(number)
         model().save_pretrained(folder)
         processor(template, begins=True).save_pretrained(folder)
