@@ -19,6 +19,7 @@ from isptune.interfaces import (
     CarriesWeights,
     Composed,
     Described,
+    Diagnoses,
     Direction,
     IgnoresSeed,
     KnownLevels,
@@ -144,6 +145,15 @@ class Bench:
         return {name: o for name, o in built.items() if referenced or not isinstance(o, UsesReference)}
 
     @cached_property
+    def diagnosing(self) -> dict[str, Diagnoses]:
+        """Judges that say what is wrong with the result; none where no second opinion is wanted either."""
+        if all(name == "none" for name in self.settings.second_opinions):
+            return {}
+        return {
+            name: build("diagnosing_judge", name, reference=False) for name in installed("diagnosing_judge")
+        }
+
+    @cached_property
     def warnings(self) -> list[str]:
         """What objectives find odd in what they were given, and in the pictures that the run starts from."""
         warning = [objective for objective in self.objectives.values() if isinstance(objective, Warns)]
@@ -180,8 +190,8 @@ class Bench:
             "scenes": [_describe_scene(scene) for scene in self.scenes],
         }
 
-    def weights(self, objectives: Mapping[str, Objective]) -> dict[str, str]:
-        """The hashes of the files that objectives were built from, by file name."""
+    def weights(self, objectives: Mapping[str, object]) -> dict[str, str]:
+        """The hashes of the files that objectives and judges were built from, by file name."""
         weights: dict[str, str] = {}
         for spec, objective in objectives.items():
             for file, digest in objective.weights.items() if isinstance(objective, CarriesWeights) else ():
@@ -201,7 +211,7 @@ class Bench:
             "threads": torch.get_num_threads(),
             "scenes": {scene.name: scene.sha256 for scene in self.scenes},
             "versions": self.versions,
-            "weights": self.weights({**self.objectives, **self.second_opinions}),
+            "weights": self.weights({**self.objectives, **self.second_opinions, **self.diagnosing}),
         }
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from isptune.bench import Bench
+from isptune.diagnosis_words import as_dict
+from isptune.errors import in_words
 from isptune.evaluate import Evaluator
 from isptune.images import write_image
 from isptune.interfaces import Optimizer, ParetoOptimizer
@@ -77,6 +79,7 @@ def hand_over(
             ],
             "front": _front(bench, optimizers, seeds[0]),
             "second_opinions": opinions,
+            "diagnoses": _diagnoses(bench, default, candidates[chosen], seeds[0]),
             "warnings": _warnings(bench, reference, entries[chosen], opinions),
         },
     )
@@ -211,6 +214,22 @@ def _second_opinions(
             }
         opinions.append(opinion)
     return opinions
+
+
+def _diagnoses(bench: Bench, default: Candidate, recommended: Candidate, seed: int) -> list[dict[str, Any]]:
+    """What judges find wrong with the pictures of both, a scene each; one that cannot say is listed with its reason."""
+    found = []
+    for name, judge in bench.diagnosing.items():
+        for scene in bench.evaluator.scenes:
+            row: dict[str, Any] = {"judge": name, "scene": scene.name}
+            for label, candidate in (("default", default), ("recommended", recommended)):
+                try:
+                    image = bench.evaluator.render_one(candidate, scene, seed)
+                    row[label] = as_dict(judge.describe(image, scene)[0])
+                except Exception as error:  # a plug-in may raise anything, and it costs one diagnosis
+                    row[label] = {"error": in_words(error)}
+            found.append(row)
+    return found
 
 
 def _warnings(

@@ -3,7 +3,8 @@
 A capability is a Protocol and is asked for with `isinstance`. Plug-ins register by entry points
 (groups `isptune.pipelines`, `isptune.objectives`, `isptune.judges`, `isptune.optimizers`, `isptune.scenes`); what an
 entry point names is a factory, see `isptune.registry`. An objective that a report shall ask for a second opinion
-stands a second time, under `isptune.second_opinions`; a click command under `isptune.commands`.
+stands a second time, under `isptune.second_opinions`; a judge that shall say in reports what is wrong with pictures,
+under `isptune.diagnosing_judges`; a click command under `isptune.commands`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -6,6 +7,7 @@ from isptune.bench import Bench
 from isptune.handover import hand_over
 from isptune.runlog import RunLog, Trial
 from isptune.settings import RunSettings
+from tests.toys import SHORT, TOY
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -68,3 +70,30 @@ def test_what_a_trial_was_chosen_by_is_not_what_confirms_it():
     searched = {bench.noise_seed(index) for index in range(SETTINGS.generations)}
     assert searched.isdisjoint(bench.selection_seeds())
     assert set(bench.confirmation_seeds()).isdisjoint([*bench.selection_seeds(), *searched])
+
+
+def test_what_judges_find_wrong_is_kept_for_both_pictures_and_shown(tmp_path, isptune):
+    status, out, _ = isptune("run", *TOY, *SHORT, "--second-opinion", "greenness", "--out", "run")
+    assert status == 0
+    (row,) = json.loads((tmp_path / "run" / "recommended.json").read_text())["diagnoses"]
+    assert (row["judge"], row["scene"]) == ("critic", "cat")
+    assert "critic on cat, recommended: " + row["recommended"]["text"] in out
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "What is still wrong" in page
+    assert row["default"]["text"] in page
+
+
+def test_a_judge_that_breaks_costs_its_diagnosis_only(tmp_path, monkeypatch):
+    def broken(self, images, scene):
+        raise ValueError("too red\nfor me")
+
+    monkeypatch.setattr("tests.toys.Critic.describe", broken)
+    bench = Bench(dataclasses.replace(SETTINGS, second_opinions=("greenness",)))
+    hand_over(bench, RunLog(tmp_path), [Sure(0.2)], ["is sure"], [])
+    answer = json.loads((tmp_path / "recommended.json").read_text())
+    assert "too red" in answer["diagnoses"][0]["default"]["error"]
+    assert answer["params"]["tint.red"] == 0.2
+
+
+def test_nobody_is_asked_where_no_second_opinion_is_wanted(tmp_path):
+    assert _handed_over(tmp_path / "run", 0.2, [])["diagnoses"] == []

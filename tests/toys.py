@@ -173,3 +173,8 @@ def picky(argument):
 def redder(argument, *, reference):
     """A judge of red: redder, redder:at-once or redder:critic."""
     return {None: Redder, "at-once": RedderAtOnce, "critic": Critic}[argument]()
+
+
+def critic(argument, *, reference):
+    """A judge of red that diagnoses."""
+    return Critic()

@@ -90,6 +90,16 @@ class SecondOpinion:
 
 
 @dataclass(frozen=True)
+class Diagnosed:
+    """What a judge finds wrong with the pictures of a scene, a sentence each; or why it could not say."""
+
+    judge: str
+    scene: str
+    default: str
+    recommended: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """recommended.json: the candidate to hand over, evaluated again, and what others think of it.
 
@@ -112,6 +122,7 @@ class Answer:
     scenes: Mapping[str, Mapping[str, ScorePair]] = field(default_factory=dict)
     distance: float | None = None
     cost: float = 0.0
+    diagnoses: tuple[Diagnosed, ...] = ()
 
 
 def parse_answer(item: Mapping[str, Any]) -> Answer:
@@ -135,6 +146,7 @@ def parse_answer(item: Mapping[str, Any]) -> Answer:
         },
         distance=None if item.get("distance") is None else float(item["distance"]),
         cost=float(item.get("cost") or 0.0),
+        diagnoses=tuple(_diagnosed(part) for part in item.get("diagnoses") or ()),
     )
 
 
@@ -192,6 +204,14 @@ def _repeat(item: Mapping[str, Any]) -> RepeatAnswer:
 
 def _member(item: Mapping[str, Any]) -> FrontMember:
     return FrontMember(item["params"], {name: _number(score) for name, score in item["scores"].items()})
+
+
+def _diagnosed(item: Mapping[str, Any]) -> Diagnosed:
+    said = [
+        str(one["text"]) if "text" in one else f"could not say: {one.get('error')}"
+        for one in (item["default"], item["recommended"])
+    ]
+    return Diagnosed(str(item["judge"]), str(item["scene"]), *said)
 
 
 def _opinion(item: Mapping[str, Any]) -> SecondOpinion:

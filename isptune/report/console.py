@@ -162,6 +162,9 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
         for o in answer.second_opinions
     ]
     print_table(console, "second opinions", ["objective", "default", "recommended", "says"], opinions)
+    for row in answer.diagnoses:
+        _line(console, f"{row.judge} on {row.scene}, default: {row.default}")
+        _line(console, f"{row.judge} on {row.scene}, recommended: {row.recommended}")
     _print_warnings(answer, bounds_reached(knobs), console)
 
 
