@@ -47,13 +47,14 @@ def _tell(scene: object, shown: int = 5) -> None:
     from isptune.study.analysis import SceneResult
 
     assert isinstance(scene, SceneResult)
-    order = ranking(scene)
+    order, people, w = ranking(scene), len(scene.table.observers), scene.concordance.w
     click.echo(
-        f"{scene.scene}: {len(scene.table.share)} votes of {len(scene.table.observers)} observers on "
-        f"{len(order)} images; Kendall's W {scene.concordance.w:.2f}"
+        f"{scene.scene}: {len(scene.table.share)} votes of {people} {'observer' if people == 1 else 'observers'} on "
+        f"{len(order)} images" + (f"; Kendall's W {w:.2f}" if w == w else "")
     )
     for rank, k in enumerate(order, 1):
         if rank <= shown or rank == len(order):
-            interval = f"{scene.low[k]:+.2f} to {scene.high[k]:+.2f}"
-            score = f"{scene.scale.scores[k]:+.2f} JOD ({interval}), mos {scene.mos[k]:.2f}"
+            known = scene.low[k] == scene.low[k]
+            interval = f" ({scene.low[k]:+.2f} to {scene.high[k]:+.2f})" if known else ""
+            score = f"{scene.scale.scores[k]:+.2f} JOD{interval}, mos {scene.mos[k]:.2f}"
             click.echo(f"  {rank:>3}  {scene.table.conditions[k]:<24} {score}")

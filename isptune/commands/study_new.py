@@ -164,7 +164,7 @@ def _rendered(
         pipeline = build("pipeline", options["pipeline"], **settings)
         objective = build("objective", options["objective"])
         device = choose_device(options["device"])
-        stimuli = dmc(scenes[0], pipeline, objective, options["count"], plan.seed, device)
+        stimuli = dmc(scenes[0], pipeline, objective, options["count"], plan.seed, device, click.echo)
     return make_study(target, plan, stimuli.pictures, stimuli.references)
 
 

@@ -44,9 +44,9 @@ class Answers:
         self._connection = connect(path, sync_each)
         try:
             version = self._get("version")
-        except sqlite3.DatabaseError as error:
+        except StudyError as error:
             self._connection.close()
-            raise StudyError(f"{path}: is not a file of answers: {error}") from error
+            raise StudyError(f"{path}: is not a file of answers: {error.__cause__}") from error
         if version != str(SCHEMA_VERSION):
             self._connection.close()
             raise StudyError(
@@ -333,7 +333,10 @@ class Answers:
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._lock:
-            return self._connection.execute(query, values).fetchall()
+            try:
+                return self._connection.execute(query, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                raise StudyError(f"{self.path}: cannot be read: {error}") from error
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
@@ -342,7 +345,7 @@ class Answers:
             if self._connection.in_transaction:
                 try:
                     yield self._connection
-                except sqlite3.OperationalError as error:
+                except sqlite3.DatabaseError as error:
                     self._roll_back()  # the whole: its end finds that nothing is left to commit
                     raise self._unwritten(error) from error
                 return
@@ -350,7 +353,7 @@ class Answers:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 self._connection.execute("COMMIT")
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
                 self._roll_back()
                 raise self._unwritten(error) from error
             except BaseException:

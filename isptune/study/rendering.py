@@ -1,9 +1,10 @@
 """Pictures for a study that a pipeline renders: from a finished run, or one scene in many qualities (DMC)."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,6 +74,7 @@ def dmc(
     images: int,
     seed: int,
     device: torch.device | str = "cpu",
+    say: Callable[[str], Any] = lambda _: None,
 ) -> Stimuli:
     """One scene in many qualities: parameters perturbed around their defaults, so that quality is spread evenly.
 
@@ -91,6 +93,7 @@ def dmc(
         scene = replace(scene, reference=evaluator.render_one(pipeline.space.complete({}), scene, seed))
         evaluator.scenes[0] = scene
     pool = perturbed(pipeline.space, POOL * images, np.random.default_rng([seed, 100]))
+    say(f"{scene.name}: rendering and scoring {len(pool)} pictures, of which {images} are kept")
     evaluations = evaluator.evaluate(pool, seed)
     sign = 1.0 if objective.direction == "maximize" else -1.0
     worked = [k for k, evaluation in enumerate(evaluations) if evaluation.error is None]

@@ -115,10 +115,11 @@ def import_table(folder: Path, votes: Sequence[TableVote], title: str, pictures:
         pictures: a folder with scene/condition.png, as far as there are pictures.
 
     Raises:
-        ConfigError: the folder is not empty, a scene has one condition only, or a picture cannot be read.
+        ConfigError: there are no votes, the folder is not empty, a scene has one condition only, or a picture cannot
+            be read.
     """
     if not votes:
-        raise ConfigError("the table has no votes")
+        raise ConfigError(f"{title}: the table has no votes")
     new_folder(folder)
     names = sorted({(v.pair.scene, c) for v in votes for c in (v.pair.first, v.pair.second)})
     files = {name: _copy_picture(folder, pictures, *name) for name in names}

@@ -241,6 +241,29 @@ def test_other_columns_are_named_by_hand(isptune, tmp_path):
     ]
 
 
+def test_a_single_observer_has_no_intervals_and_no_nan_is_said(isptune, tmp_path):
+    rows = ["o,1,s,a,b,1", "o,1,s,b,c,0"]
+    (tmp_path / "votes.csv").write_text("\n".join([TABLE.split("\n")[0], *rows]) + "\n")
+    assert isptune("study", "import", "s", "votes.csv")[0] == 0
+    status, out, err = isptune("study", "fit", "s", "--draws", "50")
+    assert status == 0, err
+    assert "s: 2 votes of 1 observer on 3 images\n" in out
+    assert "nan" not in out
+    assert "a single observer" in err
+
+
+def test_damage_in_the_middle_of_the_answers_is_one_clear_line(isptune, voted, tmp_path):
+    path = tmp_path / "s" / "answers.sqlite"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + bytes(range(256)) * ((len(whole) - 4096) // 256))
+    for command in (["fit"], ["export"], ["simulate", "--observers", "1"]):
+        status, _, err = isptune("study", command[0], "s", *command[1:])
+        assert status == 1
+        assert err.startswith("isptune: s/answers.sqlite: ")
+        assert "malformed" in err
+        assert err.count("\n") == 1
+
+
 def test_groups_that_were_never_compared_are_warned_of(isptune, tmp_path):
     rows = ["o,1,s,a,b,1", "o,1,s,c,d,0", "p,1,s,a,b,0", "p,1,s,c,d,0"]
     (tmp_path / "votes.csv").write_text("\n".join([TABLE.split("\n")[0], *rows]) + "\n")
@@ -265,6 +288,7 @@ def test_groups_that_were_never_compared_are_warned_of(isptune, tmp_path):
         (["import", "s", "short.csv"], "short.csv: has no column 'condition_A'; it has: observer,scene"),
         (["import", "s", "bad.csv", "--column", "x=y"], "--column is NAME=COLUMN with a NAME of: observer"),
         (["collect", "empty", "in"], "empty: is no study"),
+        (["import", "s", "none_in_it.csv"], "none_in_it: the table has no votes"),
     ],
 )
 def test_wrong_input_gives_one_clear_line(isptune, tmp_path, arguments, message):
@@ -274,6 +298,7 @@ def test_wrong_input_gives_one_clear_line(isptune, tmp_path, arguments, message)
     picture(tmp_path / "mixed" / "b.png", 9, size=(8, 8))
     (tmp_path / "bad.csv").write_text(TABLE.split("\n")[0] + "\no,1,s,a,b,maybe\n")
     (tmp_path / "short.csv").write_text("observer,scene\n")
+    (tmp_path / "none_in_it.csv").write_text(TABLE.split("\n")[0] + "\n")
     status, _, err = isptune("study", *arguments)
     assert status in (1, 2)
     assert message.split(",")[0] in err
