@@ -141,7 +141,7 @@ class _Tally:
             self.better.append(entry["records"]["refAB"]["A_better_B"])
         self.features.extend(entry["features"])
         for rows in entry["recipes"]:
-            self._add_picture(rows)
+            self._add_picture([(name, severity) for name, severity in rows])  # of JSON: lists
 
     def _add_picture(self, rows: list[tuple[str, int]]) -> None:
         self.pictures += 1
