@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -53,7 +54,8 @@ class AnswerCache:
         if folder is not None:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                self._write(folder / ".writable", "")
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
             except OSError as error:
                 raise ConfigError(
                     f"{one_line(str(folder))}: answers cannot be kept there ({error.strerror}); give cache=FOLDER, or "
