@@ -71,7 +71,7 @@ def _white_balance(x: Tensor, k: Any, shot: Shot) -> Tensor:
 
 
 def _demosaic(x: Tensor, k: Any, shot: Shot) -> Tensor:
-    return demosaic.suppress_false_colour(demosaic.demosaic(x, k["method"]), k["median_passes"])
+    return demosaic.suppress_false_colour(demosaic.demosaic(x, k["method"], held=True), k["median_passes"])
 
 
 def _highlights(x: Tensor, k: Any, shot: Shot) -> Tensor:

@@ -21,8 +21,11 @@ _PAD = 6
 """Cells on each side: how far the longest chain of filters reaches."""
 
 
-def demosaic(cells: Cells, method: str) -> Images:
+def demosaic(cells: Cells, method: str, held: bool = False) -> Images:
     """Camera RGB, [batch, 3, H, W], from cells [batch, 4, H / 2, W / 2]; may leave [0, 1].
+
+    The last two methods take it that colours change alike, which makes rows of dots along the edges of what is very red
+    or very blue; `held` takes these out.
 
     Sources: bilinear: the mean of the nearest samples of a colour. malvar2004: Malvar, He and Cutler 2004,
     "High-quality linear interpolation for demosaicing of Bayer-patterned color images". menon2007: Menon, Andriani
@@ -30,6 +33,7 @@ def demosaic(cells: Cells, method: str) -> Images:
     """
     planes = _widened(cells, "symmetric" if method == "malvar2004" else "reflect")
     colours = {"bilinear": _bilinear, "malvar2004": _malvar, "menon2007": _menon}[method](planes)
+    colours = _hold_dark_colours(colours) if held and method != "bilinear" else colours
     trim = slice(_PAD, -_PAD)
     stacked = torch.cat([plane[..., trim, trim] for plane in colours], 1)
     return F.pixel_shuffle(stacked, 2)
@@ -160,6 +164,36 @@ def _decisions(wide: tuple[Tensor, Tensor], high: tuple[Tensor, Tensor]) -> tupl
     )
     blue = (sums_flat[1] + sum(_ends(red_flat, 1)), sums_steep[1] + sum(_sides(red_steep, 1)))
     return red[1] >= red[0], blue[1] >= blue[0]
+
+
+def _hold_dark_colours(planes: list[Tensor]) -> list[Tensor]:
+    """Where red or blue outshines the others, keep these about between their neighbours."""
+    r, red_g, red_h, red_b, green_r, g, h, green_b, blue_r, blue_g, blue_h, b = planes
+    red, blue = _largest_about(r), _largest_about(b)
+    green_r = _held(green_r, red, (*_sides(g, 0), *_ends(h, 0)))
+    blue_r = _held(blue_r, red, (*_sides(blue_g, 0), *_ends(blue_h, 0)))
+    green_b = _held(green_b, blue, (*_sides(h, 1), *_ends(g, 1)))
+    red_b = _held(red_b, blue, (*_sides(red_h, 1), *_ends(red_g, 1)))
+    return [r, red_g, red_h, red_b, green_r, g, h, green_b, blue_r, blue_g, blue_h, b]
+
+
+def _largest_about(plane: Tensor) -> Tensor:
+    """The largest of a sample and the four next ones of its colour."""
+    wide = torch.maximum(_at(plane, 0, -1), _at(plane, 0, 1))
+    return torch.maximum(plane, torch.maximum(wide, torch.maximum(_at(plane, -1, 0), _at(plane, 1, 0))))
+
+
+def _held(values: Tensor, outshining: Tensor, around: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
+    """What lies beyond the four neighbours is kept in full where these reach half of the outshining sample.
+
+    A step of a reflectance is a step of all colours in proportion: below that, the share that is kept falls to 0 with
+    the neighbours' share of that sample.
+    """
+    low = torch.minimum(torch.minimum(around[0], around[1]), torch.minimum(around[2], around[3]))
+    high = torch.maximum(torch.maximum(around[0], around[1]), torch.maximum(around[2], around[3]))
+    inside = torch.minimum(torch.maximum(values, low), high)
+    kept = ((low + high) / outshining.clamp(min=1e-4)).clamp(0, 1)
+    return torch.lerp(inside, values, kept)
 
 
 def suppress_false_colour(images: Images, passes: Values) -> Images:

@@ -64,6 +64,29 @@ def test_demosaicing_keeps_the_samples_and_flat_colours(method):
     torch.testing.assert_close(demosaic(cells_of(flat), method)[inner], flat[inner], atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("method", ["malvar2004", "menon2007"])
+def test_edges_of_what_is_very_red_or_blue_get_no_dots_and_photographs_lose_nothing(method):
+    across, down = torch.meshgrid(torch.arange(48.0), torch.arange(40.0), indexing="xy")
+    shape = torch.sigmoid(4 * (across - 0.8 * down - 6)) * torch.sigmoid(-4 * (across - 0.8 * down - 18))
+    for strong in (0, 2):
+        colour = torch.full((1, 3, 1, 1), 0.06)
+        colour[:, strong] = 0.9
+        truth = colour * (0.05 + 0.95 * shape)
+        error = [(demosaic(cells_of(truth), method, held) - truth)[..., 8:-8, 8:-8] for held in (False, True)]
+        weak = [e[:, [c for c in range(3) if c != strong]].abs().max() for e in error]
+        assert weak[0] > 0.2  # a step of the strong colour, carried over to the weak ones
+        assert weak[1] < 0.06  # no more than their own step
+    for picture in (
+        skimage.data.astronaut(),
+        skimage.data.coffee()[:400],
+        skimage.data.chelsea()[:300, :450],
+    ):
+        truth = to_images(np.ascontiguousarray(picture), "picture")
+        errors = [demosaic(cells_of(truth), method, held).clamp(0, 1) - truth for held in (False, True)]
+        published, held = (-10 * torch.log10(e.square().mean()) for e in errors)
+        assert held > published - 0.02
+
+
 def test_false_colours_are_filtered_as_often_as_asked():
     images = fields(3, 3)
     done = suppress_false_colour(images, v(0, 1, 2))
