@@ -98,7 +98,8 @@ class ChatServer:
                 f"https://, or key={DEFAULT_KEY} if it is to be sent, or key=none"
             )
         self.used = 0
-        self._counting = threading.Lock()
+        self._lock = threading.Lock()
+        self._open: set[socket.socket | None] = set()
 
     def models(self) -> list[str]:
         """The names of the models that it serves; not counted. Raises ScoreError, or ConfigError as `complete`."""
@@ -121,17 +122,25 @@ class ChatServer:
         body = json.dumps(chat).encode()
         return self._ask("POST", _CHAT, body, given_up or threading.Event(), counted=True)
 
+    def hang_up(self) -> None:
+        """End the requests that are under way in other threads; they count as without an answer."""
+        with self._lock:
+            connected = list(self._open)
+        for one in connected:
+            if one is not None:
+                _shut(one)
+
     def _ask(
         self, method: str, path: str, body: bytes | None, given_up: threading.Event, *, counted: bool
     ) -> dict[str, Any]:
         wait_s, reason = 0.0, ""
         for attempt in range(self.patience.retries + 1):
-            if attempt and given_up.wait(wait_s):
+            if given_up.is_set() or (attempt and given_up.wait(wait_s)):
                 break
             if counted:
                 self._count()
             try:
-                return self._ask_once(method, self.path + path, body)
+                return self._ask_once(method, self.path + path, body, given_up)
             except _NoAnswer as error:
                 reason = str(error)
                 wait_s = min(LONGEST_WAIT_S, max(FIRST_WAIT_S * 2**attempt, error.wait_s))
@@ -140,7 +149,7 @@ class ChatServer:
         raise ScoreError(f"{self.name} gave no answer in {times}: {reason}")
 
     def _count(self) -> None:
-        with self._counting:
+        with self._lock:
             if self.used >= self.patience.budget:
                 raise ScoreError(
                     f"{self.name}: the budget of requests is spent: {self.used} of {self.patience.budget} were sent; "
@@ -156,12 +165,14 @@ class ChatServer:
             )
         return key
 
-    def _ask_once(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
+    def _ask_once(
+        self, method: str, path: str, body: bytes | None, given_up: threading.Event
+    ) -> dict[str, Any]:
         headers = {"Content-Type": "application/json", "Accept": "application/json", "Connection": "close"}
         key = self._key()
         if key:
             headers["Authorization"] = f"Bearer {key}"
-        status, answer, fields = self._exchange(method, path, body, headers)
+        status, answer, fields = self._exchange(method, path, body, headers, given_up)
         if status in WORTH_ANOTHER_TRY:
             after = fields.get("retry-after", "")
             wait_s = float(after) if after.isascii() and after.isdigit() else 0.0
@@ -177,16 +188,26 @@ class ChatServer:
         return decoded
 
     def _exchange(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        given_up: threading.Event,
     ) -> tuple[int, bytes, dict[str, str]]:
         kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
         connection = kind(self.host, self.port, timeout=self.patience.timeout_s)
-        expired, watch = threading.Event(), None
+        expired, watch, connected = threading.Event(), None, None
         late = f"longer than {self.patience.timeout_s:g} s"
         try:
             connection.connect()
+            connected = connection.sock  # which the connection forgets once an answer begins
+            with self._lock:
+                self._open.add(connected)
+            if given_up.is_set():  # perhaps just before it could be hung up
+                raise _NoAnswer("given up")
             # A time-out of the socket is for one piece; a server that sends byte after byte would never meet it.
-            watch = threading.Timer(self.patience.timeout_s, _cut, (connection.sock, expired))
+            watch = threading.Timer(self.patience.timeout_s, _cut, (connected, expired))
             watch.daemon = True
             watch.start()
             connection.request(method, path, body, dict(headers))
@@ -201,6 +222,8 @@ class ChatServer:
         finally:
             if watch is not None:
                 watch.cancel()
+            with self._lock:
+                self._open.discard(connected)
             connection.close()
         if expired.is_set():
             raise _NoAnswer(late)
@@ -253,6 +276,10 @@ def _is_here(host: str) -> bool:
 
 def _cut(connected: socket.socket, expired: threading.Event) -> None:
     expired.set()
+    _shut(connected)
+
+
+def _shut(connected: socket.socket) -> None:
     with suppress(OSError):
         connected.shutdown(socket.SHUT_RDWR)
 

@@ -25,7 +25,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -209,11 +209,14 @@ class EndpointJudge:
             distinct = dict(zip(keys, asked, strict=True))
             running = {key: pool.submit(self._answer, key, one, given_up) for key, one in distinct.items()}
             try:
+                wait(running.values(), return_when=FIRST_EXCEPTION)
                 for future in running.values():
-                    future.result()
+                    if future.done():  # one that failed, if not all are done
+                        future.result()
             except BaseException:
                 given_up.set()
                 pool.shutdown(wait=False, cancel_futures=True)
+                self.server.hang_up()
                 raise
         return [running[key].result() for key in keys]
 

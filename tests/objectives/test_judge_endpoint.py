@@ -258,6 +258,28 @@ def test_a_server_that_takes_too_long_is_left(server, scene, trickle):
         judge(server, "cache=off,orders=one,retries=0,timeout_s=0.4").prefer(flat(90), flat(80), scene)
 
 
+def test_after_an_error_nothing_else_is_waited_for(server, scene):
+    over = threading.Event()
+
+    def answer(request, pictures):
+        if int(pictures[0].mean()) == 90:
+            return {}  # no completion
+        over.wait(60)
+        return prefers_bright(request, pictures)
+
+    server.reply = answer
+    begun = time.monotonic()
+    try:
+        with pytest.raises(ScoreError, match="no chat completion"):
+            judge(server, "cache=off,orders=one,at_once=2").prefer(
+                flat(10, 90, 20, 30), flat(0, 0, 0, 0), scene
+            )
+    finally:
+        over.set()
+    assert time.monotonic() - begun < 50
+    assert len(server.requests) <= 3
+
+
 @pytest.mark.parametrize(
     "body", [b"{}", b'{"choices": []}', b'{"choices": [{"message": {"content": null}}]}', b'{"choices": [7]}']
 )
