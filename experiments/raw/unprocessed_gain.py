@@ -5,7 +5,7 @@ Usage: python -m experiments.raw.unprocessed_gain --data DIR [--population 12] [
 Kodak photographs become raw captures at ISO 1600 to 6400 (`unprocessed:`). The knobs of TUNED are tuned on eight
 of them with PSNR; then the recommended set and the defaults are compared on these and on four photographs that
 took no part. What a no-reference objective chooses (--objective niqe) is reported in the same way. DIR holds
-photos/kodak; the table goes beside this file, the run's folder into --runs.
+photos/kodak; the table goes beside this file, or into --out, the run's folder into --runs.
 """
 
 import argparse
@@ -60,6 +60,8 @@ def main() -> None:
     parser.add_argument("--generations", type=int, default=20)
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     settings = RunSettings(
@@ -68,17 +70,20 @@ def main() -> None:
         scenes=specs(options.data, LEARN, options.side),
         tune=TUNED,
         population=options.population,
+        seed=options.seed,
         generations=options.generations,
         confirm=1,
         second_opinions=("none",),
         device="cpu",
     )
     bench = Bench(settings)
-    folder = options.runs / options.objective
+    named = f"{options.objective}_seed{options.seed}" if options.seed else options.objective
+    folder = options.runs / named
     run(bench, folder)
     chosen = RunLog(folder).read_json(RECOMMENDED)["params"]
     rows = compare(bench, chosen, options)
-    target = Path(__file__).with_name(f"unprocessed_gain_{options.objective}.csv")
+    options.out.mkdir(parents=True, exist_ok=True)
+    target = options.out / f"unprocessed_gain_{named}.csv"
     with open(target, "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
