@@ -17,6 +17,7 @@ import torch
 from isptune.errors import ConfigError, ScoreError, UnknownName
 from isptune.interfaces import Diagnoses, Judge
 from isptune.scenes import Scene, photograph
+from isptune.testing import check_judge
 from objectives import chat_server
 from objectives.answer_cache import Answer, AnswerCache, AnswerToken
 from objectives.chat_answers import log_odds_of_a
@@ -74,6 +75,18 @@ def test_exchanging_pictures_gives_exactly_one_minus_the_probability(server, sce
     assert torch.equal(one, 1 - other)
     assert torch.equal(other, 1 - one)
     assert judge(server).prefer(first, first, scene).tolist() == [0.5] * 12
+
+
+def test_it_keeps_the_contract_of_judges(server, scene):
+    def reply(request, pictures):
+        if len(pictures) == 2:
+            return prefers_bright(request, pictures)
+        return completion("Noise", [("Noise", -0.2, {"Noise": -0.2})])
+
+    server.reply = reply
+    check_judge(judge(server), flat(90, 10, 200), scene)
+    with pytest.raises(AssertionError, match="not one minus"):
+        check_judge(judge(server, "cache=off,orders=one"), flat(90, 10, 200), scene)
 
 
 def test_one_order_costs_half_and_keeps_the_lean(server, scene):

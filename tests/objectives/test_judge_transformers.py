@@ -12,6 +12,7 @@ from isptune.errors import ConfigError, MissingExtra, ScoreError, UnknownName
 from isptune.interfaces import Diagnoses, Judge
 from isptune.registry import build as build_plug_in
 from isptune.scenes import Scene, load_scenes
+from isptune.testing import check_judge
 from objectives.depictqa_words import Place, comparison_prompt, identification_prompt
 from objectives.judge_transformers import IDENTIFICATION_TOKENS, build
 from tests.objectives import tiny_llava
@@ -103,6 +104,7 @@ def test_exchanging_pictures_gives_exactly_one_minus_the_probability(folder, pic
     assert isinstance(judge, Judge)
     assert isinstance(judge, Diagnoses)
     assert "model.safetensors" in judge.weights
+    check_judge(judge, pictures[:2], scene)
     one, other = (
         judge.prefer(pictures, pictures[[1, 2, 0]], scene),
         judge.prefer(pictures[[1, 2, 0]], pictures, scene),
