@@ -32,7 +32,7 @@ def compare_images(
     """
     from isptune.bench import choose_device
     from isptune.diagnosis_words import as_dict, in_words
-    from isptune.errors import ScoreError
+    from isptune.errors import ScoreError, one_line
     from isptune.images import read_image
     from isptune.interfaces import Diagnoses
     from isptune.scenes import Scene
@@ -46,7 +46,10 @@ def compare_images(
         raise ScoreError(f"the judge {spec!r} gave {probability}, which is no probability")
     found: list[Diagnosis] = []
     if isinstance(judge, Diagnoses):
-        found = [judge.describe(image, scene)[0] for image in images]
+        try:
+            found = [judge.describe(image, scene)[0] for image in images]
+        except ScoreError as error:  # the answer that was asked for stands without it
+            click.echo(f"warning: what differs is not known: {one_line(str(error))}", err=True)
     better = (
         None if max(probability, 1 - probability) <= UNDECIDED else (first if probability > 0.5 else second)
     )

@@ -4,6 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
+from isptune.errors import ScoreError
 from isptune.images import write_image
 
 
@@ -91,3 +92,14 @@ def test_two_equal_pictures_are_not_told_apart(isptune, pictures):
     status, out, _ = isptune("compare-images", "red.png", "red.png", "--judge", "redder")
     assert status == 0
     assert out == "neither is clearly better (A with 50 %)\n"
+
+
+def test_a_judge_that_cannot_describe_these_still_compares_them(isptune, pictures, monkeypatch):
+    def refuses(self, images, scene):
+        raise ScoreError("the answer names no distortion")
+
+    monkeypatch.setattr("tests.toys.Critic.describe", refuses)
+    status, out, err = isptune("compare-images", "pale.png", "red.png", "--judge", "redder:critic")
+    assert status == 0
+    assert out == "red.png is better (100 % sure)\n"
+    assert "names no distortion" in err
