@@ -102,12 +102,17 @@ def _wait(process: "subprocess.Popen[bytes]", timeout_s: float, max_bytes: int) 
 
 
 def _limit_files(pid: int, max_bytes: int) -> None:
+    """Limit the files of a process, and of the children that it had before it was limited itself."""
     # Not by preexec_fn, which may hang where the parent has threads, as it has with torch.
     if sys.platform == "linux":
         with suppress(ProcessLookupError):
             _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
             soft = max_bytes if hard == resource.RLIM_INFINITY else min(max_bytes, hard)
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+        with suppress(OSError):
+            for listed in list(Path(f"/proc/{pid}/task").glob("*/children")):
+                for child in listed.read_text().split():
+                    _limit_files(int(child), max_bytes)
 
 
 def _ended(status: int, max_file_mb: float) -> str:

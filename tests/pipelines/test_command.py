@@ -1,6 +1,10 @@
 """Programs as pipelines: a small Python script stands for somebody's ISP, and misbehaves as they do."""
 
 import json
+import os
+import resource
+import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +21,7 @@ from isptune.scenes import load_scenes
 from isptune.settings import RunSettings
 from isptune.testing import check_pipeline
 from pipelines.command import write_values
+from pipelines.program import _limit_files
 from tests.pipelines.fake_isp import GOOD, ISP, PLAIN, SPACE, params_of, write_isp
 from tests.pipelines.resuming import check_cut_run_ends_with_the_same_bytes
 
@@ -131,6 +136,27 @@ def _gone(pid):
             return True
         time.sleep(0.01)
     return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are Linux's")
+def test_a_child_that_was_quicker_than_its_limit_is_limited_too():
+    with subprocess.Popen(["sh", "-c", "sh -c 'sleep 60; :'; :"], start_new_session=True) as program:
+        try:
+            pids = [program.pid]
+            while len(pids) < 3:  # the program, its child, and the child's
+                pids = [program.pid, *_children(program.pid)]
+            _limit_files(program.pid, 5_000_000)
+            assert {resource.prlimit(pid, resource.RLIMIT_FSIZE)[0] for pid in pids} == {5_000_000}
+        finally:
+            os.killpg(program.pid, signal.SIGKILL)
+
+
+def _children(pid):
+    try:
+        own = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+    return [*own, *(grandchild for child in own for grandchild in _children(child))]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
