@@ -41,6 +41,16 @@ def is_raw(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix.lower() in SUFFIXES
 
 
+def looks_like_raw(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as most raw files do, whatever it is called: as a TIFF, RAF, ORF, RW2 or CR3."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head.startswith((b"II*\0", b"MM\0*", b"FUJIFILM", b"IIRO", b"IIU\0")) or head[4:] == b"ftypcrx "
+
+
 def read_raw(
     path: str | os.PathLike[str],
     matrix: Matrix | None = None,

@@ -14,7 +14,7 @@ from isptune.arrays import Images
 from isptune.errors import SceneError, UnknownName
 from isptune.images import MAX_SIDE, read_image, to_images
 from isptune.raw_capture import RawCapture, centre_of_about, on_grid, preview, with_measured_brightness
-from isptune.raw_files import is_raw, parse_matrix, parse_white_balance, read_raw, split_query
+from isptune.raw_files import is_raw, looks_like_raw, parse_matrix, parse_white_balance, read_raw, split_query
 from isptune.registry import build, installed, parse
 
 BUNDLED = ("astronaut", "cat", "coffee", "rocket")
@@ -144,7 +144,12 @@ def _load_cropped(spec: str, crop: str | None) -> list[Scene]:
 
 def _load(spec: str) -> list[Scene]:
     if Path(spec).exists():
-        return [photograph(Path(spec).stem, read_image(spec), file=Path(spec).name)]
+        try:
+            return [photograph(Path(spec).stem, read_image(spec), file=Path(spec).name)]
+        except SceneError as error:
+            if looks_like_raw(spec):
+                raise SceneError(f"{error}; if it is a raw file, give it as raw:{spec}") from error
+            raise
     name, argument = parse(spec)
     if argument is not None and name in installed("scene"):
         return build("scene", spec)
