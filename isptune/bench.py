@@ -236,6 +236,8 @@ def describe_objective(name: str, objective: Objective) -> dict[str, Any]:
         "range": [None, None],
         "source": "",
     }
+    if isinstance(objective, ScoresAmong):
+        described["relative"] = True
     if isinstance(objective, Described):
         limits = [float(limit) if np.isfinite(limit) else None for limit in objective.range]
         described |= {"unit": objective.unit, "range": limits, "source": objective.source}

@@ -37,7 +37,8 @@ from isptune.unfinished import Unfinished, keeping_outcomes
 class Status:
     """What a progress bar shows after a generation.
 
-    `best` is the best score so far of the first objective; `l1_normalised` that trial's level error.
+    `best` is the best score so far of the first objective, or of the generation where scores do not compare with
+    those of others; `l1_normalised` that trial's level error.
     """
 
     generation: int
@@ -185,6 +186,8 @@ class _Loop:
     def _report(self, generation: Generation, replayed: bool) -> None:
         name, direction = self.bench.first_objective
         sign = 1.0 if direction == "minimize" else -1.0
+        if self.bench.relative:
+            self.best = None
         for trial in generation.trials:
             self.failed += trial.error is not None
             if trial.error is None and (

@@ -14,7 +14,7 @@ from isptune.runlog import RunLog
 from isptune.scenes import load_scenes
 from isptune.settings import RunSettings
 from isptune.win_rate import WinRate
-from tests.toys import Moody, Redder, RedderAtOnce, Tint
+from tests.toys import SHORT, Moody, Redder, RedderAtOnce, Tint
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -133,3 +133,13 @@ def test_a_run_by_a_judge_ends_where_it_prefers_to_and_resumes_to_the_same_bytes
     for name in ("trials.jsonl", "recommended.json"):
         assert (second / name).read_bytes() == (first / name).read_bytes()
     assert len(RunLog(second).generations()) == 12
+
+
+def test_the_best_of_the_last_generation_is_shown_and_no_score_of_another(tmp_path, isptune):
+    options = ["--pipeline", "tint", "--objective", "judge:redder", "--scene", "cat", "--resize", "24"]
+    status, out, _ = isptune("run", *options, *SHORT, "--out", "run")
+    assert status == 0
+    last = RunLog(tmp_path / "run").generations()[-1]
+    best = max(trial.scores["judge:redder"] for trial in last.trials)
+    (line,) = [line for line in out.splitlines() if "of the last generation" in line]
+    assert float(line.split(": ")[1].split(",")[0]) == pytest.approx(best, abs=1e-3)

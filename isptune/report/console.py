@@ -105,7 +105,10 @@ def _print_progress(record: RunRecord, console: "Console") -> None:
         best = record.best_trial(objective)
         if best is not None:
             level = "" if best.l1_normalised is None else f", its normalised l1 {number(best.l1_normalised)}"
-            _line(console, f"best {objective.name} seen: {number(best.scores[objective.name])}{level}")
+            _line(
+                console,
+                f"best {objective.name} {objective.best_is}: {number(best.scores[objective.name])}{level}",
+            )
 
 
 def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None:

@@ -24,6 +24,12 @@ class ObjectiveFacts:
     direction: Literal["minimize", "maximize"]
     unit: str = ""
     source: str = ""
+    relative: bool = False  # its scores hold within a generation only
+
+    @property
+    def best_is(self) -> str:
+        """What the best trial is the best of, in words."""
+        return "of the last generation" if self.relative else "seen"
 
     @property
     def sign(self) -> int:
@@ -102,8 +108,12 @@ class RunRecord:
             yield from generation.trials
 
     def best_trial(self, objective: ObjectiveFacts) -> Trial | None:
-        """The trial with the best score seen; the earliest of equals. None where all failed."""
-        scored = [trial for trial in self.trials() if objective.name in trial.scores]
+        """The trial with the best score seen; the earliest of equals. None where all failed.
+
+        Of an objective whose scores hold within a generation only, it is the best of the last one.
+        """
+        among = [t for g in self.generations[-1:] for t in g.trials] if objective.relative else self.trials()
+        scored = [trial for trial in among if objective.name in trial.scores]
         return max(scored, key=lambda trial: objective.sign * trial.scores[objective.name], default=None)
 
 
@@ -192,7 +202,13 @@ def _answer(log: RunLog, params: tuple[Param, ...], levels: tuple[LevelFacts, ..
 def _objective(item: Mapping[str, Any]) -> ObjectiveFacts:
     if item["direction"] not in ("maximize", "minimize"):
         raise ValueError(f"direction {item['direction']!r} is neither maximize nor minimize")
-    return ObjectiveFacts(item["name"], item["direction"], item.get("unit") or "", item.get("source") or "")
+    return ObjectiveFacts(
+        item["name"],
+        item["direction"],
+        item.get("unit") or "",
+        item.get("source") or "",
+        bool(item.get("relative")),
+    )
 
 
 def _levels(item: Mapping[str, Any] | None) -> tuple[LevelFacts, ...]:

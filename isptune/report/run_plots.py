@@ -137,9 +137,10 @@ def _draw_convergence(panel: "Axes", record: RunRecord, objective: ObjectiveFact
     if len(curves) > MANY_REPEATS:
         for curve in curves:
             panel.plot(x, curve, color=VERMILLION, alpha=0.35, linewidth=0.6)
-    label = "best so far" if len(curves) <= MANY_REPEATS else f"best so far, median of {len(curves)} repeats"
+    label = "best of the generation" if objective.relative else "best so far"
+    label += "" if len(curves) <= MANY_REPEATS else f", median of {len(curves)} repeats"
     panel.plot(x, series.median_over(curves), color=VERMILLION, linewidth=1.8, label=label)
-    if record.answer and objective.name in record.answer.scores:
+    if record.answer and objective.name in record.answer.scores and not objective.relative:
         panel.axhline(record.answer.scores[objective.name].default.mean, label="default", **DEFAULT_LINE)
     word = "higher" if objective.sign > 0 else "lower"
     panel.set(

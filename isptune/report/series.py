@@ -44,14 +44,17 @@ def spread(
 def best_so_far(record: RunRecord, objective: ObjectiveFacts, repeat: int) -> np.ndarray:
     """The best score that a repeat has seen up to each generation, shape [generations].
 
-    NaN before its first success; a repeat that has stopped keeps its last value.
+    NaN before its first success; a repeat that has stopped keeps its last value. Of an objective whose scores hold
+    within a generation only, the best of each generation.
     """
     best, series = np.nan, []
     for generation in record.generations:
         scores = _values(generation, lambda trial: trial.scores.get(objective.name), repeat)
         if scores.size:
             latest = objective.sign * (objective.sign * scores).max()
-            best = latest if np.isnan(best) or objective.gain(latest, best) > 0 else best
+            best = (
+                latest if np.isnan(best) or objective.relative or objective.gain(latest, best) > 0 else best
+            )
         series.append(best)
     return np.array(series, dtype=np.float64)
 
