@@ -25,6 +25,9 @@ EARLY, LONGEST = 0.1, 1.0
 
 _FLOOR = 1e-300
 
+SMALLEST_THRESHOLD = 1e-6
+"""Of differences that are seen, JOD; nearer to 0 the chance of a tie is lost in rounding."""
+
 Points = Float64[np.ndarray, "batch params"]
 Values = Float64[np.ndarray, " batch"]
 
@@ -108,9 +111,7 @@ class Likelihood:
                 gradient[:, -1] += pull.sum(1)
             step = np.einsum("bij,bj->bi", inverse, gradient)
             step *= np.minimum(1.0, LONGEST / np.maximum(np.abs(step).max(1, keepdims=True), 1e-300))
-            point = point + step
-            if self.ties:
-                point[:, images] = np.maximum(point[:, images], 1e-6)
+            point = self._allowed(point + step)
             if np.abs(step).max() < tolerance:
                 break
         return point
@@ -140,15 +141,21 @@ class Likelihood:
         length = np.minimum(1.0, 5.0 / np.maximum(size, 1e-300))
         falls = np.zeros(len(point), dtype=bool)
         for _ in range(HALVINGS):
-            there = point + length[:, None] * step
+            there = self._allowed(point + length[:, None] * step)
             found = self._value(there)
             falls = found < value - 1e-12 * np.abs(value)
             if not falls.any():
                 return there, found, float((length * size).max())
             length = np.where(falls, length / 2, length)
         length = np.where(falls, 0.0, length)
-        there = point + length[:, None] * step
+        there = self._allowed(point + length[:, None] * step)
         return there, self._value(there), float((length * size).max())
+
+    def _allowed(self, point: Points) -> Points:
+        """The point with its tie threshold kept off 0, where a resample without ties would lead it."""
+        if self.ties:
+            point[:, self.images] = np.maximum(point[:, self.images], SMALLEST_THRESHOLD)
+        return point
 
     def _step(self, point: Points) -> Points:
         gradient, information, _ = self._penalised(point)

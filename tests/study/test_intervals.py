@@ -124,3 +124,13 @@ def test_a_mean_opinion_score_of_dmc_reaches_from_0_to_9():
     votes = simulated([-3.0, 0.0, 3.0], Habits())
     mos = resampled_mos(dmc_mos(votes), np.ones((1, 6)))[0]
     assert 0 <= mos[0] < 2 < 7 < mos[2] <= 9
+
+
+@pytest.mark.parametrize("seed", [4, 12, 13])
+def test_resamples_without_a_tie_have_scales_too(seed):
+    """Few observers with few ties: where nobody drawn has one, the tie threshold goes to 0, and no scale breaks."""
+    votes = simulated([3.2, 1.9, 0.9, 0.04, 0.0], Habits(tie_threshold=0.2), observers=4, votes=10, seed=seed)
+    scale = fit(votes, side_bias=True, reduce_bias=True)
+    drawn = bootstrap(votes, scale, observer_weights(4, 50, 0), side_bias=True)
+    assert np.isfinite(drawn).all()
+    assert drawn.mean(0) == pytest.approx(scale.scores, abs=1.5)
