@@ -10,6 +10,7 @@ COMMANDS = {
     "fit": "isptune.commands.study_fit:fit",
     "correlate": "isptune.commands.study_correlate:correlate",
     "weights": "isptune.commands.study_correlate:weights",
+    "judge": "isptune.commands.study_judge:judge",
     "simulate": "isptune.commands.study_votes:simulate",
     "hand-out": "isptune.commands.study_votes:hand_out",
     "collect": "isptune.commands.study_votes:collect",
@@ -40,4 +41,5 @@ def study() -> None:
     isptune study serve studies/mine                        the page on which people vote
     isptune study fit studies/mine                          scores with intervals, and a report
     isptune study correlate studies/mine --objectives ssim,niqe,scorenet    which metric agrees with them
+    isptune study judge studies/mine --judge depictqa       a model as an extra observer, marked as one
     """

@@ -22,6 +22,10 @@ _DEVICE = click.option(
     "--device", metavar="NAME", default="cpu", show_default=True, help="cpu, cuda or auto."
 )
 
+_WITH_JUDGES = click.option(
+    "--with-judges", is_flag=True, help="Take the votes of judges, too, not only those of people."
+)
+
 
 @click.command()
 @click.argument("folder", metavar="DIR")
@@ -33,8 +37,9 @@ _DEVICE = click.option(
     show_default=True,
     help="Resamples behind the intervals.",
 )
+@_WITH_JUDGES
 @_DEVICE
-def correlate(folder: str, specs: tuple[str, ...], draws: int, device: str) -> None:
+def correlate(folder: str, specs: tuple[str, ...], draws: int, with_judges: bool, device: str) -> None:
     """Which objective agrees with these people on this camera?
 
     SROCC and KROCC compare ranks, PLCC the values after a logistic curve of four parameters, each within a scene and
@@ -51,7 +56,9 @@ def correlate(folder: str, specs: tuple[str, ...], draws: int, device: str) -> N
 
     study = read_study(Path(folder))
     scored = _scores(study, _split(specs), device)
-    analysis = analyse(study, draws=50)  # the scale itself; its own intervals are not used
+    analysis = analyse(
+        study, draws=50, with_judges=with_judges
+    )  # the scale itself; its own intervals are not used
     rows = [agreement(analysis, spec, scores, draws, 0) for spec, scores in scored.items()]
     rows.sort(key=lambda row: -row.accuracy.value)
     _warn(analysis)
@@ -62,8 +69,9 @@ def correlate(folder: str, specs: tuple[str, ...], draws: int, device: str) -> N
 @click.command()
 @click.argument("folder", metavar="DIR")
 @_OBJECTIVES
+@_WITH_JUDGES
 @_DEVICE
-def weights(folder: str, specs: tuple[str, ...], device: str) -> None:
+def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str) -> None:
     """Fit the weights of a sum of objectives to the votes.
 
     Prints an objective for `isptune run --objective`, and how many votes it foretells on images (of scenes, where there
@@ -79,7 +87,7 @@ def weights(folder: str, specs: tuple[str, ...], device: str) -> None:
 
     study = read_study(Path(folder))
     scored = _scores(study, _split(specs), device)
-    analysis = analyse(study, draws=50)
+    analysis = analyse(study, draws=50, with_judges=with_judges)
     found = fit_combination(analysis, scored)
     _warn(analysis)
     for spec, value in sorted(found.alone.items(), key=lambda item: -item[1]):
@@ -158,7 +166,7 @@ def _score_picture(
 
 def _warn(analysis: "Analysis") -> None:
     for text in analysis.warnings:
-        if "simulation" in text or "compared" in text:
+        if any(word in text for word in ("simulation", "judge", "compared")):
             click.echo(f"warning: {text}", err=True)
 
 

@@ -1,6 +1,12 @@
 """`isptune study fit`: scores with intervals, and a report."""
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from isptune.study.estimates import Estimate
+    from isptune.study.judge_agreement import JudgeAgreement, PeopleAgreement
 
 
 @click.command()
@@ -13,12 +19,18 @@ import click
     help="Resamples of the observers behind the intervals.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the resamples.")
-def fit(folder: str, draws: int, seed: int) -> None:
+@click.option(
+    "--with-judges",
+    is_flag=True,
+    help="Let votes of judges make up the scale, too; else they only stand beside it.",
+)
+def fit(folder: str, draws: int, seed: int, with_judges: bool) -> None:
     """Scale the votes of a study, open or closed.
 
     Writes scale.csv (JOD by Thurstone's Case V with 95 % intervals over observers, DMC's mean opinion score from 0 to
     9, Bradley-Terry, pwcmp's scale, and the scale without the observers that either screening flags), differences.csv,
-    observers.csv, result.json, prompt.csv (pictures with scores, as --prompt takes them) and report.html into DIR.
+    observers.csv, result.json, prompt.csv (pictures with scores, as --prompt takes them) and report.html into DIR;
+    where judges looked at the pairs (`isptune study judge`), judges.csv too: how far they agree with people.
 
     \b
     Examples:
@@ -32,11 +44,14 @@ def fit(folder: str, draws: int, seed: int) -> None:
     from isptune.study.folder import read_study
     from isptune.study.results import write_results
 
-    analysis = analyse(read_study(Path(folder)), draws, seed, lambda text: click.echo(text, err=True))
+    study = read_study(Path(folder))
+    analysis = analyse(study, draws, seed, lambda text: click.echo(text, err=True), with_judges)
     write_results(analysis)
     page = write_study_report(analysis)
     for scene in analysis.scenes:
         _tell(scene)
+    for judge in analysis.judges:
+        _tell_judge(judge, analysis.people)
     for text in analysis.warnings:
         click.echo(f"warning: {text}", err=True)
     click.echo(f"report: {page}")
@@ -58,3 +73,38 @@ def _tell(scene: object, shown: int = 5) -> None:
             interval = f" ({scene.low[k]:+.2f} to {scene.high[k]:+.2f})" if known else ""
             score = f"{scene.scale.scores[k]:+.2f} JOD{interval}, mos {scene.mos[k]:.2f}"
             click.echo(f"  {rank:>3}  {scene.table.conditions[k]:<24} {score}")
+
+
+def _tell_judge(judge: "JudgeAgreement", people: "PeopleAgreement | None") -> None:
+    """How far a judge agrees with the scale of the observers, and each of them with that of the others."""
+    if not judge.votes:
+        click.echo(f"{judge.observer.label}: there is no observer on these pictures to compare it with")
+        return
+    click.echo(
+        f"{judge.observer.label}: the observers' scale foretells {_percent(judge.agreement)} of its {judge.votes} "
+        f"votes; SROCC of its win rates {_interval(judge.srocc)}"
+    )
+    if people is not None and people.each:
+        click.echo(
+            f"  for comparison, the scale of the others foretells {100 * people.median:.0f} % of an observer's votes"
+            f" ({100 * people.low:.0f} to {100 * people.high:.0f} %)"
+        )
+    if people is not None and people.same_answer == people.same_answer:
+        click.echo(
+            f"  it answers {100 * judge.same_answer:.0f} % of an observer's pairs alike, another observer"
+            f" {100 * people.same_answer:.0f} %"
+        )
+
+
+def _percent(estimate: "Estimate") -> str:
+    interval = (
+        f" ({100 * estimate.low:.0f} to {100 * estimate.high:.0f} %)" if estimate.low == estimate.low else ""
+    )
+    return f"{100 * estimate.value:.0f} %{interval}"
+
+
+def _interval(estimate: "Estimate") -> str:
+    if estimate.value != estimate.value:
+        return "unknown"
+    interval = f" ({estimate.low:.2f} to {estimate.high:.2f})" if estimate.low == estimate.low else ""
+    return f"{estimate.value:.2f}{interval}"

@@ -104,11 +104,12 @@ def _vote_by_store(study: "Study", count: int, observer: "Callable[[int], Simula
     from isptune.study.simulation import refuse_beside_people, vote_all
 
     with Answers(study.answers_path, schedule_of(study)) as answers:
-        there = answers.observers()
+        there = [each for each in answers.observers() if each.source != "judge"]
         refuse_beside_people(each.source for each in there)
         for number in range(len(there), len(there) + count):
             votes = list(vote_all(answers, observer(number)))
-            click.echo(f"{answers.observers()[-1].label}: {len(votes)} answers")
+            label = [each.label for each in answers.observers() if each.source == "simulation"][-1]
+            click.echo(f"{label}: {len(votes)} answers")
 
 
 def _vote_by_link(
@@ -221,7 +222,8 @@ def import_votes(
 @click.option(
     "--all", "everything", is_flag=True, help="Training, repeats and anchors too, told apart by their kind."
 )
-def export_votes(folder: str, out: str | None, everything: bool) -> None:
+@click.option("--with-judges", is_flag=True, help="The votes of judges, too, as observers called judge_SPEC.")
+def export_votes(folder: str, out: str | None, everything: bool, with_judges: bool) -> None:
     """Write the votes in the columns of pwcmp, as CSV, or as JSON if FILE ends in .json; no difference is 0.5.
 
     \b
@@ -239,7 +241,10 @@ def export_votes(folder: str, out: str | None, everything: bool) -> None:
     study = read_study(Path(folder))
     with Answers(study.answers_path) as answers:
         file_format = "json" if out is not None and Path(out).suffix.lower() == ".json" else "csv"
-        text = write_table(answers.votes(), answers.observers(), everything, file_format)
+        left_out = 0 if with_judges else len(answers.votes()) - len(answers.votes(judges=False))
+        text = write_table(answers.votes(with_judges), answers.observers(), everything, file_format)
+    if left_out:
+        click.echo(f"{left_out} votes of judges are left out; --with-judges writes them, too", err=True)
     if out is None:
         sys.stdout.write(text)
         return

@@ -1,8 +1,8 @@
 """All that a study's votes say: scores with intervals, differences, observers, and what to be careful about."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -21,10 +21,11 @@ from isptune.study.intervals import (
     observer_weights,
     resampled_mos,
 )
+from isptune.study.judge_agreement import JudgeAgreement, PeopleAgreement, judge_agreement, people_agreement
 from isptune.study.pwcmp import is_dense, pwcmp_scale
 from isptune.study.scale import MOS_TOP, Scale, dmc_mos, fit
 from isptune.study.screening import Screening, screen
-from isptune.study.votes import Observer
+from isptune.study.votes import Observer, VoteRecord
 
 Scores = Float64[np.ndarray, " images"]
 
@@ -90,6 +91,8 @@ class Analysis:
     Attributes:
         scenes: those with votes.
         observers: those with votes that count.
+        judges: all judges with votes, beside the observers: compared with the scale of those who are no judges.
+        people: what those have in common with each other; None without a judge, or without people.
         undone: how many votes were taken back.
         draws: resamples behind the intervals.
         warnings: sentences for people.
@@ -100,6 +103,8 @@ class Analysis:
     observers: tuple[ObserverResult, ...]
     undone: int
     draws: int
+    judges: tuple[JudgeAgreement, ...] = ()
+    people: PeopleAgreement | None = None
     warnings: tuple[str, ...] = field(default=())
 
     @property
@@ -108,13 +113,22 @@ class Analysis:
         return sum(result.observer.source == "simulation" for result in self.observers)
 
     @property
+    def judged(self) -> int:
+        """How many judges' votes are in the scale."""
+        return sum(result.observer.source == "judge" for result in self.observers)
+
+    @property
     def imported(self) -> bool:
         """Whether the votes come from a table: then the plan says nothing of how people were asked."""
         return all(result.observer.source == "import" for result in self.observers)
 
 
 def analyse(
-    study: Study, draws: int = DRAWS, seed: int = 0, tell: Callable[[str], None] = lambda text: None
+    study: Study,
+    draws: int = DRAWS,
+    seed: int = 0,
+    tell: Callable[[str], None] = lambda text: None,
+    with_judges: bool = False,
 ) -> Analysis:
     """Fit everything.
 
@@ -123,16 +137,24 @@ def analyse(
         draws: resamples of the bootstrap over observers.
         seed: of the resamples.
         tell: takes what is being worked on, for people who wait.
+        with_judges: whether judges' votes make up the scale as people's do; else they only stand beside it.
 
     Raises:
-        StudyError: nobody has voted yet.
+        StudyError: nobody has voted yet, or judges only.
     """
     with Answers(study.answers_path) as answers:
         votes, observers, undone = answers.votes(), answers.observers(), answers.undone_count()
     conditions = {scene: [s.condition for s in study.of_scene(scene)] for scene in study.scenes}
-    tables = comparisons(votes, conditions)
+    judges = [observer for observer in observers if observer.source == "judge"]
+    counted = votes if with_judges else _without_judges(votes, judges)
+    tables = comparisons(counted, conditions)
     if not tables:
-        raise StudyError(f"{study.folder}: nobody has voted yet; 'isptune study serve' takes votes")
+        raise StudyError(
+            f"{study.folder}: judges only have voted; 'isptune study serve' takes people's votes, and --with-judges"
+            " makes a scale of those of judges"
+            if judges and votes
+            else f"{study.folder}: nobody has voted yet; 'isptune study serve' takes votes"
+        )
     tell("screening the observers")
     screened = screen(tables)
     agreements = agreement_with_others(tables)
@@ -150,12 +172,44 @@ def analyse(
         for observer in observers
         if observer.id in screened
     )
-    sides = any(observer.source != "import" for observer in observers)  # else A may not have been on the left
+    # Else A may not have been on the left; a judge's sides are balanced, and tell nothing of people.
+    sides = any(person.observer.source not in ("import", "judge") for person in people)
     scenes = []
     for table in tables.values():
         tell(f"{table.scene}: {len(table.share)} votes, {draws} resamples")
         scenes.append(_scene(study, table, screened, draws, seed, sides))
-    return Analysis(study, tuple(scenes), people, undone, draws, tuple(_warnings(scenes, people)))
+    warnings = tuple(_warnings(scenes, people))
+    analysis = Analysis(study, tuple(scenes), people, undone, draws, warnings=warnings)
+    return _with_judges(analysis, votes, judges, conditions, sides, seed) if judges else analysis
+
+
+def _with_judges(
+    analysis: Analysis,
+    votes: Sequence[VoteRecord],
+    judges: Sequence[Observer],
+    conditions: Mapping[str, Sequence[str]],
+    sides: bool,
+    seed: int,
+) -> Analysis:
+    """The analysis with what judges have in common with the scale of all others, which is that of people alone."""
+    others = {scene.scene: scene.table for scene in analysis.scenes}
+    scales = {scene.scene: scene.scale.scores for scene in analysis.scenes}
+    if analysis.judged:
+        others = comparisons(_without_judges(votes, judges), conditions)
+        scales = {s: fit(t, side_bias=sides, reduce_bias=True).scores for s, t in others.items()}
+    own = {judge: comparisons([v for v in votes if v.observer == judge.id], conditions) for judge in judges}
+    return replace(
+        analysis,
+        judges=tuple(
+            judge_agreement(j, t, others, scales, analysis.draws, seed) for j, t in own.items() if t
+        ),
+        people=people_agreement(others) if others else None,
+    )
+
+
+def _without_judges(votes: Sequence[VoteRecord], judges: Sequence[Observer]) -> list[VoteRecord]:
+    left_out = {judge.id for judge in judges}
+    return [vote for vote in votes if vote.observer not in left_out]
 
 
 def _scene(
@@ -205,6 +259,11 @@ def _warnings(scenes: Sequence[SceneResult], people: Sequence[ObserverResult]) -
     simulated = sum(person.observer.source == "simulation" for person in people)
     if simulated:
         found.append(f"{simulated} of {len(people)} observers are simulations, not people.")
+    judges = sum(person.observer.source == "judge" for person in people)
+    if judges:
+        found.append(
+            f"{judges} of {len(people)} observers are judges, not people, and their votes are in the scale."
+        )
     if len(people) < 2:
         found.append("There is a single observer: there are no intervals, and nobody to agree with.")
     elif len(people) < 8:

@@ -16,7 +16,17 @@ from typing import Any, final
 
 from isptune.errors import StudyClosed, StudyError, UnknownObserver, VoteRefused
 from isptune.study.answers_file import SCHEMA_VERSION, connect, now, sync
-from isptune.study.votes import Answer, AskedPair, Observer, Pair, Progress, Schedule, Source, VoteRecord
+from isptune.study.votes import (
+    FIRST_JUDGE,
+    Answer,
+    AskedPair,
+    Observer,
+    Pair,
+    Progress,
+    Schedule,
+    Source,
+    VoteRecord,
+)
 
 LONGEST_RESPONSE_MS = 24 * 3600 * 1000
 LARGEST_SCREEN_PX = 65536
@@ -99,11 +109,8 @@ class Answers:
         token = secrets.token_urlsafe(24)  # 192 bits
         with self._write() as db:
             self._refuse_if_closed()
-            cursor = db.execute(
-                "INSERT INTO observers (token, name, source, created) VALUES (?, ?, ?, ?)",
-                (token, name, source, now()),
-            )
-            observer = int(cursor.lastrowid or 0)
+            observer = self._next_id(source)
+            db.execute("INSERT INTO observers VALUES (?, ?, ?, ?, ?)", (observer, token, name, source, now()))
         self._ask_more(observer)
         return self.observer(token)
 
@@ -118,20 +125,21 @@ class Answers:
         return self._known[token]
 
     def observers(self) -> list[Observer]:
-        """All of them, in the order in which they joined."""
+        """All of them, in the order in which they joined; judges last."""
         rows = self._rows("SELECT id, token, name, source, created FROM observers ORDER BY id")
         return [Observer(*row) for row in rows]
 
     def progress(self, token: str) -> Progress:
         """How far the observer is. Raises UnknownObserver."""
         observer = self.observer(token).id
+        schedule = None if observer >= FIRST_JUDGE else self.schedule
         ((done, asked, training_left),) = self._rows(
             "SELECT COUNT(v.number), COUNT(*), COALESCE(SUM(a.kind = 'training' AND v.number IS NULL), 0)"
             " FROM asked a LEFT JOIN votes v USING (observer, number) WHERE a.observer = ?",
             observer,
         )
-        total = asked if self.schedule is None else max(asked, self.schedule.total)
-        finished = done == asked and (self.schedule is None or asked >= self.schedule.total)
+        total = asked if schedule is None else max(asked, schedule.total)
+        finished = done == asked and (schedule is None or asked >= schedule.total)
         return Progress(done, total, training_left, finished)
 
     # Pairs and votes
@@ -257,12 +265,16 @@ class Answers:
                 votes,
             )
 
-    def votes(self) -> list[VoteRecord]:
-        """All votes that count, observer by observer in the order asked; training is among them by its kind."""
+    def votes(self, judges: bool = True) -> list[VoteRecord]:
+        """All votes that count, observer by observer in the order asked; training is among them by its kind.
+
+        Those of judges come last, if they are wanted.
+        """
         rows = self._rows(
             "SELECT v.observer, v.number, v.session, a.scene, a.first, a.second, v.answer, a.kind, v.response_ms,"
             " v.screen_width, v.screen_height FROM votes v JOIN asked a USING (observer, number)"
-            " ORDER BY v.observer, v.number"
+            " WHERE v.observer < ? ORDER BY v.observer, v.number",
+            2**62 if judges else FIRST_JUDGE,
         )
         return [
             VoteRecord(*row, screen=None if width is None else (width, height))
@@ -275,12 +287,17 @@ class Answers:
 
     # Inside
 
+    def _next_id(self, source: Source) -> int:
+        first, end = (FIRST_JUDGE, 2**62) if source == "judge" else (1, FIRST_JUDGE)
+        ((last,),) = self._rows("SELECT MAX(id) FROM observers WHERE id >= ? AND id < ?", first, end)
+        return first if last is None else last + 1
+
     def _ask_more(self, observer: int) -> bool:
         """Let the schedule decide on more pairs; outside the lock, since it may take its time."""
-        if self.schedule is None:
+        if self.schedule is None or observer >= FIRST_JUDGE:  # a judge brings its pairs along
             return False
         ((asked,),) = self._rows("SELECT COUNT(*) FROM asked WHERE observer = ?", observer)
-        pairs = self.schedule.batch(observer, asked, self.votes)
+        pairs = self.schedule.batch(observer, asked, lambda: self.votes(judges=False))
         with self._write():
             ((now,),) = self._rows("SELECT COUNT(*) FROM asked WHERE observer = ?", observer)
             if now == asked and pairs:  # else another request of the same observer was faster

@@ -1,28 +1,13 @@
 """How far objectives agree with people: rank and linear correlation, and the share of votes they foretell."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 
 from isptune.study.analysis import Analysis, SceneResult
-
-Values = Float64[np.ndarray, " images"]
-
-LEVEL = 0.95
-FEWEST = 4
-"""Images of a scene that a correlation takes at least."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its 95 % bootstrap interval; NaN where it cannot be computed."""
-
-    value: float
-    low: float
-    high: float
+from isptune.study.estimates import FEWEST, Estimate, Values, over_images, pearson, srocc, with_limits
 
 
 @dataclass(frozen=True)
@@ -69,15 +54,8 @@ def agreement(
         for scene, values in parts
         if (keep := np.isfinite(values) & scene.voted).sum() >= FEWEST
     ]
-    rank, linear, order = (_over_images(measure, pairs, draws, rng) for measure in (srocc, plcc, krocc))
+    rank, linear, order = (over_images(measure, pairs, draws, rng) for measure in (srocc, plcc, krocc))
     return Agreement(objective, rank, linear, order, _accuracy(parts, draws, rng), images)
-
-
-def srocc(scores: Values, scale: Values) -> float:
-    """Spearman's rank correlation; 0 for scores that are all equal."""
-    from scipy.stats import rankdata
-
-    return _pearson(rankdata(scores), rankdata(scale))
 
 
 def krocc(scores: Values, scale: Values) -> float:
@@ -99,7 +77,7 @@ def plcc(scores: Values, scale: Values) -> float:
     """
     from scipy.optimize import least_squares
 
-    straight = _pearson(scores, scale)
+    straight = pearson(scores, scale)
     spread = float(scores.std())
     if not spread > 0:
         return 0.0
@@ -110,7 +88,7 @@ def plcc(scores: Values, scale: Values) -> float:
         return b[1] + (b[0] - b[1]) / (1 + np.exp(np.clip(-(x - b[2]) / max(abs(b[3]), 1e-6), -500, 500)))
 
     fitted = least_squares(lambda b: curve(b) - scale, [*ends, 0.0, 1.0], method="lm", max_nfev=2000)
-    bent = _pearson(curve(fitted.x), scale)
+    bent = pearson(curve(fitted.x), scale)
     return bent if bent > straight else straight
 
 
@@ -127,23 +105,6 @@ def _aligned(scene: SceneResult, scores: Mapping[tuple[str, str], float]) -> Val
     return np.array([scores.get((s.scene, s.condition), math.nan) for s in scene.stimuli], dtype=np.float64)
 
 
-def _over_images(
-    measure: Callable[[Values, Values], float],
-    pairs: Sequence[tuple[Values, Values]],
-    draws: int,
-    rng: np.random.Generator,
-) -> Estimate:
-    if not pairs:
-        return Estimate(math.nan, math.nan, math.nan)
-    value = float(np.mean([measure(scores, scale) for scores, scale in pairs]))
-    drawn = []
-    for _ in range(draws):
-        places = [rng.integers(len(scale), size=len(scale)) for _, scale in pairs]
-        each = [measure(scores[k], scale[k]) for (scores, scale), k in zip(pairs, places, strict=True)]
-        drawn.append(float(np.mean(each)))
-    return _with_limits(value, drawn)
-
-
 def _accuracy(parts: Sequence[tuple[SceneResult, Values]], draws: int, rng: np.random.Generator) -> Estimate:
     """The share over all scenes together; observers are drawn, with all their votes."""
     people = sorted({observer for scene, _ in parts for observer in scene.table.observers})
@@ -158,17 +119,4 @@ def _accuracy(parts: Sequence[tuple[SceneResult, Values]], draws: int, rng: np.r
         return sum(right for right, _ in sums) / total if total else math.nan
 
     weights = rng.multinomial(len(people), np.full(len(people), 1 / len(people)), size=draws)
-    return _with_limits(share(np.ones(len(people))), [share(row.astype(np.float64)) for row in weights])
-
-
-def _with_limits(value: float, drawn: Sequence[float]) -> Estimate:
-    if not drawn or math.isnan(value):
-        return Estimate(value, math.nan, math.nan)
-    low, high = np.nanquantile(np.asarray(drawn, dtype=np.float64), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value, float(low), float(high))
-
-
-def _pearson(first: np.ndarray, second: np.ndarray) -> float:
-    first, second = first - first.mean(), second - second.mean()
-    norm = math.sqrt(float((first**2).sum() * (second**2).sum()))
-    return float((first * second).sum()) / norm if norm > 0 else 0.0
+    return with_limits(share(np.ones(len(people))), [share(row.astype(np.float64)) for row in weights])

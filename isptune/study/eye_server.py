@@ -19,7 +19,7 @@ def serve_search(run: EyeRun, host: str, port: int, say: Callable[[str], Any] = 
         Answers(run.study.answers_path, run, sync_each=False) as answers,
         closing(listen(host, port)) as listening,
     ):
-        observers = answers.observers()
+        observers = [observer for observer in answers.observers() if observer.source != "judge"]
         observer = observers[0] if observers else answers.add_observer()
         say(f"vote here: {address(host, listening.getsockname()[1])}/o/{observer.token}")
         run_until_stopped(application(run.study, answers), listening, host, say)

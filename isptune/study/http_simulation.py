@@ -134,7 +134,8 @@ class _Owner:
         known = {each["token"] for each in before}
         values = {"count": count, "source": "simulation"}
         after = (await self.connection.post(f"{self._page}/invite", values))["observers"]
-        return len(before), [each for each in after if each["token"] not in known]
+        voters = [each for each in before if each["source"] != "judge"]
+        return len(voters), [each for each in after if each["token"] not in known]
 
 
 async def _all_or_none(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

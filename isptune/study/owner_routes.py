@@ -17,7 +17,7 @@ from isptune.study.guard import BadRequest, json_body, text, whole_number
 from isptune.study.live_scale import live_scale
 from isptune.study.pages import page
 from isptune.study.simulation import refuse_beside_people
-from isptune.study.votes import Observer, Source, VoteRecord
+from isptune.study.votes import FIRST_JUDGE, Observer, Source, VoteRecord
 from isptune.study.work import Work
 
 MOST_INVITES = 100
@@ -104,7 +104,7 @@ class OwnerRoutes:
     def _fresh_scale(self) -> dict[str, Any]:
         started = time.monotonic()
         if started >= self._scale_due:
-            votes = self.answers.votes()
+            votes = self.answers.votes(judges=False)
             self._scale = {"votes": _counted(votes), **live_scale(self.study, votes)}
             took = time.monotonic() - started
             self._scale_due = time.monotonic() + SCALE_PAUSE * took
@@ -115,7 +115,7 @@ class OwnerRoutes:
         by_observer: dict[int, list[VoteRecord]] = {}
         for vote in votes:
             by_observer.setdefault(vote.observer, []).append(vote)
-        counted = [vote for vote in votes if vote.kind != "training"]
+        counted = [vote for vote in votes if vote.kind != "training" and vote.observer < FIRST_JUDGE]
         return {
             "title": plan.title,
             "question": plan.question,
@@ -136,7 +136,7 @@ class OwnerRoutes:
         return {
             "label": observer.label,
             "source": observer.source,
-            "token": observer.token,
+            "token": None if observer.source == "judge" else observer.token,  # nobody votes in its name
             "done": progress.done,
             "total": progress.total,
             "finished": progress.finished,

@@ -5,6 +5,7 @@
     STUDY/scale.csv          an image a row: score (JOD) with its interval, mos, other scales, screened both ways
     STUDY/differences.csv    a pair a row: how far apart, with interval and significance
     STUDY/observers.csv      an observer a row: how they voted, and what the screening says
+    STUDY/judges.csv         only where judges voted: a judge a row, and one a scene: how far it agrees with people
     STUDY/prompt.csv         image, score: what `--prompt` takes
     STUDY/result.json        all of it but the differences
 """
@@ -20,7 +21,7 @@ from typing import Any
 from isptune.runlog import RunLog, write_atomically
 from isptune.study.analysis import Analysis, SceneResult
 
-SCALE, DIFFERENCES, OBSERVERS = "scale.csv", "differences.csv", "observers.csv"
+SCALE, DIFFERENCES, OBSERVERS, JUDGES = "scale.csv", "differences.csv", "observers.csv", "judges.csv"
 PROMPT, RESULT = "prompt.csv", "result.json"
 
 
@@ -30,6 +31,11 @@ def write_results(analysis: Analysis) -> list[Path]:
     images = scale_rows(analysis)
     people = observer_rows(analysis)
     tables = {SCALE: images, OBSERVERS: people, DIFFERENCES: _difference_rows(analysis)}
+    judges = _judge_rows(analysis)
+    if judges:
+        tables[JUDGES] = judges
+    else:
+        (folder / JUDGES).unlink(missing_ok=True)
     prompt = [{"image": row["image"], "score": row["mos"]} for row in images if row["image"] and row["votes"]]
     if prompt:
         tables[PROMPT] = prompt
@@ -111,6 +117,7 @@ def _result(
         "title": analysis.study.plan.title,
         "unit": "JOD",
         "simulated_observers": analysis.simulated,
+        "judges_in_the_scale": analysis.judged,
         "votes": sum(len(scene.table.share) for scene in analysis.scenes),
         "undone_votes": analysis.undone,
         "resamples": analysis.draws,
@@ -118,7 +125,38 @@ def _result(
         "scenes": {scene.scene: _facts(scene) for scene in analysis.scenes},
         "images": list(images),
         "observers": list(people),
+        **_judges(analysis),
     }
+
+
+def _judges(analysis: Analysis) -> dict[str, Any]:
+    """The judges beside the observers; nothing where there are none."""
+    if not analysis.judges:
+        return {}
+    among = analysis.people
+    numbers = (
+        {}
+        if among is None
+        else {name: _number(value) for name, value in asdict(among).items() if name != "each"}
+    )
+    return {"judges": _judge_rows(analysis), "observers_among_themselves": numbers}
+
+
+def _judge_rows(analysis: Analysis) -> list[dict[str, Any]]:
+    """For each judge one row of all scenes, whose scene is empty, and one of each scene."""
+    rows = []
+    for judge in analysis.judges:
+        of_all = {"judge": judge.observer.label, "scene": "", "votes": judge.votes}
+        for name in ("agreement", "srocc"):
+            value = getattr(judge, name)
+            ends = {f"{name}_low": _number(value.low), f"{name}_high": _number(value.high)}
+            of_all |= {name: _number(value.value), **ends}
+        single = ("same_answer", "no_difference", "left")
+        rows.append(of_all | {name: _number(getattr(judge, name)) for name in single})
+        for scene in judge.scenes:
+            values = {"agreement": _number(scene.agreement), "srocc": _number(scene.srocc)}
+            rows.append(dict.fromkeys(rows[0]) | {"judge": judge.observer.label, **asdict(scene), **values})
+    return rows
 
 
 def _facts(scene: SceneResult) -> dict[str, Any]:

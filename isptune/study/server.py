@@ -203,9 +203,15 @@ def _own_address() -> str:
 
 def _greet(answers: Answers, root: str, owner: str, say: Callable[[str], Any]) -> None:
     observers = answers.observers()
-    count, simulated = len(observers), sum(observer.source == "simulation" for observer in observers)
+    sources = [observer.source for observer in observers]
+    simulated, judges = sources.count("simulation"), sources.count("judge")
+    count = len(sources) - judges
     state = "open" if answers.is_open else "closed: it takes no more votes"
     say(f"The study is {state}; it has {count} observer{'' if count == 1 else 's'}.")
+    if judges:
+        say(
+            f"Beside them, {judges} judge{' has' if judges == 1 else 's have'} voted, whose votes no scale counts."
+        )
     if simulated:
         say(
             f"warning: {simulated} of them {'is a simulation' if simulated == 1 else 'are simulations'}, whose votes"

@@ -11,8 +11,11 @@ PairKind = Literal["vote", "training", "repeat", "anchor"]
 """`training` is for practice and never counts; `repeat` is an earlier pair with its sides changed; `anchor` has an
 obvious answer."""
 
-Source = Literal["person", "simulation", "import"]
-"""Who votes; a `simulation` is named so everywhere."""
+Source = Literal["person", "simulation", "import", "judge"]
+"""Who votes; a `simulation` and a `judge`, which is a model, are named so everywhere."""
+
+FIRST_JUDGE = 1_000_001
+"""Judges' ids count from here: those of people, which decide on their pairs, go on as if no judge were there."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,10 @@ class Observer:
     """Someone who votes.
 
     Attributes:
-        id: counts from 1, in the order in which they joined.
+        id: counts from 1, in the order in which they joined; of judges from `FIRST_JUDGE`.
         token: the unguessable part of the observer's own link.
-        name: only if it was asked for, else None.
-        source: `simulation` for a simulated observer, `import` for one from a table of votes.
+        name: only if it was asked for, else None; of a judge its spec.
+        source: `simulation` for a simulated observer, `import` for one from a table of votes, `judge` for a model.
         created: when, UTC, ISO 8601.
     """
 
@@ -54,6 +57,8 @@ class Observer:
     @property
     def label(self) -> str:
         """What tables and reports call the observer; never the token."""
+        if self.source == "judge":
+            return f"judge_{self.name}"
         kind = "simulation" if self.source == "simulation" else "observer"
         return self.name or f"{kind}_{self.id:02d}"
 

@@ -319,7 +319,8 @@ def test_a_study_nobody_voted_on_and_one_of_people_are_told_apart(isptune, tmp_p
 
 
 @pytest.mark.parametrize(
-    "command", ["new", "fit", "correlate", "weights", "simulate", "hand-out", "collect", "import", "export"]
+    "command",
+    ["new", "fit", "correlate", "weights", "judge", "simulate", "hand-out", "collect", "import", "export"],
 )
 def test_every_command_teaches_by_example(isptune, command):
     status, out, _ = isptune("study", command, "--help")

@@ -59,12 +59,13 @@ function render(state) {
   $("reopen").hidden = state.open;
   $("invite").hidden = !state.open;
   $("name-label").hidden = !state.ask_name;
-  const finished = state.observers.filter((observer) => observer.finished).length;
-  const expected = state.observers.reduce((sum, observer) => sum + observer.total, 0);
-  const answered = state.observers.reduce((sum, observer) => sum + observer.done, 0);
+  const people = state.observers.filter((observer) => observer.source !== "judge");
+  const finished = people.filter((observer) => observer.finished).length;
+  const expected = people.reduce((sum, observer) => sum + observer.total, 0);
+  const answered = people.reduce((sum, observer) => sum + observer.done, 0);
   $("votes").textContent = state.votes.toLocaleString("en");
   $("votes-detail").textContent = expected ? `${share(answered, expected)} of what is asked is answered` : "";
-  $("done").textContent = `${finished} of ${state.observers.length}`;
+  $("done").textContent = `${finished} of ${people.length}`;
   $("done-detail").textContent = `${state.undone} ${state.undone === 1 ? "vote" : "votes"} taken back`;
   $("median").textContent = seconds(state.median_ms);
   $("same").textContent = share(state.same, state.votes);
@@ -87,6 +88,7 @@ function renderObservers(observers) {
     bar.classList.toggle("whole", observer.finished);
     row.querySelector(".pairs").textContent = `${observer.done} of ${observer.total}`;
     row.querySelector(".time").textContent = seconds(observer.median_ms);
+    row.querySelector(".link").hidden = !observer.token; // a judge has none
     const link = `${location.origin}/o/${observer.token}`;
     const input = row.querySelector("input");
     if (input.value !== link) input.value = link;

@@ -1,0 +1,97 @@
+"""`isptune study judge`: a judge looks at the pairs of a study, beside people."""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from isptune.study.judge import Progress
+
+PLAIN_EVERY_S = 10.0
+"""Not on a terminal, at most one line in this many seconds."""
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@click.option(
+    "--judge", "spec", metavar="SPEC", required=True, help="NAME or NAME:ARGUMENT, see `isptune list judges`."
+)
+@click.option(
+    "--pairs",
+    type=click.Choice(["all", "schedule"]),
+    default="all",
+    show_default=True,
+    help="Every two pictures of each scene, or what the study's schedule asks an observer.",
+)
+@click.option(
+    "--ties",
+    type=float,
+    default=0.05,
+    show_default=True,
+    metavar="P",
+    help="A probability within P of 0.5 is answered 'no difference'.",
+)
+@click.option("--reference", is_flag=True, help="Let it see each scene's reference, too.")
+@click.option("--device", metavar="NAME", default="cpu", show_default=True, help="cpu, cuda or auto.")
+def judge(folder: str, spec: str, pairs: str, ties: float, reference: bool, device: str) -> None:
+    """Let a JUDGE, which is a model, look at the pairs of a study, to see whether it could replace observers.
+
+    Its answers are kept in the study under the name judge_SPEC, and it is never taken for a person: fit, correlate and
+    weights make their scales of people alone, unless --with-judges is given, and the page that people vote on does not
+    know it. The report of `isptune study fit` says how far it agrees with the people's scale, and how far people agree
+    with each other. It may be asked before people vote, meanwhile or afterwards, as long as the study is open.
+
+    Its probability that the left picture is the better one decides. The same command again goes on after a stop, or
+    says that it is done. With --reference it is another observer, judge_SPEC,reference.
+
+    \b
+    Examples:
+      isptune study judge studies/mine --judge depictqa
+      isptune study judge studies/mine --judge depictqa --reference --ties 0.1
+      isptune study fit studies/mine
+    """  # fmt: skip
+    from pathlib import Path
+    from typing import cast
+
+    from isptune.bench import choose_device
+    from isptune.registry import build
+    from isptune.study.folder import read_study
+    from isptune.study.judge import JudgeObserver, Pairs, judge_study
+
+    study = read_study(Path(folder))
+    built = build("judge", spec.strip(), reference=reference)
+    observer = JudgeObserver(built, spec, ties, reference, choose_device(device))
+    steps = judge_study(study, observer, cast(Pairs, pairs))
+    status = next(steps)
+    label = f"judge_{observer.name}"
+    if status.before == status.total:
+        click.echo(f"{label}: is done: all {status.total} pairs are answered")
+    else:
+        if status.before:
+            click.echo(f"{label}: goes on after {status.before} of {status.total} pairs")
+        status = _watch(label, status, steps)
+        click.echo(f"{label}: {status.done - status.before} new answers, {status.done} in all")
+    click.echo(f"next: isptune study fit {folder}")
+
+
+def _watch(label: str, status: "Progress", steps: "Iterator[Progress]") -> "Progress":
+    """Go through all steps with a bar, or a line now and then where there is no terminal; returns the last one."""
+    from rich import progress
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    columns = (progress.TextColumn("{task.description}", markup=False), progress.BarColumn())
+    more = (progress.MofNCompleteColumn(), progress.TimeRemainingColumn())
+    last = time.monotonic()
+    with progress.Progress(
+        *columns, *more, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(label, total=status.total, completed=status.done)
+        for status in steps:
+            bar.update(task, completed=status.done)
+            if not console.is_terminal and time.monotonic() - last >= PLAIN_EVERY_S:
+                last = time.monotonic()
+                click.echo(f"{label}: {status.done} of {status.total} pairs", err=True)
+    return status
