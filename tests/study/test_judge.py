@@ -152,7 +152,7 @@ def test_what_cannot_be_is_told_in_one_line(isptune, study, tmp_path):
         assert (out, err.count("\n")) == ("", 1)
         return err
 
-    assert "no judge is called 'oracle'; there are: depictqa, " in told(judge="oracle")
+    assert "no judge is called 'oracle'; there are: " in told(judge="oracle")
     assert "ties = 0.7 is not in [0, 0.5)" in told("--ties", "0.7")
     assert "s: has no reference of lake; leave out --reference" in told("--reference")
     picture = tmp_path / "s" / "stimuli" / "lake" / "r2.png"
