@@ -12,8 +12,9 @@ from PIL import Image
 import tests.toys
 from isptune.errors import ConfigError
 from isptune.study.answers import Answers
-from isptune.study.folder import read_study
+from isptune.study.folder import Plan, read_study
 from isptune.study.judge import JudgeObserver, judge_study
+from isptune.study.making import study_of_folder
 from isptune.study.schedule import schedule_of
 from isptune.study.server import on_loopback
 from isptune.study.simulation import Habits, SimulatedObserver
@@ -36,8 +37,7 @@ def study(isptune, tmp_path):
             path = tmp_path / "in" / scene / f"r{k}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (12, 8), (red, 90, 30)).save(path)
-    assert isptune("study", "new", "s", "--images", "in", "--pairs-per-image", "4", "--repeats", "0")[0] == 0
-    return read_study(tmp_path / "s")
+    return study_of_folder(tmp_path / "s", Plan(pairs_per_image=4, repeats=0), tmp_path / "in")
 
 
 def vote(study, people=4, source="person"):
@@ -258,8 +258,8 @@ def test_scales_are_of_people_alone_unless_judges_are_asked_for(isptune, study, 
     )
     lines = isptune("study", "export", "s", "--with-judges")[1].splitlines()
     assert sum(line.startswith("judge_redder,ties-0.05,") for line in lines) == 20
-    for command in ("correlate", "weights"):
-        arguments = ("study", command, "s", "--objectives", "redness,greenness")
+    for command in (["correlate", "s", "--draws", "0"], ["weights", "s"]):
+        arguments = ("study", *command, "--objectives", "redness,greenness")
         alone, together = isptune(*arguments), isptune(*arguments, "--with-judges")
         assert (alone[0], alone[2], together[0]) == (0, "", 0)
         assert "1 of 5 observers are judges" in together[2]
