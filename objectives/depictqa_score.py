@@ -1,0 +1,78 @@
+"""`depictqa`: how much the compact DepictQA finds wrong with a picture, as one number for a tuner.
+
+| spec | is |
+|---|---|
+| depictqa | without a reference |
+| depictqa:reference | beside the scene's reference |
+
+The same network as a judge is `judge:depictqa`, which compares pictures instead.
+"""
+
+from typing import Literal, final
+
+import torch
+
+from isptune.arrays import Images, Scores
+from isptune.diagnosis import SEVERITIES
+from isptune.errors import ConfigError
+from isptune.interfaces import Direction
+from isptune.scenes import Scene
+from objectives.depictqa import DepictQa, expected_severities, marginals_of
+from objectives.depictqa import build as build_judge
+
+
+@final
+class DepictQaScore:
+    """The sum over the categories of how probable each is times how severe it would be; 0 where nothing is wrong.
+
+    Args:
+        judge: the network.
+    """
+
+    direction: Direction = "minimize"
+    range = (0.0, 2.0 * max(SEVERITIES))  # it names two at most
+    unit = "expected severity, all together"
+    source = "isptune's own compact network; after You et al. 2024, DepictQA-Wild"
+
+    def __init__(self, judge: DepictQa):
+        self.judge = judge
+        self.weights = judge.weights
+
+    def score(self, images: Images, scene: Scene) -> Scores:
+        """One expected severity an image. Raises ScoreError as the judge does."""
+        judged = self.judge.look(images, scene)
+        present = marginals_of(torch.stack([one.sets for one in judged]))
+        severities = torch.stack([expected_severities(one.severities.unsqueeze(0))[0] for one in judged])
+        return (present * severities).sum(1)
+
+
+@final
+class DepictQaBesideReference:
+    """`DepictQaScore` that says of itself that it needs the reference."""
+
+    direction: Direction = "minimize"
+    range = DepictQaScore.range
+    unit = DepictQaScore.unit
+    source = DepictQaScore.source
+    uses_reference: Literal[True] = True
+
+    def __init__(self, judge: DepictQa):
+        self._scores = DepictQaScore(judge)
+        self.weights = judge.weights
+
+    def score(self, images: Images, scene: Scene) -> Scores:
+        """As `DepictQaScore.score`."""
+        return self._scores.score(images, scene)
+
+
+def build(argument: str | None = None) -> DepictQaScore | DepictQaBesideReference:
+    """How much the compact DepictQA finds wrong, 0 to 10: depictqa or depictqa:reference.
+
+    Raises:
+        ConfigError: another argument.
+    """
+    if argument not in (None, "reference"):
+        raise ConfigError(f"depictqa:{argument}: only depictqa and depictqa:reference exist")
+    if argument == "reference":
+        return DepictQaBesideReference(build_judge(reference=True))
+    return DepictQaScore(build_judge(reference=False))
