@@ -25,6 +25,9 @@ EARLY, LONGEST = 0.1, 1.0
 
 _FLOOR = 1e-300
 
+FAINT = 1e-8
+"""Information on a nuisance parameter that the votes say nothing of, JOD^-2."""
+
 SMALLEST_THRESHOLD = 1e-6
 """Of differences that are seen, JOD; nearer to 0 the chance of a tie is lost in rounding."""
 
@@ -167,6 +170,10 @@ class Likelihood:
         images = self.images
         # The common shift of all scores is unknown; a term on their mean fixes it and moves nothing else.
         information[:, :images, :images] += self.precision * np.eye(images) + 1.0 / images
+        # Tie threshold and side bias have no prior. Where one side always wins, nothing bounds the latter, and the
+        # information of both fades: so little keeps a step finite, and moves no estimate that has votes to stand on.
+        others = np.arange(images, information.shape[1])
+        information[:, others, others] += FAINT
         scores = point[:, :images]
         gradient[:, :images] -= self.precision * scores + scores.mean(1, keepdims=True)
         return gradient, information, weight

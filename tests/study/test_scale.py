@@ -9,7 +9,7 @@ from scipy.stats import norm
 from isptune.study.comparisons import Comparisons
 from isptune.study.likelihood import Likelihood
 from isptune.study.pwcmp import pwcmp_scale
-from isptune.study.scale import dmc_mos, fit, tally_of_wins
+from isptune.study.scale import dmc_mos, fit, refit, tally_of_wins
 from tests.study.published_votes import JOD, WINS
 
 
@@ -142,3 +142,16 @@ def test_observers_can_be_left_out_and_weighed():
     assert votes.without([0]).observers == (1,)
     np.testing.assert_array_equal(votes.only([1]).wins(), votes.wins(np.array([0.0, 1.0])))
     assert votes.counts.tolist() == [2, 3, 1]
+
+
+@pytest.mark.parametrize("reduce_bias", [False, True])
+@pytest.mark.parametrize("model", ["thurstone", "bradley-terry"])
+def test_a_side_that_always_wins_leaves_scales_of_finite_numbers(model, reduce_bias):
+    rows = [(o, i, j, 1.0) for o in range(3) for i in range(3) for j in range(3) if i != j for _ in range(20)]
+    rows[7] = (*rows[7][:3], 0.5)
+    votes = table(rows, 3, observers=3)
+    scale = fit(votes, model, side_bias=True, reduce_bias=reduce_bias)
+    without_the_tie = np.array([[0.0, 2.0, 1.0], [0.0, 0.0, 3.0]])
+    resampled = refit(votes, scale, without_the_tie, model, side_bias=True, reduce_bias=reduce_bias)
+    assert np.isfinite([*scale.scores, *resampled.ravel()]).all()
+    assert scale.side_bias > 1
