@@ -9,7 +9,7 @@ from isptune.scenes import load_scenes
 from isptune.testing import check_objective, check_pipeline
 from tests import toys
 
-NEEDS_ARGUMENT = {"iqa_pytorch", "judge", "promptiqa", "task_guided", "weighted"}
+NEEDS_ARGUMENT = {"iqa_pytorch", "judge", "promptiqa", "study", "task_guided", "weighted"}
 NEEDS_CHART = {
     "acutance",
     "colorchecker",

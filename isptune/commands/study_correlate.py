@@ -1,5 +1,6 @@
 """`isptune study correlate` and `weights`: which objective agrees with the people of a study."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,12 +76,14 @@ def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str)
     """Fit the weights of a sum of objectives to the votes.
 
     Prints an objective for `isptune run --objective`, and how many votes it foretells on images (of scenes, where there
-    are three or more) that took no part in the fit. Its unit is about 1 JOD.
+    are three or more) that took no part in the fit. Its unit is about 1 JOD. It is kept in DIR/weights.json, which
+    `isptune run --objective study:DIR` reads.
 
     \b
     Example:
       isptune study weights studies/mine --objectives ssim,niqe,sharpness
     """
+    from isptune.runlog import write_atomically
     from isptune.study.analysis import analyse
     from isptune.study.combination import fit_combination
     from isptune.study.folder import read_study
@@ -95,7 +98,10 @@ def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str)
             f"{spec:<28} alone foretells {100 * value:5.1f} % of {found.votes} votes on images left out"
         )
     click.echo(f"{'their sum':<28}       foretells {100 * found.agreement:5.1f} % ({found.folds} folds)")
-    click.echo(f"--objective '{found.spec}'")
+    kept = {"objective": found.spec, "agreement": found.agreement, "votes": found.votes, "folds": found.folds}
+    text = json.dumps({**kept, "alone": dict(found.alone), "with_judges": with_judges}, indent=2) + "\n"
+    write_atomically(study.folder / "weights.json", text.encode())
+    click.echo(f"--objective '{found.spec}', or --objective study:{folder}")
 
 
 def _split(specs: tuple[str, ...]) -> list[str]:

@@ -115,10 +115,29 @@ def test_objectives_are_compared_with_the_votes(isptune, voted, tmp_path):
         "study", "weights", "s", "--objectives", "redness", "--objectives", "greenness"
     )
     assert status == 0, err
-    spec = out.splitlines()[-1].removeprefix("--objective ").strip("'")
-    assert spec.startswith("weighted:")
+    spec, _, kept = out.splitlines()[-1].removeprefix("--objective ").partition(", or --objective ")
+    assert spec.startswith("'weighted:")
     assert "*redness" in spec
-    assert isptune("score", "s/stimuli/cat/001.png", "--objective", spec)[0] == 0
+    assert kept == "study:s"
+    written, read = (
+        isptune("score", "s/stimuli/cat/001.png", "--objective", one, "--csv")
+        for one in (spec.strip("'"), kept)
+    )
+    assert written[0] == read[0] == 0
+    assert written[1].split(",")[-3] == read[1].split(",")[-3]
+
+
+def test_a_study_whose_weights_were_not_fitted_is_no_objective_yet(isptune, tmp_path):
+    (tmp_path / "s").mkdir()
+    status, _, err = isptune("run", "--objective", "study:s", "--out", "r")
+    assert status == 2
+    assert "isptune study weights s --objectives" in err
+    for damaged in ("[]", '{"objective": "ssim"}', "{"):
+        (tmp_path / "s" / "weights.json").write_text(damaged)
+        status, _, err = isptune("run", "--objective", "study:s", "--out", "r")
+        assert status == 2
+        assert "weights.json: holds" in err
+    assert not (tmp_path / "r").exists()
 
 
 def test_the_pictures_of_a_run_are_its_spread_its_default_and_the_reference(isptune, tmp_path):
