@@ -147,7 +147,9 @@ def _knobs(operation: str, attributes: Mapping[str, str], path: Path) -> Candida
     found: Candidate = {}
     for knob, offset in _FLOATS.get(operation, {}).items():
         number = np.frombuffer(params, "<f4", count=1, offset=offset)[0]
-        found[knob] = float(str(number))  # the shortest digits that make this float: 0.1, not 0.10000000149
+        # The shortest digits that make this float: 0.1, not 0.10000000149. What str() gives, another package that sets
+        # NumPy's printing changes.
+        found[knob] = float(np.format_float_positional(number, unique=True, trim="-"))
     for knob, (offset, numbers) in _WORDS.get(operation, {}).items():
         found[knob] = _word(
             struct.unpack_from("<i", params, offset)[0], numbers, f"{path}: {operation}", knob

@@ -32,7 +32,8 @@ time.sleep(300)
 MAIN = "import sys; sys.argv[0] = 'isptune'; from isptune.cli import main; main()"
 
 ONE_CALL = """
-import pathlib, sys
+import pathlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
 import click
 from isptune.cli import COMMANDS, main
 from pipelines.program import run_program

@@ -9,6 +9,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from isptune.errors import ConfigError
@@ -62,6 +63,13 @@ def test_a_profile_of_rawtherapee_comes_back(tmp_path, seed):
             assert found.values[name] == pytest.approx(value, abs=slack), name
         else:
             assert found.values[name] == value, name
+
+
+def test_numbers_are_exact_whatever_another_package_makes_numpy_print(tmp_path):
+    values = {**darktable_modules.SPACE.complete({}), "exposure.ev": 0.07579163}
+    with np.printoptions(legacy="1.13"):  # as colour-science does for all that runs beside it
+        found = _back(tmp_path, "set.xmp", to_xmp(modules_of(values)).encode())
+    assert found.values["exposure.ev"] == 0.07579163
 
 
 @pytest.mark.parametrize("seed", range(8))
