@@ -31,12 +31,12 @@ from isptune.images import to_images
 from objectives.training.depictqa_pictures import (
     Measuring,
     Pictures,
-    joined_cuts,
     rated_rows,
     resized,
     write_pictures,
 )
 from objectives.training.photographs import Photograph, read_photographs
+from objectives.training.picture_tables import below_each_other
 
 TABLES = ("kept_out", "resized", "fixed", "opinions", "validation", "out_of_distribution", "small")
 SEED = 2026
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with torch.no_grad():
         for name in options.only:
             rows = _rows(name, kept_out, good, validation, measuring)
-            write_pictures(options.out / f"{name}.safetensors", joined_cuts(list(rows)))
+            write_pictures(options.out / f"{name}.safetensors", below_each_other(list(rows)))
             print(name, flush=True)
 
 

@@ -20,7 +20,6 @@ command goes on from there.
 import argparse
 import copy
 import json
-import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -54,6 +53,7 @@ from objectives.training.spoilings import (
     draw_preset_group,
     render,
 )
+from objectives.training.stepping import adamw, averaged, warm_cosine
 
 GROUPS = 16
 RATED = 16
@@ -130,17 +130,6 @@ class Batches:
         return torch.cat(crops), torch.cat(views), torch.cat(statistics), opinions
 
 
-def averaged(model: Model, average: Model, step: int) -> None:
-    """Exponential moving average of the weights, quick in the beginning."""
-    decay = min(0.998, (1 + step) / (10 + step))
-    with torch.no_grad():
-        for kept, new in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
-            if kept.dtype.is_floating_point:
-                kept.lerp_(new, 1 - decay)
-            else:
-                kept.copy_(new)
-
-
 def scorer(model: Model) -> Any:
     """The quality of pictures of one size, by the default prompts; of a folded copy, which is faster."""
     model = copy.deepcopy(model)
@@ -207,13 +196,7 @@ class Training:
         self.model = Model(Widths(), self.words, 0.1)
         self.average = Model(Widths(), self.words, 0.0)
         self.average.load_state_dict(self.model.state_dict())
-        decay = [p for p in self.model.parameters() if p.ndim > 1]
-        rest = [p for p in self.model.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}],
-            lr=options.rate,
-            betas=(0.9, 0.98),
-        )
+        self.optimizer = adamw(self.model, options.rate, weight_decay=0.05)
         train, self.validation, self.kept_out = read_photographs(options.data)
         self.batches = Batches(train, options.seed)
         # One thread for drawing, beside which the network trains: half of drawing does not use the second core.
@@ -242,7 +225,7 @@ class Training:
             for group in self.optimizer.param_groups:
                 group["lr"] = options.rate * self._rate()
             self.optimizer.step()
-            averaged(self.model, self.average, self.step)
+            averaged(self.model, self.average, self.step, most=0.998)
             for name, value in parts.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
             self.step += 1
@@ -276,13 +259,10 @@ class Training:
         return batch
 
     def _rate(self) -> float:
-        """Warm-up, then half a cosine down to a hundredth; once more from where it restarts (Loshchilov 2017)."""
+        """Of the largest rate; warm-up and cosine come once more from where it restarts."""
         restart = self.options.restart
         begin, end = (restart, self.options.steps) if self.step >= restart else (0, restart)
-        warm, step, total = 200, self.step - begin, end - begin
-        if step < warm:
-            return (step + 1) / warm
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
+        return warm_cosine(self.step - begin, end - begin, warm=200)
 
     def _against_the_tuner(self) -> None:
         self.average.eval()

@@ -31,6 +31,7 @@ from objectives import reference
 from objectives.depictqa_differences import differences_of
 from objectives.depictqa_traces import displayed, seen_of
 from objectives.training.photographs import Photograph, read_photographs
+from objectives.training.picture_tables import PictureTable, below_each_other, read_tables, taken, write_table
 
 SMALLEST, NATIVE_SMALLEST, LARGEST = 112, 224, 512
 """Sides of cuts, pixels."""
@@ -41,24 +42,12 @@ LIKENESS_EVERY = 4
 
 SCALES = (0.5, 0.95)
 TYPE_NAMES = tuple(name for names in TYPES.values() for name in names)
-FORMAT = "isptune depictqa pictures 1"
-ROWS = (
-    "seen",
-    "beside",
-    "categories",
-    "severities",
-    "types",
-    "likeness",
-    "opinion",
-    "scale",
-    "cut",
-    "photograph",
-)
+METADATA = {"format": "isptune depictqa pictures 1"}
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class Pictures(PictureTable):
     """The rows of a table.
 
     Attributes:
@@ -88,42 +77,17 @@ class Pictures:
 
     def take(self, rows: Tensor) -> "Pictures":
         """Some rows, by number or by a mask."""
-        return Pictures(*(getattr(self, name)[rows] for name in ROWS))
-
-
-def joined(tables: Sequence[Pictures]) -> Pictures:
-    """One table of several; cuts of different tables stay apart, photographs keep their numbers."""
-    first, cuts = 0, []
-    for table in tables:
-        cuts.append(table.cut + first)
-        first = int(cuts[-1].max()) + 1
-    columns = {name: torch.cat([getattr(table, name) for table in tables]) for name in ROWS}
-    return Pictures(**(columns | {"cut": torch.cat(cuts)}))
+        return taken(self, rows)
 
 
 def write_pictures(path: Path, pictures: Pictures) -> None:
-    """Write a table, features as fp16; what lay there is replaced once the new file is complete."""
-    from safetensors.torch import save_file
-
-    tensors = {name: getattr(pictures, name).contiguous() for name in ROWS}
-    tensors |= {name: tensors[name].half() for name in ("seen", "beside")}
-    partial = path.with_name(f"{path.name}.part")
-    save_file(tensors, partial, {"format": FORMAT})
-    partial.replace(path)
+    """Write a table, features as fp16."""
+    write_table(path, pictures, ("seen", "beside"), METADATA)
 
 
 def read_pictures(paths: Sequence[Path]) -> Pictures:
     """Read tables as one. Raises ValueError for a file of another kind."""
-    from safetensors import safe_open
-
-    tables = []
-    for path in paths:
-        with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("format") != FORMAT:
-                raise ValueError(f"{path} is no table of pictures of this version")
-            read = {name: file.get_tensor(name) for name in ROWS}
-        tables.append(Pictures(**{k: v.float() if v.is_floating_point() else v for k, v in read.items()}))
-    return joined(tables)
+    return read_tables(Pictures, paths, METADATA)
 
 
 @final
@@ -300,15 +264,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             tables.append(table)
             if time.monotonic() - saved > 60:
                 # What is there already can be trained on.
-                write_pictures(options.out, one := joined_cuts(tables))
+                write_pictures(options.out, one := below_each_other(tables))
                 print(f"{len(one)} pictures", flush=True)
                 saved = time.monotonic()
-    write_pictures(options.out, joined_cuts(tables))
-
-
-def joined_cuts(tables: Sequence[Pictures]) -> Pictures:
-    """One table of the cuts of one call, whose numbers are apart already."""
-    return Pictures(*(torch.cat([getattr(table, name) for table in tables]) for name in ROWS))
+    write_pictures(options.out, below_each_other(tables))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ Source: You et al. 2024, DepictQA-Wild, sections 3 and 5.
 import argparse
 import copy
 import json
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -31,6 +30,7 @@ from isptune.distortions.recipes import DEPICTQA_SUBTLE
 from objectives.depictqa_network import SETS, DepictQaNetwork, Naming, Sizes, pack
 from objectives.training.depictqa_pairs import Drawn, Pairs
 from objectives.training.depictqa_pictures import TYPE_NAMES, Pictures, read_pictures
+from objectives.training.stepping import adamw, averaged, held_photographs, warm_cosine
 
 BATCH, PAIRS = 256, 256
 VALIDATION_SHARE = 0.1
@@ -57,15 +57,9 @@ class Training:
         self.network = DepictQaNetwork(Sizes(), options.dropout)
         fit_standardisation(self.network, pictures)
         self.average = copy.deepcopy(self.network).eval()
-        held = held_photographs(pictures, options.seed)
+        held = held_photographs(pictures.photograph, VALIDATION_SHARE, options.seed)
         self.train, self.validation = (Seen(self.network, pictures.take(part)) for part in (~held, held))
-        decay = [p for p in self.network.parameters() if p.ndim > 1]
-        rest = [p for p in self.network.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": decay, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0.0}],
-            lr=options.rate,
-            betas=(0.9, 0.98),
-        )
+        self.optimizer = adamw(self.network, options.rate, weight_decay=0.1)
         self.log: list[dict[str, Any]] = []
 
     def run(self) -> None:
@@ -74,7 +68,7 @@ class Training:
         random = np.random.default_rng(options.seed)
         for step in range(options.steps):
             for group in self.optimizer.param_groups:
-                group["lr"] = options.rate * self._rate(step)
+                group["lr"] = options.rate * warm_cosine(step, options.steps)
             self.network.train()
             losses = [
                 *naming_losses(self.network, self.train.draw(random, BATCH)),
@@ -99,12 +93,6 @@ class Training:
                 sums = []
                 print(json.dumps(entry), flush=True)
                 self._write()
-
-    def _rate(self, step: int) -> float:
-        warm = 100
-        if step < warm:
-            return (step + 1) / warm
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.options.steps - warm)))
 
     @torch.no_grad()
     def _validated(self) -> dict[str, float]:
@@ -275,22 +263,6 @@ def fit_standardisation(network: DepictQaNetwork, pictures: Pictures) -> None:
     network.deviation.copy_(pictures.seen.std(0).clamp_min(1e-3))
     network.beside_mean.copy_(pictures.beside[versions].mean(0))
     network.beside_deviation.copy_(pictures.beside[versions].std(0).clamp_min(1e-3))
-
-
-def held_photographs(pictures: Pictures, seed: int) -> Tensor:
-    """Which pictures are of photographs to watch the training by."""
-    names = np.unique(pictures.photograph.numpy())
-    random = np.random.default_rng(seed)
-    chosen = random.choice(names, max(1, int(VALIDATION_SHARE * len(names))), replace=False)
-    return torch.from_numpy(np.isin(pictures.photograph.numpy(), chosen))
-
-
-@torch.no_grad()
-def averaged(network: nn.Module, average: nn.Module, step: int) -> None:
-    """Exponential moving average of the weights, quick in the beginning."""
-    decay = min(0.995, (1 + step) / (10 + step))
-    for kept, new in zip(average.parameters(), network.parameters(), strict=True):
-        kept.lerp_(new, 1 - decay)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

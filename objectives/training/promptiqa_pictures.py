@@ -28,6 +28,7 @@ from objectives.bundled_encoder import BundledEncoder
 from objectives.bundled_encoder import build as build_encoder
 from objectives.training.captions import AXES
 from objectives.training.photographs import Photograph, read_photographs
+from objectives.training.picture_tables import PictureTable, joined, read_tables, taken, write_table
 from objectives.training.spoilings import (
     Spoiling,
     Step,
@@ -59,12 +60,12 @@ LABELS = (
 """Columns of a table."""
 
 SUBSETS = ("", "ss01", "ss02", "ss03")
-FORMAT = "isptune promptiqa pictures 1"
+METADATA = {"format": "isptune promptiqa pictures 1", "labels": json.dumps(LABELS)}
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class Pictures(PictureTable):
     """The rows of a table.
 
     Attributes:
@@ -92,29 +93,12 @@ class Pictures:
 
     def take(self, rows: Tensor) -> "Pictures":
         """Some rows, by number or by a mask."""
-        return Pictures(*(getattr(self, name)[rows] for name in ROWS))
-
-
-ROWS = ("features", "labels", "cut", "photograph", "type", "subset")
-
-
-def joined(tables: Sequence[Pictures]) -> Pictures:
-    """One table of several; cuts of different tables stay apart, photographs keep their numbers."""
-    first, cuts = 0, []
-    for table in tables:
-        cuts.append(table.cut + first)
-        first = int(cuts[-1].max()) + 1
-    columns = {name: torch.cat([getattr(table, name) for table in tables]) for name in ROWS}
-    return Pictures(**(columns | {"cut": torch.cat(cuts)}))
+        return taken(self, rows)
 
 
 def write_pictures(path: Path, pictures: Pictures) -> None:
     """Write a table, features as fp16."""
-    from safetensors.torch import save_file
-
-    tensors = {name: getattr(pictures, name).contiguous() for name in ROWS}
-    tensors["features"] = tensors["features"].half()
-    save_file(tensors, path, {"format": FORMAT, "labels": json.dumps(LABELS)})
+    write_table(path, pictures, ("features",), METADATA)
 
 
 def without_unseen(pictures: Pictures) -> Pictures:
@@ -130,17 +114,7 @@ def without_unseen(pictures: Pictures) -> Pictures:
 
 def read_pictures(paths: Sequence[Path]) -> Pictures:
     """Read tables as one. Raises ValueError for one of other columns."""
-    from safetensors import safe_open
-
-    tables = []
-    for path in paths:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT or tuple(json.loads(metadata["labels"])) != LABELS:
-                raise ValueError(f"{path} is no table of pictures of this version")
-            read = {name: file.get_tensor(name) for name in ROWS}
-        tables.append(Pictures(**(read | {"features": read["features"].float()})))
-    return joined(tables)
+    return read_tables(Pictures, paths, METADATA)
 
 
 @final

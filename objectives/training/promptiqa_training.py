@@ -13,7 +13,6 @@ Source: Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA, sections 3 and 4
 import argparse
 import copy
 import json
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -27,8 +26,9 @@ from torch import Tensor, nn
 
 from objectives.bundled_encoder import build as build_encoder
 from objectives.promptiqa_compact import CompactNetwork, CompactSize, pack
-from objectives.training.promptiqa_pictures import SUBSETS, Pictures, read_pictures, without_unseen
+from objectives.training.promptiqa_pictures import SUBSETS, read_pictures, without_unseen
 from objectives.training.promptiqa_requirements import Augmentation, Requirements, Rows
+from objectives.training.stepping import adamw, averaged, held_photographs, warm_cosine
 
 VARIANTS = {
     "full": Augmentation(),
@@ -105,7 +105,7 @@ class Training:
         self.average = copy.deepcopy(self.network).eval()
         self.components = self.network.components(pictures.features)
         subsets = tuple(name for name in SUBSETS[1:] if name not in options.keep_out)
-        held = held_photographs(pictures, options.seed)
+        held = held_photographs(pictures.photograph, VALIDATION_SHARE, options.seed)
         augmentation = VARIANTS[options.variant]
         plain = replace(augmentation, noise=0.0)
         parts = (~held, augmentation), (held, plain)
@@ -113,13 +113,7 @@ class Training:
             Requirements(pictures.take(part), self.components[part], subsets, how) for part, how in parts
         )
         self.seen = [self.components[part] for part, _ in parts]
-        decay = [p for p in self.network.parameters() if p.ndim > 1]
-        rest = [p for p in self.network.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": decay, "weight_decay": 0.03}, {"params": rest, "weight_decay": 0.0}],
-            lr=options.rate,
-            betas=(0.9, 0.98),
-        )
+        self.optimizer = adamw(self.network, options.rate, weight_decay=0.03)
         self.log: list[dict[str, Any]] = []
 
     def run(self) -> None:
@@ -127,7 +121,7 @@ class Training:
         options, started, sums = self.options, time.monotonic(), []
         for step in range(options.stop):
             for group in self.optimizer.param_groups:
-                group["lr"] = options.rate * self._rate(step)
+                group["lr"] = options.rate * warm_cosine(step, options.steps)
             loss = loss_of(self.network.train(), self.seen[0], self._drawn(step))
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -149,12 +143,6 @@ class Training:
         if step % LEFT_OUT_EVERY == 0 and self.network.size.prompted:
             return left_out_once(self.train.draw(random, LEFT_OUT_ROWS, prompts + 1, 0))
         return self.train.draw(random, ROWS, prompts, TARGETS)
-
-    def _rate(self, step: int) -> float:
-        warm = 100
-        if step < warm:
-            return (step + 1) / warm
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.options.steps - warm)))
 
     @torch.no_grad()
     def _validated(self) -> dict[str, float]:
@@ -186,22 +174,6 @@ class Training:
             "log": self.log,
         }
         self.options.out.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n")
-
-
-def held_photographs(pictures: Pictures, seed: int) -> Tensor:
-    """Which pictures are of photographs to watch the training by."""
-    names = np.unique(pictures.photograph.numpy())
-    random = np.random.default_rng(seed)
-    chosen = random.choice(names, max(1, int(VALIDATION_SHARE * len(names))), replace=False)
-    return torch.from_numpy(np.isin(pictures.photograph.numpy(), chosen))
-
-
-@torch.no_grad()
-def averaged(network: CompactNetwork, average: CompactNetwork, step: int) -> None:
-    """Exponential moving average of the weights, quick in the beginning."""
-    decay = min(0.995, (1 + step) / (10 + step))
-    for kept, new in zip(average.parameters(), network.parameters(), strict=True):
-        kept.lerp_(new, 1 - decay)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -17,7 +17,6 @@ from objectives.training.depictqa_pictures import (
     TYPE_NAMES,
     Pictures,
     draw_part,
-    joined,
     read_pictures,
     resized,
     stored,
@@ -25,6 +24,7 @@ from objectives.training.depictqa_pictures import (
 )
 from objectives.training.depictqa_training import Training, hits_of, originals, set_numbers
 from objectives.training.photographs import Photograph
+from objectives.training.picture_tables import joined
 
 CUTS, VERSIONS, RATED, RESIZED = 24, 5, 30, 6
 
