@@ -1,17 +1,16 @@
 """The loop: ask, render, score, tell, append; and replay, which makes the log a checkpoint."""
 
 import dataclasses
-import fcntl
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from isptune.bench import Bench
+from isptune.claim import LOCK, claimed
 from isptune.clock import SearchClock
 from isptune.errors import AllFailed, RunFolderError, one_line
 from isptune.evaluate import Evaluation
@@ -80,7 +79,7 @@ def run(bench: Bench, folder: Path, on_generation: Callable[[Status], None] = la
     """
     if not (folder / RECOMMENDED).exists():
         _ = bench.second_opinions  # a name that does not exist is refused before there is a folder
-    with _claimed(folder):
+    with claimed(folder, RunFolderError, "run folder"):
         log = RunLog(folder)
         _check_or_write_config(log, bench.settings)
         log.write_json("bench.json", bench.description())
@@ -216,7 +215,7 @@ def _check_or_write_config(log: RunLog, settings: RunSettings) -> None:
     """A new folder gets the settings; an old one must hold the same, and gets nothing."""
     new = json.loads(json.dumps(settings.as_dict()))
     if not (log.folder / CONFIG).exists():
-        ours = (".lock", f"{CONFIG}.part")  # the latter of a run that was killed while it wrote its settings
+        ours = (LOCK, f"{CONFIG}.part")  # the latter of a run that was killed while it wrote its settings
         strangers = sorted(path.name for path in log.folder.iterdir() if path.name not in ours)
         if strangers:
             raise RunFolderError(
@@ -282,25 +281,6 @@ def _check_weights(log: RunLog, then: Mapping[str, str], now: Mapping[str, str])
             f"{log.folder}: this run began with other files: by sha256 {shown}{more}; go on with the old ones, "
             "or choose another --out"
         )
-
-
-@contextmanager
-def _claimed(folder: Path):
-    """Make the folder, and keep other processes out of it for as long as this one is at work."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / ".lock", "w")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise RunFolderError(f"{folder}: cannot be used as a run folder: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise RunFolderError(f"{folder}: another process is at work in it") from error
-    try:
-        yield
-    finally:
-        lock.close()
 
 
 def _write_timing(log: RunLog, loop: _Loop) -> None:

@@ -9,12 +9,11 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import lru_cache
-from multiprocessing import active_children, get_context
+from multiprocessing import get_context
 from typing import Final
 
 import torch
@@ -22,9 +21,8 @@ import torch
 from isptune.bench import Bench
 from isptune.errors import ConfigError, IsptuneError, MissingExtra
 from isptune.evaluate import Outcome, Part, RunParts
+from isptune.processes import end_with, terminated_on
 from isptune.settings import RunSettings, from_mapping
-
-LOOK_FOR_PARENT_EVERY_S = 1.0
 
 _ASKED_TO_END: Final = threading.Event()
 """In a worker: parts that wait in its queue, which nobody can cancel any more, are in vain."""
@@ -78,24 +76,21 @@ def _executor(spec: str) -> Iterator[Executor]:
             yield client.get_executor()
     elif spec.isdigit() and int(spec) > 0:
         # Spawned, not forked: a fork hangs once torch has threads.
-        options = {"mp_context": get_context("spawn"), "initializer": _end_with, "initargs": (os.getpid(),)}
-        others = active_children()
-        with ProcessPoolExecutor(int(spec), **options) as executor:
-            try:
-                yield executor
-            except (KeyboardInterrupt, SystemExit):
-                for child in active_children():
-                    if child not in others:
-                        child.terminate()  # what it renders is in vain, and may take minutes
-                raise
+        options = {"mp_context": get_context("spawn"), "initializer": _start, "initargs": (os.getpid(),)}
+        # Else it would wait for what they render, which may take minutes.
+        with (
+            ProcessPoolExecutor(int(spec), **options) as executor,
+            terminated_on(KeyboardInterrupt, SystemExit),
+        ):
+            yield executor
     else:
         raise ConfigError(f"workers = {spec!r} is neither a number of processes nor dask:ADDRESS")
 
 
-def _end_with(parent: int) -> None:
-    """Let a worker end with the process that it works for, even where that is killed and cannot say so.
+def _start(parent: int) -> None:
+    """Let a worker end with the process that it works for.
 
-    Where it can, it sends SIGTERM: then the worker ends the program that it has at work, and leaves no files.
+    Where that can, it sends SIGTERM: then the worker ends the program that it has at work, and leaves no files.
     """
 
     def stop(number: int, frame: object) -> None:
@@ -103,13 +98,7 @@ def _end_with(parent: int) -> None:
         sys.exit(128 + number)
 
     signal.signal(signal.SIGTERM, stop)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(LOOK_FOR_PARENT_EVERY_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    end_with(parent)
 
 
 def _evaluate(recipe: str, threads: int, part: Part) -> Outcome:

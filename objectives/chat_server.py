@@ -5,7 +5,6 @@ comes from an environment variable, is read anew for each request, and is kept n
 key would go along to a host that nobody named.
 """
 
-import http.client
 import ipaddress
 import json
 import os
@@ -18,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, final
 from urllib.parse import urlsplit
 
-from isptune.errors import ConfigError, ScoreError, in_words, one_line
+from isptune.errors import ConfigError, ScoreError, one_line
+from isptune.http_exchange import Address, Answer, NoAnswer, exchange, hang_up
 
 DEFAULT_KEY = "OPENAI_API_KEY"
 """The environment variable that holds the key, as most clients of such servers have it."""
@@ -30,16 +30,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 MOST_BYTES = 1 << 24
 """Of an answer: some tokens with their alternatives are thousands."""
 
-_LAST_WORDS = 300
 _CHAT = "/chat/completions"
-
-
-class _NoAnswer(Exception):
-    """The connection failed, or the server asked for patience; another attempt may succeed."""
-
-    def __init__(self, reason: str, wait_s: float = 0.0):
-        self.wait_s = wait_s
-        super().__init__(reason)
 
 
 @dataclass(frozen=True)
@@ -80,7 +71,7 @@ class ChatServer:
                 network in the clear.
         """
         parts = _split(url)
-        self.secure, self.host, self.port = parts.scheme == "https", str(parts.hostname), parts.port
+        self._server = Address(parts.scheme == "https", str(parts.hostname), parts.port)
         self.path = parts.path.rstrip("/").removesuffix(_CHAT)
         self.name = f"{parts.scheme}://{parts.netloc}"
         self.address = self.name + self.path
@@ -92,14 +83,14 @@ class ChatServer:
             )
         if key_name and not self._key():
             raise ConfigError("key= names an environment variable that is not set")
-        if key_name is None and self._key() and not self.secure and not _is_here(self.host):
+        if key_name is None and self._key() and not self._server.secure and not _is_here(self._server.host):
             raise ConfigError(
                 f"{self.name}: the key in {DEFAULT_KEY} would cross the network in the clear; give an address with "
                 f"https://, or key={DEFAULT_KEY} if it is to be sent, or key=none"
             )
         self.used = 0
         self._lock = threading.Lock()
-        self._open: set[socket.socket | None] = set()
+        self._open: set[socket.socket] = set()
 
     def models(self) -> list[str]:
         """The names of the models that it serves; not counted. Raises ScoreError, or ConfigError as `complete`."""
@@ -127,8 +118,7 @@ class ChatServer:
         with self._lock:
             connected = list(self._open)
         for one in connected:
-            if one is not None:
-                _shut(one)
+            hang_up(one)
 
     def _ask(
         self, method: str, path: str, body: bytes | None, given_up: threading.Event, *, counted: bool
@@ -141,7 +131,7 @@ class ChatServer:
                 self._count()
             try:
                 return self._ask_once(method, self.path + path, body, given_up)
-            except _NoAnswer as error:
+            except NoAnswer as error:
                 reason = str(error)
                 wait_s = min(LONGEST_WAIT_S, max(FIRST_WAIT_S * 2**attempt, error.wait_s))
         attempts = self.patience.retries + 1
@@ -172,77 +162,53 @@ class ChatServer:
         key = self._key()
         if key:
             headers["Authorization"] = f"Bearer {key}"
-        status, answer, fields = self._exchange(method, path, body, headers, given_up)
-        if status in WORTH_ANOTHER_TRY:
-            after = fields.get("retry-after", "")
-            wait_s = float(after) if after.isascii() and after.isdigit() else 0.0
-            raise _NoAnswer(f"it answered {status}{_words(answer, key)}", wait_s)
-        if status != 200:
-            self._refused(status, answer, fields.get("location", ""), key)
+        answer = self._exchange((method, path, body, headers), given_up)
+        if answer.status in WORTH_ANOTHER_TRY:
+            raise NoAnswer(f"it answered {answer.status}{answer.words(key)}", answer.retry_after_s)
+        if answer.status != 200:
+            self._refused(answer, key)
         try:
-            decoded = json.loads(answer)
+            decoded = json.loads(answer.body)
         except ValueError as error:
-            raise _NoAnswer(f"what it sent is no JSON{_words(answer, key)}") from error
+            raise NoAnswer(f"what it sent is no JSON{answer.words(key)}") from error
         if not isinstance(decoded, dict):
-            raise _NoAnswer(f"it sent JSON that is no object{_words(answer, key)}")
+            raise NoAnswer(f"it sent JSON that is no object{answer.words(key)}")
         return decoded
 
     def _exchange(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-        given_up: threading.Event,
-    ) -> tuple[int, bytes, dict[str, str]]:
-        kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
-        connection = kind(self.host, self.port, timeout=self.patience.timeout_s)
-        expired, watch, connected = threading.Event(), None, None
-        late = f"longer than {self.patience.timeout_s:g} s"
-        try:
-            connection.connect()
-            connected = connection.sock  # which the connection forgets once an answer begins
-            with self._lock:
-                self._open.add(connected)
-            if given_up.is_set():  # perhaps just before it could be hung up
-                raise _NoAnswer("given up")
-            # A time-out of the socket is for one piece; a server that sends byte after byte would never meet it.
-            watch = threading.Timer(self.patience.timeout_s, _cut, (connected, expired))
-            watch.daemon = True
-            watch.start()
-            connection.request(method, path, body, dict(headers))
-            with connection.getresponse() as response:
-                answer = response.read(MOST_BYTES + 1)
-                if response.length and len(answer) <= MOST_BYTES:
-                    raise http.client.IncompleteRead(answer, response.length)
-                status, fields = response.status, {k.lower(): v for k, v in response.getheaders()}
-        except (OSError, http.client.HTTPException) as error:
-            reason = late if expired.is_set() or isinstance(error, TimeoutError) else in_words(error)
-            raise _NoAnswer(reason) from error
-        finally:
-            if watch is not None:
-                watch.cancel()
-            with self._lock:
-                self._open.discard(connected)
-            connection.close()
-        if expired.is_set():
-            raise _NoAnswer(late)
-        if len(answer) > MOST_BYTES:
-            raise ScoreError(f"{self.name} sent more than {MOST_BYTES >> 20} MiB")
-        return status, answer, fields
+        self, request: tuple[str, str, bytes | None, Mapping[str, str]], given_up: threading.Event
+    ) -> Answer:
+        own: list[socket.socket] = []
 
-    def _refused(self, status: int, answer: bytes, location: str, key: str) -> NoReturn:
+        def connected(one: socket.socket) -> None:
+            own.append(one)
+            with self._lock:
+                self._open.add(one)
+            if given_up.is_set():  # perhaps just before it could be hung up
+                raise NoAnswer("given up")
+
+        try:
+            answer = exchange(self._server, request, self.patience.timeout_s, MOST_BYTES, connected)
+        finally:
+            with self._lock:
+                self._open.difference_update(own)
+        if len(answer.body) > MOST_BYTES:
+            raise ScoreError(f"{self.name} sent more than {MOST_BYTES >> 20} MiB")
+        return answer
+
+    def _refused(self, answer: Answer, key: str) -> NoReturn:
+        status = answer.status
         if status in (401, 403):  # what it says about a key may hold the key, or a part of it
             held = f"the key in {self.key_name}" if key else f"a request without a key ({self._no_key()})"
             raise ConfigError(f"{self.name} answered {status}: it does not accept {held}")
         if 300 <= status < 400:
-            target = urlsplit(location)
+            target = urlsplit(answer.fields.get("location", ""))
             where = f"{target.scheme}://{target.hostname}" if target.hostname else "another address"
             raise ConfigError(
                 f"{self.name} answered {status} and sends on to {one_line(where)}; give the address that it is to be: "
                 "redirects are not followed, since the key would go along"
             )
-        said = f"{self.name} answered {status}{_words(answer, key)}"
+        said = f"{self.name} answered {status}{answer.words(key)}"
         raise ConfigError(said) if status == 404 else ScoreError(said)
 
     def _no_key(self) -> str:
@@ -272,20 +238,3 @@ def _is_here(host: str) -> bool:
     with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost"
-
-
-def _cut(connected: socket.socket, expired: threading.Event) -> None:
-    expired.set()
-    _shut(connected)
-
-
-def _shut(connected: socket.socket) -> None:
-    with suppress(OSError):
-        connected.shutdown(socket.SHUT_RDWR)
-
-
-def _words(body: bytes, key: str) -> str:
-    """What a server said, on one line and not too long; the key, if it is in it, is left out."""
-    text = " ".join(body[: 1 << 16].decode(errors="replace").split())
-    text = text.replace(key, "[key]") if key else text
-    return f": {one_line(text)[:_LAST_WORDS]}" if text else " and said nothing"

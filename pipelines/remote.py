@@ -16,21 +16,17 @@ Where no answer comes, or 408, 429, 502, 503 or 504, the request is sent again w
 server that remembers the last few answers by their ID need not do the work twice.
 """
 
-import http.client
 import json
-import socket
-import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from isptune.arrays import Images, Params
-from isptune.errors import ConfigError, RenderError, in_words, one_line
+from isptune.errors import ConfigError, RenderError
+from isptune.http_exchange import Address, Answer, NoAnswer, exchange
 from isptune.scenes import Scene
 from isptune.space import Candidate
 from pipelines.description import Description, read_description
@@ -45,22 +41,6 @@ SCENE_IS_UNKNOWN = 409
 WORTH_ANOTHER_TRY = (408, 429, 502, 503, 504)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 30.0
 """Before the second attempt; it doubles from one to the next, and a server may ask for more (Retry-After)."""
-
-LAST_WORDS = 300
-
-
-class _NoAnswer(Exception):
-    """The connection failed, or the server asked for patience; another attempt may succeed."""
-
-    def __init__(self, reason: str, wait_s: float = 0.0):
-        self.wait_s = wait_s
-        super().__init__(reason)
-
-
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    body: bytes
 
 
 @final
@@ -100,7 +80,7 @@ class Remote:
             )
             answer = self._server.ask("POST", "", body, "application/json", identity)
         if answer.status != 200:
-            raise RenderError(f"{self._server.name} answered {answer.status}{_words(answer.body)}")
+            raise RenderError(f"{self._server.name} answered {answer.status}{answer.words()}")
         tiff = answer.body[:4] in (b"II*\0", b"MM\0*")
         with call_folder() as folder:
             picture = folder / ("answer.tif" if tiff else "answer")
@@ -128,14 +108,14 @@ class _Server:
         plain = parts.hostname and not (parts.username or parts.query or parts.fragment)
         if parts.scheme not in ("http", "https") or not plain:
             raise ConfigError(f"{file}: url = {url!r} is not http://HOST:PORT/PATH or https://HOST:PORT/PATH")
-        self.secure, self.host, self.port = parts.scheme == "https", str(parts.hostname), port
+        self.address = Address(parts.scheme == "https", str(parts.hostname), port)
         self.path = parts.path.rstrip("/")
         self.name = f"{parts.scheme}://{parts.netloc}"
         self.timeout_s: float = settings["timeout_s"]
         self.attempts: int = settings["retries"] + 1
         self.max_bytes = round(settings["max_picture_mb"] * 1e6)
 
-    def ask(self, method: str, path: str, body: bytes, kind: str, identity: str) -> _Answer:
+    def ask(self, method: str, path: str, body: bytes, kind: str, identity: str) -> Answer:
         """Send one request, each time under the same identity. Raises RenderError if there is no answer in the end."""
         headers = {"Content-Type": kind, "Idempotency-Key": identity, "Connection": "close"}
         wait_s, reason = FIRST_WAIT_S, ""
@@ -144,47 +124,19 @@ class _Server:
                 time.sleep(wait_s)
             try:
                 return self._ask_once(method, (self.path + path) or "/", body, headers)
-            except _NoAnswer as error:
+            except NoAnswer as error:
                 reason = str(error)
                 wait_s = min(LONGEST_WAIT_S, max(FIRST_WAIT_S * 2**attempt, error.wait_s))
         times = f"{self.attempts} attempts" if self.attempts > 1 else "one attempt"
         raise RenderError(f"{self.name} gave no answer in {times}: {reason}")
 
-    def _ask_once(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> _Answer:
-        kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
-        connection = kind(self.host, self.port, timeout=self.timeout_s)
-        expired, watch = threading.Event(), None
-        try:
-            connection.connect()
-            # A time-out of the socket is for one piece; a server that sends byte after byte would never meet it.
-            watch = threading.Timer(self.timeout_s, _cut, (connection.sock, expired))
-            watch.daemon = True
-            watch.start()
-            connection.request(method, path, body, dict(headers))
-            with connection.getresponse() as response:
-                answer = _Answer(response.status, self._body(response))
-                retry_after = response.getheader("Retry-After", "")
-        except (OSError, http.client.HTTPException) as error:
-            late = expired.is_set() or isinstance(error, TimeoutError)
-            raise _NoAnswer(f"longer than {self.timeout_s:g} s" if late else in_words(error)) from error
-        finally:
-            if watch is not None:
-                watch.cancel()
-            connection.close()
-        if expired.is_set():
-            raise _NoAnswer(f"longer than {self.timeout_s:g} s")
-        if answer.status in WORTH_ANOTHER_TRY:
-            wait_s = float(retry_after) if retry_after.isdigit() else 0.0
-            raise _NoAnswer(f"it answered {answer.status}{_words(answer.body)}", wait_s)
-        return answer
-
-    def _body(self, response: http.client.HTTPResponse) -> bytes:
-        body = response.read(self.max_bytes + 1)
-        if len(body) > self.max_bytes:
+    def _ask_once(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        answer = exchange(self.address, (method, path, body, headers), self.timeout_s, self.max_bytes)
+        if len(answer.body) > self.max_bytes:
             raise RenderError(f"{self.name} sent more than {self.max_bytes / 1e6:g} MB")
-        if response.length:
-            raise http.client.IncompleteRead(body, response.length)
-        return body
+        if answer.status in WORTH_ANOTHER_TRY:
+            raise NoAnswer(f"it answered {answer.status}{answer.words()}", answer.retry_after_s)
+        return answer
 
 
 def build(argument: str | None, **options: Any) -> Remote:
@@ -200,14 +152,3 @@ def build(argument: str | None, **options: Any) -> Remote:
     if not argument:
         raise ConfigError("which server? Give remote:FILE.toml, which has its url and says what to tune")
     return Remote(read_description(argument, SHAPES, options, fixed=()))
-
-
-def _cut(connected: socket.socket, expired: threading.Event) -> None:
-    expired.set()
-    with suppress(OSError):
-        connected.shutdown(socket.SHUT_RDWR)
-
-
-def _words(body: bytes) -> str:
-    text = one_line(" ".join(body[: 4 * LAST_WORDS].decode(errors="replace").split()))[:LAST_WORDS]
-    return f": {text}" if text else " and said nothing"

@@ -2,20 +2,17 @@
 
 import os
 import signal
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import active_children, get_context
+from multiprocessing import get_context
 from typing import Any
 
 import torch
 
 from isptune.errors import IsptuneError
-
-LOOK_FOR_PARENT_EVERY_S = 1.0
+from isptune.processes import end_with, terminated_on
 
 AHEAD = 3
 """Jobs waiting for each process: enough that none is ever idle, few enough that a stop is quick."""
@@ -37,22 +34,17 @@ def in_processes(
     if workers == 1 or len(jobs) <= 1:
         yield from _here(function, jobs)
         return
-    others = active_children()
     # Spawned, not forked: a fork hangs once torch has threads.
     pool = ProcessPoolExecutor(
         min(workers, len(jobs)), mp_context=get_context("spawn"), initializer=_start, initargs=(os.getpid(),)
     )
     try:
-        yield from _as_they_come(pool, function, jobs, AHEAD * workers)
+        with terminated_on(BaseException):
+            yield from _as_they_come(pool, function, jobs, AHEAD * workers)
     except BrokenProcessPool as error:
         raise IsptuneError(
             "a worker ended by itself, perhaps for want of memory; try fewer --workers"
         ) from error
-    except BaseException:
-        for child in active_children():
-            if child not in others:
-                child.terminate()  # what it is at work on is in vain
-        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -86,10 +78,4 @@ def _start(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the one that we work for ends us
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(LOOK_FOR_PARENT_EVERY_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    end_with(parent)

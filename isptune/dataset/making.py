@@ -11,15 +11,14 @@
     DIR/unfinished/                   while it is made: the records of finished chunks
 """
 
-import fcntl
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from isptune.claim import claimed
 from isptune.dataset.crew import in_processes
 from isptune.dataset.plan import (
     PARTS,
@@ -70,7 +69,7 @@ def make(
     if "rating" in plan.tasks:
         _raters(plan.raters)  # refuses what cannot be built before anything is written
     refuse_other_content(folder)
-    with _claimed(folder):
+    with claimed(folder, DatasetError):
         begin_or_go_on(folder, plan)
         if (folder / STATISTICS).exists():
             shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
@@ -200,19 +199,3 @@ def _refuse_nested(photos: Path, folder: Path) -> None:
         raise ConfigError(
             f"{folder}: and the photographs in {photos} lie one in the other; give another folder"
         )
-
-
-@contextmanager
-def _claimed(folder: Path) -> Iterator[None]:
-    """Keep other processes out of the folder for as long as this one is at work."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / ".lock", "w")  # noqa: SIM115 - below
-    except OSError as error:
-        raise DatasetError(f"{folder}: cannot be used as a folder: {error.strerror}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DatasetError(f"{folder}: another process is at work in it") from error
-        yield

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from isptune.claim import LOCK
 from isptune.errors import ConfigError, DatasetError, RunFolderError, SceneError, one_line
 from isptune.runlog import write_atomically
 
@@ -151,7 +152,7 @@ def refuse_other_content(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise DatasetError(f"{folder}: is a file; a data set is a folder")
     others = (
-        [path.name for path in folder.iterdir() if path.name not in (".lock", f"{PLAN}.part")]
+        [path.name for path in folder.iterdir() if path.name not in (LOCK, f"{PLAN}.part")]
         if folder.exists()
         else []
     )

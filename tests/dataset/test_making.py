@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from isptune.claim import claimed
 from isptune.dataset import making, samples
 from isptune.dataset.making import make
 from isptune.dataset.plan import PLAN, find_photographs, part_of, read_plan
@@ -283,7 +284,7 @@ def test_a_second_process_is_kept_out(made, tmp_path):
     _, photos, _ = made
     plan = plan_of(photos, size=2)
     with (
-        making._claimed(tmp_path / "set"),
+        claimed(tmp_path / "set", DatasetError),
         pytest.raises(DatasetError, match="another process is at work in it"),
     ):
         make(plan, photos, tmp_path / "set")

@@ -1,0 +1,31 @@
+"""A folder in which one process is at work at a time: the lock `.lock` in it ends with the process, however it ends."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from isptune.errors import IsptuneError
+
+LOCK = ".lock"
+
+
+@contextmanager
+def claimed(folder: Path, refusal: type[IsptuneError], kind: str = "folder") -> Iterator[None]:
+    """Make a folder, and keep other processes out of it for as long as the block runs.
+
+    Args:
+        refusal: the error to raise where the folder cannot be made or another process is at work in it.
+        kind: what the folder is to be, for the message.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / LOCK, "w")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise refusal(f"{folder}: cannot be used as a {kind}: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise refusal(f"{folder}: another process is at work in it") from error
+        yield
