@@ -6,9 +6,9 @@ Convolutions learn these slowly, since they are ratios and quantiles of squares;
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 from isptune.arrays import Images
+from objectives.cells import ascending, cell_means
 
 CELL = 8
 """Side of the cells whose energies are ranked, pixels."""
@@ -46,37 +46,38 @@ def texture_shares(images: Images) -> Float[Tensor, "batch texture"]:
         return torch.cat([texture_shares(part) for part in images.split(_AT_ONCE)])
     red, green, blue = images.unbind(1)
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
-    planes = (luma, red - green, (red + green) / 2 - blue)
-    features = []
-    for plane, scales in zip(planes, SCALES, strict=True):
-        x = plane.unsqueeze(1)
-        for scale in range(max(scales) + 1):
-            # A picture too small for a scale is looked at as it is.
-            if scale and min(x.shape[-2:]) >= 4 * CELL:
-                x = functional.avg_pool2d(x, 2)
-            if scale in scales:
-                features += [_energies(_gradient(x)), _energies(_noise(x))]
     across, down = luma.diff(dim=2).abs_(), luma.diff(dim=1).abs_()
-    features += [_step_shares(across), _step_shares(down)]
-    features += [_blocks(across.mean(1)), _blocks(down.mean(2))]
-    return torch.cat(features, 1)
+    steps = [_step_shares(across), _step_shares(down), _blocks(across.mean(1)), _blocks(down.mean(2))]
+    planes = torch.stack([luma, red - green, (red + green) / 2 - blue], 1)
+    energies: dict[tuple[int, int], Tensor] = {}
+    for scale in range(max(map(max, SCALES)) + 1):
+        wanted = [plane for plane, scales in enumerate(SCALES) if scale <= max(scales)]
+        planes = planes[:, : len(wanted)]  # luma comes first, and goes furthest
+        # A picture too small for a scale is looked at as it is.
+        if scale and min(planes.shape[-2:]) >= 4 * CELL:
+            planes = cell_means(planes, 2)
+        looked_at = [plane for plane in wanted if scale in SCALES[plane]]
+        x = planes[:, : len(looked_at)]
+        found = torch.cat([_energies(_gradient(x)), _energies(_noise(x))], 2)
+        energies |= {(plane, scale): found[:, plane] for plane in looked_at}
+    ordered = [energies[plane, scale] for plane, scales in enumerate(SCALES) for scale in scales]
+    return torch.cat([*ordered, *steps], 1)
 
 
-def _gradient(x: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 _ _"]:
+def _gradient(x: Float[Tensor, "batch planes height width"]) -> Float[Tensor, "batch planes _ _"]:
     return (x[..., :-1, 1:] - x[..., :-1, :-1]).abs_() + (x[..., 1:, :-1] - x[..., :-1, :-1]).abs_()
 
 
-def _noise(x: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 _ _"]:
+def _noise(x: Float[Tensor, "batch planes height width"]) -> Float[Tensor, "batch planes _ _"]:
     across = x[..., 2:] + x[..., :-2] - 2 * x[..., 1:-1]
     return (across[..., 2:, :] + across[..., :-2, :] - 2 * across[..., 1:-1, :]).abs_()
 
 
-def _energies(response: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch energies"]:
-    cells = functional.avg_pool2d(response, CELL).flatten(1)
-    ranked = cells.sort(1).values
-    places = torch.tensor(QUANTILES, device=cells.device) * (cells.shape[1] - 1)
-    chosen = ranked[:, places.round().long()]
-    return (torch.cat([chosen, cells.mean(1, keepdim=True)], 1) + FLOOR).log()
+def _energies(response: Float[Tensor, "batch planes height width"]) -> Float[Tensor, "batch planes energies"]:
+    cells = cell_means(response, CELL).flatten(2)
+    places = torch.tensor(QUANTILES, device=cells.device) * (cells.shape[2] - 1)
+    chosen = ascending(cells)[..., places.round().long()]
+    return (torch.cat([chosen, cells.mean(2, keepdim=True)], 2) + FLOOR).log()
 
 
 def _step_shares(differences: Float[Tensor, "batch height width"]) -> Float[Tensor, "batch shares"]:
