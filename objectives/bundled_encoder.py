@@ -7,21 +7,21 @@ How it was trained, on what, and how well it does stands in `weights/bundled_enc
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from isptune.arrays import Images
-from isptune.errors import ConfigError, one_line
+from isptune.errors import ConfigError
 from objectives.bundled_network import ImageNetwork, TextNetwork, Widths, tone_shares
-from objectives.checkpoints import load_strictly, read_checkpoint, sha256_of
+from objectives.checkpoints import load_strictly, sha256_of
+from objectives.own_files import read_own, sizes_in
 from objectives.texture_shares import BLOCK, texture_shares
 from objectives.vision_language import Embeddings, Prompts
 
@@ -191,33 +191,17 @@ class _Metadata:
 
 
 def _read(path: Path) -> tuple[ImageNetwork, TextNetwork, _Metadata]:
-    if not path.is_file():
-        raise ConfigError(f"{one_line(str(path))}: no such file of a bundled encoder")
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = _parse(file.metadata() or {})
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{one_line(str(path))}: is no bundled encoder: {error}") from error
-    state = read_checkpoint(path)
+    metadata, state = read_own(path, "bundled encoder", FORMAT, _parse)
     image = ImageNetwork(metadata.widths).folded()
     text = TextNetwork(metadata.widths, len(metadata.words))
-    pair = nn.ModuleDict({"image": image, "text": text})
-    full = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
-    load_strictly(pair, full, path)
-    pair.eval().requires_grad_(False)
-    image.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    return image, text, metadata
+    load_strictly(nn.ModuleDict({"image": image, "text": text}), state, path)
+    image.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return image, text.eval().requires_grad_(False), metadata
 
 
 def _parse(metadata: Mapping[str, str]) -> _Metadata:
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"its format is {metadata.get('format')!r}, not {FORMAT!r}")
-    read: dict[str, Any] = json.loads(metadata["widths"])
-    widths: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in read.items()}
-    unknown = set(widths) - {field.name for field in fields(Widths)}
-    if unknown:
-        raise ValueError(f"it has the width {min(unknown)!r}")
-    return _Metadata(Widths(**widths), tuple(json.loads(metadata["words"])), float(metadata["temperature"]))
+    widths = sizes_in(metadata["widths"], Widths)
+    return _Metadata(widths, tuple(json.loads(metadata["words"])), float(metadata["temperature"]))
 
 
 def words_of(prompt: str) -> list[str]:

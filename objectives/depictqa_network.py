@@ -11,24 +11,22 @@ Multi-modal Dataset (DepictQA-Wild), whose tasks these are; its network, a langu
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from isptune.diagnosis import CATEGORIES, SEVERITIES
 from isptune.distortions.recipes import DEPICTQA_SECOND
-from isptune.errors import ConfigError, one_line
 from objectives.bundled_network import TONE_FEATURES
-from objectives.checkpoints import load_strictly, read_checkpoint
+from objectives.checkpoints import load_strictly
 from objectives.depictqa_differences import DIFFERENCES
 from objectives.depictqa_traces import SEEN, SIZES
+from objectives.own_files import read_own, sizes_in
 
 FORMAT = "isptune depictqa 1"
 
@@ -224,29 +222,10 @@ def read_network(path: Path) -> DepictQaNetwork:
     Raises:
         ConfigError: no such file, a damaged one, or one of another kind or other sizes; says which keys.
     """
-    shown = one_line(str(path))
-    if not path.is_file():
-        raise ConfigError(f"{shown}: no such file of a compact DepictQA")
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-        sizes = _parse(metadata)
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{shown}: is no compact DepictQA: {one_line(str(error))}") from error
-    state = {key: value.float() for key, value in read_checkpoint(path).items()}
+    sizes, state = read_own(path, "compact DepictQA", FORMAT, lambda told: sizes_in(told["sizes"], Sizes))
     network = DepictQaNetwork(sizes)
     load_strictly(network, state, path)
     return network.eval().requires_grad_(False)
-
-
-def _parse(metadata: Mapping[str, str]) -> Sizes:
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"its format is {metadata.get('format')!r}, not {FORMAT!r}")
-    read: dict[str, Any] = json.loads(metadata["sizes"])
-    unknown = set(read) - {field.name for field in fields(Sizes)}
-    if unknown:
-        raise ValueError(f"it has the size {min(unknown)!r}")
-    return Sizes(**read)
 
 
 def pack(network: DepictQaNetwork, path: Path) -> None:

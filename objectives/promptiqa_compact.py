@@ -17,13 +17,12 @@ learning, equation 2.25.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -32,7 +31,8 @@ from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, one_line
 from objectives.bundled_encoder import BundledEncoder
 from objectives.bundled_encoder import build as build_encoder
-from objectives.checkpoints import load_strictly, read_checkpoint
+from objectives.checkpoints import load_strictly
+from objectives.own_files import read_own, sizes_in
 from objectives.promptiqa_attention import Mlp, TransformerBlock
 
 WEIGHTS_FILE = Path(__file__).parent / "weights" / "promptiqa.safetensors"
@@ -342,29 +342,15 @@ def read_compact(path: Path = WEIGHTS_FILE) -> CompactPromptIqa:
 
 def read_layers(path: Path) -> tuple[CompactNetwork, str]:
     """What was trained, also without prompts, and the hash of the encoder it was trained on. Raises ConfigError."""
-    shown = one_line(str(path))
-    if not path.is_file():
-        raise ConfigError(f"{shown}: no such file of a compact PromptIQA")
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-        size = _parse(metadata)
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{shown}: is no compact PromptIQA: {one_line(str(error))}") from error
-    state = {key: value.float() for key, value in read_checkpoint(path).items()}
+    (size, encoder), state = read_own(
+        path,
+        "compact PromptIQA",
+        FORMAT,
+        lambda told: (sizes_in(told["size"], CompactSize), told.get("encoder", "")),
+    )
     network = CompactNetwork(size)
     load_strictly(network, state, path)
-    return network.eval().requires_grad_(False), metadata.get("encoder", "")
-
-
-def _parse(metadata: Mapping[str, str]) -> CompactSize:
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"its format is {metadata.get('format')!r}, not {FORMAT!r}")
-    read: dict[str, Any] = json.loads(metadata["size"])
-    unknown = set(read) - {field.name for field in fields(CompactSize)}
-    if unknown:
-        raise ValueError(f"it has the size {min(unknown)!r}")
-    return CompactSize(**read)
+    return network.eval().requires_grad_(False), encoder
 
 
 def pack(network: CompactNetwork, encoder: str, path: Path, **metadata: str) -> None:
