@@ -119,13 +119,15 @@ class Bench:
 
     def confirmation_seeds(self) -> list[int]:
         """Noise that no generation sees; one of it for a pipeline that has none."""
-        count = 1 if isinstance(self.pipeline, IgnoresSeed) else self.settings.confirm
-        return [self.noise_seed(2**31 + i) for i in range(count)]
+        return self._seeds_from(2**31, self.settings.confirm)
 
     def selection_seeds(self) -> list[int]:
         """Noise to choose by what is then confirmed on other noise; one of it for a pipeline that has none."""
-        count = 1 if isinstance(self.pipeline, IgnoresSeed) else SELECTION_SEEDS
-        return [self.noise_seed(2**31 + 2**30 + i) for i in range(count)]
+        return self._seeds_from(2**31 + 2**30, SELECTION_SEEDS)
+
+    def _seeds_from(self, index: int, count: int) -> list[int]:
+        wanted = 1 if isinstance(self.pipeline, IgnoresSeed) else count
+        return [self.noise_seed(index + i) for i in range(wanted)]
 
     @property
     def versions(self) -> dict[str, str]:

@@ -150,8 +150,7 @@ class Evaluator:
             rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
             return [_finite(row) for row in rows]
         # Out here, since an error that is being handled keeps the batch that ran out of memory alive.
-        middle = len(part.candidates) // 2
-        halves = (part.candidates[:middle], part.candidates[middle:])
+        halves = _halves(part.candidates)
         return [r for half in halves for r in self._results(replace(part, candidates=half), clock)]
 
     def _scores(self, part: Part, clock: "_Clock") -> dict[str, list[float]]:
@@ -190,7 +189,7 @@ class Evaluator:
             limit = self._batch_limit(self.scenes[part.scene])
             for group in _equal_choices(part.rivals):
                 for start in range(0, len(group), limit):
-                    some = [part.rivals[i] for i in group[start : start + limit]]
+                    some = tuple(part.rivals[i] for i in group[start : start + limit])
                     working += self._rendered(some, part.scene, part.seed)
             if not working:
                 raise ScoreError("there is nothing to compare with: none of the rivals can be rendered")
@@ -199,7 +198,7 @@ class Evaluator:
         return self._last_rivals
 
     def _rendered(
-        self, candidates: Sequence[Candidate], scene: int, seed: int
+        self, candidates: tuple[Candidate, ...], scene: int, seed: int
     ) -> list[tuple[Candidate, Images]]:
         """Each candidate that can be rendered, with its picture."""
         with suppress(Exception):  # it costs its own trial, which says why
@@ -207,9 +206,7 @@ class Evaluator:
             return [(candidate, images[i : i + 1]) for i, candidate in enumerate(candidates)]
         if len(candidates) == 1:
             return []
-        middle = len(candidates) // 2
-        halves = (candidates[:middle], candidates[middle:])
-        return [pair for half in halves for pair in self._rendered(half, scene, seed)]
+        return [pair for half in _halves(candidates) for pair in self._rendered(half, scene, seed)]
 
     def _batch_limit(self, scene: Scene) -> int:
         pixels = scene.image.shape[-2] * scene.image.shape[-1]
@@ -286,6 +283,11 @@ class _Clock:
 def _finite(scores: dict[str, float]) -> dict[str, float] | str:
     bad = [name for name, value in scores.items() if not math.isfinite(value)]
     return f"{bad[0]} gave {scores[bad[0]]}" if bad else scores
+
+
+def _halves(candidates: tuple[Candidate, ...]) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
+    middle = len(candidates) // 2
+    return candidates[:middle], candidates[middle:]
 
 
 def _equal_choices(candidates: Sequence[Candidate]) -> list[list[int]]:

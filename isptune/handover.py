@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from isptune.arrays import Images
 from isptune.bench import Bench
 from isptune.diagnosis_words import as_dict
 from isptune.errors import in_words
 from isptune.evaluate import Evaluator
 from isptune.images import write_image
-from isptune.interfaces import Optimizer, ParetoOptimizer
+from isptune.interfaces import Diagnoses, Objective, Optimizer, ParetoOptimizer
 from isptune.recommend import (
     Interval,
     Reevaluated,
@@ -23,6 +24,7 @@ from isptune.recommend import (
     verdict,
 )
 from isptune.runlog import RECOMMENDED, RunLog, Trial, image_path
+from isptune.scenes import Scene
 from isptune.space import Candidate
 
 CONTENDERS = 6
@@ -58,7 +60,7 @@ def hand_over(
     reference, *entries = reevaluate(bench.evaluator, [default, *candidates], seeds)
     chosen = best(entries, *bench.first_objective, costs)
     opinions = _second_opinions(bench, default, candidates[chosen], seeds[:OPINION_SEEDS])
-    _write_images(bench, log.folder, default, candidates[chosen])
+    diagnoses, missing = _look_at(bench, log.folder, default, candidates[chosen])
     log.write_json(
         RECOMMENDED,
         {
@@ -79,8 +81,8 @@ def hand_over(
             ],
             "front": _front(bench, optimizers, seeds[0]),
             "second_opinions": opinions,
-            "diagnoses": _diagnoses(bench, default, candidates[chosen], seeds[0]),
-            "warnings": _warnings(bench, reference, entries[chosen], opinions),
+            "diagnoses": diagnoses,
+            "warnings": _warnings(bench, reference, entries[chosen], opinions) + missing,
         },
     )
 
@@ -196,12 +198,17 @@ def _second_opinions(
     bench: Bench, default: Candidate, recommended: Candidate, seeds: Sequence[int]
 ) -> list[dict[str, Any]]:
     """What objectives that took no part say of both; one that cannot score is listed with its reason."""
+    pairs = _asked(bench, bench.second_opinions, [default, recommended], seeds)
+    if any(entry.error for entry in pairs):  # one that cannot score costs the others nothing
+        answers = {
+            name: _asked(bench, {name: objective}, [default, recommended], seeds)
+            for name, objective in bench.second_opinions.items()
+        }
+    else:
+        answers = dict.fromkeys(bench.second_opinions, pairs)
     opinions = []
     for name, objective in bench.second_opinions.items():
-        evaluator = Evaluator(
-            bench.pipeline, {name: objective}, bench.scenes, bench.device, bench.settings.aggregate
-        )
-        before, after = reevaluate(evaluator, [default, recommended], seeds)
+        before, after = answers[name]
         opinion: dict[str, Any] = {"objective": name, "direction": objective.direction}
         error = before.error or after.error
         if error:
@@ -216,20 +223,58 @@ def _second_opinions(
     return opinions
 
 
-def _diagnoses(bench: Bench, default: Candidate, recommended: Candidate, seed: int) -> list[dict[str, Any]]:
-    """What judges find wrong with the pictures of both, a scene each; one that cannot say is listed with its reason."""
-    found = []
-    for name, judge in bench.diagnosing.items():
-        for scene in bench.evaluator.scenes:
-            row: dict[str, Any] = {"judge": name, "scene": scene.name}
-            for label, candidate in (("default", default), ("recommended", recommended)):
-                try:
-                    image = bench.evaluator.render_one(candidate, scene, seed)
-                    row[label] = as_dict(judge.describe(image, scene)[0])
-                except Exception as error:  # a plug-in may raise anything, and it costs one diagnosis
-                    row[label] = {"error": in_words(error)}
-            found.append(row)
-    return found
+def _asked(
+    bench: Bench,
+    objectives: Mapping[str, Objective],
+    candidates: Sequence[Candidate],
+    seeds: Sequence[int],
+) -> list[Reevaluated]:
+    if not objectives:
+        return []
+    evaluator = Evaluator(bench.pipeline, objectives, bench.scenes, bench.device, bench.settings.aggregate)
+    return reevaluate(evaluator, candidates, seeds)
+
+
+def _look_at(
+    bench: Bench, folder: Path, default: Candidate, recommended: Candidate
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Write the pictures of both, under the first confirmation seed.
+
+    Returns:
+        What judges find wrong with them, a row a judge and scene; one that cannot say is listed with its reason. And
+        which pictures are missing, and why.
+    """
+    (folder / "images").mkdir(exist_ok=True)
+    seed = bench.confirmation_seeds()[0]
+    scenes = bench.evaluator.scenes
+    rows: dict[tuple[str, str], dict[str, Any]] = {
+        (name, scene.name): {"judge": name, "scene": scene.name}
+        for name in bench.diagnosing
+        for scene in scenes
+    }
+    missing = []
+    for scene in scenes:
+        for label, candidate in (("default", default), ("recommended", recommended)):
+            try:
+                image = bench.evaluator.render_one(candidate, scene, seed)
+            except Exception as error:  # a plug-in may raise anything, and it costs one picture
+                missing.append(f"there is no picture of {label} on {scene.name}: {in_words(error)}")
+                found = {name: {"error": in_words(error)} for name in bench.diagnosing}
+            else:
+                write_image(image_path(folder, scene.name, label), image.cpu())
+                found = {name: _described(judge, image, scene) for name, judge in bench.diagnosing.items()}
+            for name, told in found.items():
+                rows[name, scene.name][label] = told
+        if scene.reference is not None:
+            write_image(image_path(folder, scene.name, "reference"), scene.reference.cpu())
+    return list(rows.values()), missing
+
+
+def _described(judge: Diagnoses, image: Images, scene: Scene) -> dict[str, Any]:
+    try:
+        return as_dict(judge.describe(image, scene)[0])
+    except Exception as error:  # a plug-in may raise anything, and it costs one diagnosis
+        return {"error": in_words(error)}
 
 
 def _warnings(
@@ -247,14 +292,3 @@ def _warnings(
     verdicts: dict[str, Verdict] = {o["objective"]: o["says"] for o in opinions if o["says"] is not None}
     warning = disagreement(" and ".join(bench.objectives), verdicts)
     return [*warnings, warning] if warning else warnings
-
-
-def _write_images(bench: Bench, folder: Path, default: Candidate, recommended: Candidate) -> None:
-    (folder / "images").mkdir(exist_ok=True)
-    seed = bench.confirmation_seeds()[0]
-    for scene in bench.evaluator.scenes:
-        for label, candidate in (("default", default), ("recommended", recommended)):
-            image = bench.evaluator.render_one(candidate, scene, seed)
-            write_image(image_path(folder, scene.name, label), image.cpu())
-        if scene.reference is not None:
-            write_image(image_path(folder, scene.name, "reference"), scene.reference.cpu())

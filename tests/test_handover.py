@@ -97,3 +97,50 @@ def test_a_judge_that_breaks_costs_its_diagnosis_only(tmp_path, monkeypatch):
 
 def test_nobody_is_asked_where_no_second_opinion_is_wanted(tmp_path):
     assert _handed_over(tmp_path / "run", 0.2, [])["diagnoses"] == []
+
+
+def test_a_default_that_cannot_be_rendered_costs_its_picture_alone(tmp_path, isptune):
+    moody = ["--pipeline", "moody", "--start", "tint.red=0.21", "--objective", "redness", "--seed", "2"]
+    status, _, err = isptune(
+        "run",
+        *moody,
+        "--scene",
+        "cat",
+        "--resize",
+        "24",
+        *SHORT,
+        "--second-opinion",
+        "greenness",
+        "--out",
+        "run",
+    )
+    assert status == 0, err
+    told = json.loads((tmp_path / "run" / "recommended.json").read_text())
+    assert any("the default could not be rendered" in warning for warning in told["warnings"])
+    assert told["diagnoses"][0]["default"] == {"error": "red is above 0.2"}
+    assert told["diagnoses"][0]["recommended"]["text"]
+    assert sorted(path.name for path in (tmp_path / "run" / "images").iterdir()) == [
+        "cat_recommended.png",
+        "cat_reference.png",
+    ]
+
+
+def test_one_opinion_that_cannot_score_costs_no_other(tmp_path):
+    bench = Bench(dataclasses.replace(SETTINGS, second_opinions=("greenness", "picky:hopeless")))
+    (tmp_path / "run").mkdir()
+    hand_over(bench, RunLog(tmp_path / "run"), [Sure(0.25)], ["is sure"], [])
+    told = json.loads((tmp_path / "run" / "recommended.json").read_text())["second_opinions"]
+    green, hopeless = sorted(told, key=lambda opinion: opinion["objective"])
+    assert green["says"] is not None
+    assert green["default"] == pytest.approx(green["recommended"], abs=0.01)
+    assert (hopeless["says"], hopeless["error"]) == (None, "cat: picky:hopeless gave nan")
+
+
+def test_all_opinions_see_the_same_pictures_which_are_rendered_once(tmp_path):
+    counts = []
+    for names in (("greenness",), ("greenness", "picky:calm")):
+        bench = Bench(dataclasses.replace(SETTINGS, second_opinions=names))
+        (folder := tmp_path / str(len(names))).mkdir()
+        hand_over(bench, RunLog(folder), [Sure(0.25)], ["is sure"], [])
+        counts.append(sum(bench.pipeline.batches))
+    assert counts[0] == counts[1]
