@@ -12,6 +12,10 @@ from isptune.errors import ConfigError
 CATEGORIES = tuple(DEPICTQA_SECOND)
 """The names of the 12 super-categories, as in the catalogue of distortions (You et al. 2024, DepictQA-Wild)."""
 
+LOCAL = frozenset(("blur", "compression", "noise", "oversharpen", "pixelate", "quantization"))
+"""Categories that a part of a picture tells by itself, so that one asks where. A part may well be dark, and the picture
+not too dark."""
+
 SEVERITIES = (1, 2, 3, 4, 5)
 """From slight to severe, as the catalogue's published levels."""
 

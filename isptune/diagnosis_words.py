@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from isptune.diagnosis import Diagnosis, Finding
+from isptune.diagnosis import LOCAL, Diagnosis, Finding
 
 DEGREES = {1: "slightly", 2: "noticeably", 3: "clearly", 4: "strongly", 5: "severely"}
 """By severity."""
@@ -25,9 +25,6 @@ PREDICATES = {
     "saturate_weaken": "has {} too pale colours",
 }
 """What a category says of a picture."""
-
-LOCAL = frozenset(("blur", "compression", "noise", "oversharpen", "pixelate", "quantization"))
-"""Categories of which one asks where: the others are of the whole picture."""
 
 SPREAD = 0.2
 """By how much the worst parts of a heat map must exceed its median to be worth naming."""

@@ -25,7 +25,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images, OtherImages, Scores, SecondImages
-from isptune.diagnosis import CATEGORIES, SEVERITIES, Diagnosis, Finding
+from isptune.diagnosis import CATEGORIES, LOCAL, SEVERITIES, Diagnosis, Finding
 from isptune.errors import ScoreError
 from isptune.scenes import Scene
 from objectives.checkpoints import sha256_of
@@ -39,9 +39,6 @@ WEIGHTS_FILE = Path(__file__).parent / "weights" / "depictqa.safetensors"
 
 TILE, MOST_TILES = 128, 12
 """Side of the parts of a heat map, pixels, and how many there are at most from the top down or across."""
-
-LOCAL = ("blur", "compression", "noise", "oversharpen", "pixelate", "quantization")
-"""Categories that a part of a picture tells by itself. A part may well be dark, and the picture not too dark."""
 
 REMEMBERED = 512
 """Pictures whose features are kept: who is compared with many is looked at once."""

@@ -25,10 +25,13 @@ from objectives.depictqa import build as build_judge
 class DepictQaScore:
     """The sum over the categories of how probable each is times how severe it would be; 0 where nothing is wrong.
 
+    `uses_reference` is set only if the judge looks at it.
+
     Args:
         judge: the network.
     """
 
+    uses_reference: Literal[True]
     direction: Direction = "minimize"
     range = (0.0, 2.0 * max(SEVERITIES))  # it names two at most
     unit = "expected severity, all together"
@@ -37,6 +40,8 @@ class DepictQaScore:
     def __init__(self, judge: DepictQa):
         self.judge = judge
         self.weights = judge.weights
+        if judge.reference:
+            self.uses_reference = True
 
     def score(self, images: Images, scene: Scene) -> Scores:
         """One expected severity an image. Raises ScoreError as the judge does."""
@@ -46,26 +51,7 @@ class DepictQaScore:
         return (present * severities).sum(1)
 
 
-@final
-class DepictQaBesideReference:
-    """`DepictQaScore` that says of itself that it needs the reference."""
-
-    direction: Direction = "minimize"
-    range = DepictQaScore.range
-    unit = DepictQaScore.unit
-    source = DepictQaScore.source
-    uses_reference: Literal[True] = True
-
-    def __init__(self, judge: DepictQa):
-        self._scores = DepictQaScore(judge)
-        self.weights = judge.weights
-
-    def score(self, images: Images, scene: Scene) -> Scores:
-        """As `DepictQaScore.score`."""
-        return self._scores.score(images, scene)
-
-
-def build(argument: str | None = None) -> DepictQaScore | DepictQaBesideReference:
+def build(argument: str | None = None) -> DepictQaScore:
     """How much the compact DepictQA finds wrong, 0 to 10: depictqa or depictqa:reference.
 
     Raises:
@@ -73,6 +59,4 @@ def build(argument: str | None = None) -> DepictQaScore | DepictQaBesideReferenc
     """
     if argument not in (None, "reference"):
         raise ConfigError(f"depictqa:{argument}: only depictqa and depictqa:reference exist")
-    if argument == "reference":
-        return DepictQaBesideReference(build_judge(reference=True))
-    return DepictQaScore(build_judge(reference=False))
+    return DepictQaScore(build_judge(reference=argument == "reference"))

@@ -10,13 +10,13 @@ from safetensors.torch import load_file, save_file
 from skimage import data
 
 from isptune.dataset.recipes import allowed_pairs
-from isptune.diagnosis import CATEGORIES
+from isptune.diagnosis import CATEGORIES, LOCAL
 from isptune.distortions import preset
 from isptune.errors import ConfigError, ScoreError
 from isptune.interfaces import Diagnoses, Judge, PrefersEach
 from isptune.registry import installed
 from isptune.scenes import Scene
-from objectives.depictqa import LOCAL, WEIGHTS_FILE, DepictQa, build
+from objectives.depictqa import WEIGHTS_FILE, DepictQa, build
 from objectives.depictqa_network import SETS, DepictQaNetwork, Sizes, pack, read_network
 
 TINY = Sizes(members=2, naming=8, rating=6, pair=3)
