@@ -21,10 +21,15 @@ from jaxtyping import Float
 
 from experiments.depictqa.answers import table
 from isptune.images import to_images
+from isptune.interfaces import Objective
 from isptune.registry import build
+from isptune.sampling import interval_ranks
 from isptune.scenes import Scene
 from objectives.depictqa import WEIGHTS_FILE
 from objectives.depictqa_network import DepictQaNetwork, read_network
+from objectives.promptiqa import Prompt, PromptIqa
+from objectives.promptiqa_compact import WEIGHTS_FILE as PROMPTIQA_WEIGHTS
+from objectives.promptiqa_compact import read_compact
 from objectives.training.agreement import linear_correlation, rank_correlation
 from objectives.training.depictqa_pictures import Pictures, read_pictures
 from objectives.training.photographs import Photograph, read_photographs
@@ -32,8 +37,11 @@ from objectives.training.photographs import Photograph, read_photographs
 HERE = Path(__file__).parent
 OBJECTIVES = (
     "niqe", "brisque", "tv", "sharpness", "colourfulness", "noise", "blockiness", "jpeg_trace", "entropy",
-    "scorenet", "scorenet-clip", "clipiqa", "qalign:bundled",
+    "scorenet", "scorenet-clip", "clipiqa", "qalign:bundled", "zsclip", "zsclip:score=h", "promptiqa",
 )  # fmt: skip
+PROMPT = 10
+"""Rated photographs in PromptIQA's prompt, from the training part; as many as its authors take."""
+
 CLEAR = 0.1
 COMPARISONS = (100, 50, 25, 10, 5, 2, 1)
 RUNS = 5
@@ -58,11 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pictures = read_pictures([options.tables / "opinions.safetensors"])
     opinions = pictures.opinion.double().numpy()
     logits = {"depictqa": logits_of(network, pictures, pictures)}
-    _, validation, _ = read_photographs(options.data)
+    train, validation, _ = read_photographs(options.data)
     columns = _read_scores(options.out / "scores.csv", validation)
     for name in options.objective or OBJECTIVES:
         if name not in columns:
-            columns[name] = _scores(name, validation)
+            objective = _with_prompt(train) if name == "promptiqa" else build("objective", name)
+            columns[name] = _scores(objective, validation)
         logits[name] = columns[name][:, None] - columns[name][None]
     _write_scores(options.out / "scores.csv", columns, validation)
     text = _accuracies(logits, opinions) + "\n" + _confidence(logits["depictqa"], opinions, options.out)
@@ -88,8 +97,20 @@ def logits_of(network: DepictQaNetwork, first: Pictures, second: Pictures) -> Ma
     return torch.stack(rows).double().numpy()
 
 
-def _scores(name: str, photographs: Sequence[Photograph]) -> Float[np.ndarray, " pictures"]:
-    objective = build("objective", name)
+def _with_prompt(photographs: Sequence[Photograph]) -> PromptIqa:
+    """PromptIQA whose prompt is `PROMPT` of these, evenly spaced over the ranks of their mean opinions."""
+    rated = sorted((one.opinion, i) for i, one in enumerate(photographs) if one.opinion is not None)
+    opinions, numbers = zip(*(rated[rank] for rank in interval_ranks(len(rated), PROMPT)), strict=True)
+    network = read_compact(PROMPTIQA_WEIGHTS)
+    pixels = tuple(network.prepare(to_images(photographs[i].pixels, photographs[i].name)) for i in numbers)
+    scores = torch.tensor(opinions)
+    low, high = scores.aminmax()
+    return PromptIqa(network, Prompt(pixels, (scores - low) / (high - low)), network.weights)
+
+
+def _scores(
+    objective: Objective | PromptIqa, photographs: Sequence[Photograph]
+) -> Float[np.ndarray, " pictures"]:
     sign = 1.0 if objective.direction == "maximize" else -1.0
     scores = []
     with torch.inference_mode():
