@@ -198,24 +198,3 @@ def _spans(tokens: Sequence[Token]) -> list[tuple[int, int]]:
 
 def _mean(tokens: Sequence[Token]) -> float:
     return min(1.0, max(0.0, sum(token.probability for token in tokens) / len(tokens)))
-
-
-def answer_for(categories: Sequence[str]) -> str:
-    """The brief answer that names these categories, as DepictQA's data spell it: `Noise and blur`, or `None`."""
-    phrases = " and ".join(ANSWERS[category] for category in categories)
-    return phrases[0].upper() + phrases[1:] if phrases else NOTHING
-
-
-def exact_accuracy(answer: str, truth: str) -> float:
-    """1 where two answers are the same but for spaces around them, else 0: for one distortion, and for comparisons."""
-    return float(answer.strip() == truth.strip())
-
-
-def shared_accuracy(answer: str, truth: str) -> float:
-    """For several distortions: 1 for the same set, else hits divided by the size of the larger set."""
-    found, true = (set(_parts(text)) for text in (answer, truth))
-    return len(found & true) / max(len(found), len(true))
-
-
-def _parts(answer: str) -> list[str]:
-    return [part.strip().lower() for part in answer.strip().split("and")]
