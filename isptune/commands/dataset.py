@@ -1,8 +1,6 @@
 """`isptune dataset`: spoil photographs, and write questions and answers about them."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +10,6 @@ from isptune.errors import ConfigError, UnknownName
 
 if TYPE_CHECKING:
     from isptune.dataset.plan import Plan
-
-PLAIN_EVERY_S = 10.0
-"""Not on a terminal a line is printed so often."""
 
 
 @click.group()
@@ -118,6 +113,7 @@ def make(
       isptune dataset make sets/names --photos photos --tasks identification --size 20000 --seed 7 --workers 8
       isptune dataset make sets/large --photos photos --side 0 --validation 0.1
     """
+    from isptune.commands.progress import counting
     from isptune.dataset.making import make as make_dataset
     from isptune.dataset.plan import Plan, find_photographs
 
@@ -130,7 +126,7 @@ def make(
         raters=tuple(name.strip() for name in raters.split(",") if name.strip()),
         photographs=find_photographs(photos, validation),
     )
-    with _progress() as on_progress:
+    with counting("made", "references and samples") as on_progress:
         made = make_dataset(plan, photos, folder, workers or _cores(), on_progress)
     if not made:
         click.echo(f"{folder}: finished already")
@@ -200,29 +196,3 @@ def _side(side: int) -> int:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, else a line now and then."""
-    import time
-
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = TextColumn("made"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    last = time.monotonic()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
-
-        def show(done: int, count: int) -> None:
-            nonlocal last
-            bar.update(task, completed=done, total=count)
-            if not console.is_terminal and time.monotonic() - last >= PLAIN_EVERY_S:
-                last = time.monotonic()
-                console.print(
-                    f"{done:,} of {count:,} references and samples", highlight=False, soft_wrap=True
-                )
-
-        yield show

@@ -1,16 +1,28 @@
-"""Progress of a run: a bar with score, level error and time left; plain lines when not a terminal."""
+"""Progress of long work: a bar with the time left; plain lines when not a terminal. A run's has its score, too."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 PLAIN_EVERY_S = 2.0
 """Not on a terminal, at most one line in this many seconds, and the last one."""
 
 PLAIN_PART_EVERY_S = 30.0
 """The same for what is done of a generation."""
+
+PLAIN_COUNT_EVERY_S = 10.0
+"""The same for things that are counted."""
 
 
 class RunProgress:
@@ -80,3 +92,30 @@ class RunProgress:
             return False
         self._last = now
         return True
+
+
+@contextmanager
+def counting(label: str, things: str, done: int = 0) -> Iterator[Callable[[float, int], None]]:
+    """Tell how many of how many things are done, on the standard error.
+
+    Args:
+        label: of the bar, and before each line.
+        things: what is counted, for the lines.
+        done: how many are before it begins.
+    """
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()
+    last = time.monotonic()
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(label, total=None, completed=done)
+
+        def show(done: float, total: int) -> None:
+            nonlocal last
+            bar.update(task, completed=int(done), total=total)
+            if not console.is_terminal and time.monotonic() - last >= PLAIN_COUNT_EVERY_S:
+                last = time.monotonic()
+                console.print(f"{label}: {int(done):,} of {total:,} {things}", markup=False)
+
+        yield show

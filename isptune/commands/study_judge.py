@@ -1,6 +1,5 @@
 """`isptune study judge`: a judge looks at the pairs of a study, beside people."""
 
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -8,9 +7,6 @@ import click
 
 if TYPE_CHECKING:
     from isptune.study.judge import Progress
-
-PLAIN_EVERY_S = 10.0
-"""Not on a terminal, at most one line in this many seconds."""
 
 
 @click.command()
@@ -77,21 +73,10 @@ def judge(folder: str, spec: str, pairs: str, ties: float, reference: bool, devi
 
 
 def _watch(label: str, status: "Progress", steps: "Iterator[Progress]") -> "Progress":
-    """Go through all steps with a bar, or a line now and then where there is no terminal; returns the last one."""
-    from rich import progress
-    from rich.console import Console
+    """Go through all steps, and tell how far they are; returns the last one."""
+    from isptune.commands.progress import counting
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    columns = (progress.TextColumn("{task.description}", markup=False), progress.BarColumn())
-    more = (progress.MofNCompleteColumn(), progress.TimeRemainingColumn())
-    last = time.monotonic()
-    with progress.Progress(
-        *columns, *more, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(label, total=status.total, completed=status.done)
+    with counting(label, "pairs", status.done) as show:
         for status in steps:
-            bar.update(task, completed=status.done)
-            if not console.is_terminal and time.monotonic() - last >= PLAIN_EVERY_S:
-                last = time.monotonic()
-                click.echo(f"{label}: {status.done} of {status.total} pairs", err=True)
+            show(status.done, status.total)
     return status

@@ -7,9 +7,11 @@ import click
 from isptune.commands.options import DEVICE, PIPELINE_OPTION
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from isptune.study.folder import Plan, Study
+    from isptune.study.making import Picture
 
 
 @click.command()
@@ -143,13 +145,15 @@ def _rendered(
 ) -> "Study":
     from pathlib import Path
 
+    from isptune.commands.progress import counting
     from isptune.study.folder import new_folder
     from isptune.study.making import make_study
     from isptune.study.rendering import dmc, from_run
 
     new_folder(target)  # refuses a folder that is in use before anything is rendered
     if run:
-        stimuli = from_run(Path(run), options["finalists"])
+        with counting("rendered and scored", "pictures") as show:
+            stimuli = from_run(Path(run), options["finalists"], show)
     else:
         from isptune.bench import choose_device
         from isptune.config import parse_assignments
@@ -164,8 +168,17 @@ def _rendered(
         pipeline = build("pipeline", options["pipeline"], **settings)
         objective = build("objective", options["objective"])
         device = choose_device(options["device"])
-        stimuli = dmc(scenes[0], pipeline, objective, options["count"], plan.seed, device, click.echo)
-    return make_study(target, plan, stimuli.pictures, stimuli.references)
+        count, seed = options["count"], plan.seed
+        with counting("rendered and scored", "pictures") as show:
+            stimuli = dmc(scenes[0], pipeline, objective, count, seed, device, click.echo, show)
+    with counting("written", "pictures") as show:
+
+        def pictures() -> "Iterator[Picture]":
+            for number, picture in enumerate(stimuli.pictures):
+                show(number, stimuli.count)
+                yield picture
+
+        return make_study(target, plan, pictures(), stimuli.references)
 
 
 def _tell(study: "Study") -> None:

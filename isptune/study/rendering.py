@@ -28,13 +28,18 @@ POOL = 8
 
 @dataclass(frozen=True, eq=False)
 class Stimuli:
-    """Pictures, rendered as they are asked for, and the references of their scenes."""
+    """Pictures, rendered as they are asked for, how many there are, and the references of their scenes."""
 
     pictures: Iterator[Picture]
+    count: int
     references: dict[str, Images]
 
 
-def from_run(folder: Path, finalists: int) -> Stimuli:
+OnPart = Callable[[float, int], None]
+"""Is told how many pictures are rendered and scored, of how many."""
+
+
+def from_run(folder: Path, finalists: int, on_part: OnPart = lambda done, total: None) -> Stimuli:
     """The pictures of a finished run: finalists spread over the scores of its trials, the start, and the reference.
 
     The recommended candidate is among the finalists, as `recommended`; the start is `default`; the reference, of scenes
@@ -61,10 +66,12 @@ def from_run(folder: Path, finalists: int) -> Stimuli:
         chosen = chosen[:-1]  # which is about as good
     candidates |= {f"trial-{k:05d}": bench.space.complete(trials[k].params) for k in chosen}
     seed = bench.confirmation_seeds()[0]
+    bench.evaluator.on_part = on_part
     evaluations = bench.evaluator.evaluate(list(candidates.values()), seed)
     pictures = _of_candidates(bench.evaluator, candidates, evaluations, name, sign, seed)
     references = {as_name(s.name): s.reference for s in bench.evaluator.scenes if s.reference is not None}
-    return Stimuli(_with_references(pictures, references), references)
+    count = len(candidates) * len(bench.evaluator.scenes) + len(references)
+    return Stimuli(_with_references(pictures, references), count, references)
 
 
 def dmc(
@@ -75,6 +82,7 @@ def dmc(
     seed: int,
     device: torch.device | str = "cpu",
     say: Callable[[str], Any] = lambda _: None,
+    on_part: OnPart = lambda done, total: None,
 ) -> Stimuli:
     """One scene in many qualities: parameters perturbed around their defaults, so that quality is spread evenly.
 
@@ -94,6 +102,7 @@ def dmc(
         evaluator.scenes[0] = scene
     pool = perturbed(pipeline.space, POOL * images, np.random.default_rng([seed, 100]))
     say(f"{scene.name}: rendering and scoring {len(pool)} pictures, of which {images} are kept")
+    evaluator.on_part = on_part
     evaluations = evaluator.evaluate(pool, seed)
     sign = 1.0 if objective.direction == "maximize" else -1.0
     worked = [k for k, evaluation in enumerate(evaluations) if evaluation.error is None]
@@ -106,7 +115,8 @@ def dmc(
     candidates = {f"{number:03d}": pool[k] for number, k in enumerate(chosen, 1)}
     kept = [evaluations[k] for k in chosen]
     pictures = _of_candidates(evaluator, candidates, kept, "quality", sign, seed)
-    return Stimuli(pictures, {as_name(scene.name): scene.reference} if scene.reference is not None else {})
+    references = {as_name(scene.name): scene.reference} if scene.reference is not None else {}
+    return Stimuli(pictures, len(candidates), references)
 
 
 def perturbed(space: Space, count: int, rng: np.random.Generator) -> list[Candidate]:

@@ -12,7 +12,7 @@ SMALL = ("--photos", "photos", "--size", "4", "--side", "64", "--raters", "ssim"
 @pytest.fixture(autouse=True)
 def _says_nothing_on_the_way(monkeypatch):
     """However slow the machine is, no line of progress comes between."""
-    monkeypatch.setattr("isptune.commands.dataset.PLAIN_EVERY_S", 1e9)
+    monkeypatch.setattr("isptune.commands.progress.PLAIN_COUNT_EVERY_S", 1e9)
 
 
 def test_a_data_set_is_made_counted_and_shown_again(isptune, tmp_path):

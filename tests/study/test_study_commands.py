@@ -47,6 +47,16 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
+def test_making_a_study_tells_how_far_it_is(isptune, monkeypatch):
+    monkeypatch.setattr("isptune.commands.progress.PLAIN_COUNT_EVERY_S", 0.0)
+    status, _, told = isptune(*DMC)
+    assert status == 0
+    assert "rendered and scored: 64 of 64 pictures" in told
+    assert [line for line in told.splitlines() if line.startswith("written: ")][
+        -1
+    ] == "written: 7 of 8 pictures"
+
+
 @pytest.fixture
 def voted(isptune):
     """A study of eight renderings, voted on by four simulated observers."""
