@@ -2,17 +2,17 @@
 
 | name | objective | squashed by | ms for 512x384 |
 |---|---|---|---|
-| tv | objectives.statistics | log(1 + x / 0.05) | 0.3 |
-| sharpness | objectives.statistics | log(1 + x / 100) | 0.5 |
-| colourfulness | objectives.statistics | log(1 + x / 20) | 1.4 |
-| noise | objectives.statistics | log(1 + x) | 1.6 |
-| blockiness | objectives.statistics | as it is | 0.4 |
-| jpeg_trace | objectives.statistics | as it is | 1.1 |
+| tv | objectives.statistics | log(1 + x / 0.05) | 0.4 |
+| sharpness | objectives.statistics | log(1 + x / 100) | 0.7 |
+| colourfulness | objectives.statistics | log(1 + x / 20) | 0.5 |
+| noise | objectives.statistics | log(1 + x) | 1.4 |
+| blockiness | objectives.statistics | as it is | 0.7 |
+| jpeg_trace | objectives.statistics | as it is | 2.0 |
 | entropy | objectives.statistics | as it is | 0.5 |
-| brisque | objectives.natural_scenes | as it is | 4.7 |
-| niqe | objectives.natural_scenes | log(1 + x) | 4.8 |
+| brisque | objectives.natural_scenes | as it is | 4.5 |
+| niqe | objectives.natural_scenes | log(1 + x) | 4.3 |
 
-The default is the first seven, 5.8 ms together; the last two cost as much each (AMD EPYC, 2 threads, by
+The default is the first seven, 6.2 ms together; the last two cost as much each (AMD EPYC, 2 threads, by
 benchmarks/scoring.py). Which metrics the authors of ScoreNet took is not known.
 """
 
