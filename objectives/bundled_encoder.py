@@ -13,7 +13,6 @@ from typing import final
 
 import torch
 from jaxtyping import Float
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,7 +20,7 @@ from isptune.arrays import Images
 from isptune.errors import ConfigError
 from objectives.bundled_network import ImageNetwork, TextNetwork, Widths, tone_shares
 from objectives.checkpoints import load_strictly, sha256_of
-from objectives.own_files import read_own, sizes_in
+from objectives.own_files import read_own, sizes_in, write_own
 from objectives.texture_shares import BLOCK, texture_shares
 from objectives.vision_language import Embeddings, Prompts
 
@@ -222,4 +221,4 @@ def pack(
         "temperature": repr(temperature),
     }
     halves = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
-    save_file({key: value.contiguous() for key, value in halves.items()}, path, metadata)
+    write_own(path, halves, metadata)

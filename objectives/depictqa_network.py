@@ -17,7 +17,6 @@ from typing import final
 
 import torch
 from jaxtyping import Float
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from isptune.diagnosis import CATEGORIES, SEVERITIES
@@ -26,7 +25,7 @@ from objectives.bundled_network import TONE_FEATURES
 from objectives.checkpoints import load_strictly
 from objectives.depictqa_differences import DIFFERENCES
 from objectives.depictqa_traces import SEEN, SIZES
-from objectives.own_files import read_own, sizes_in
+from objectives.own_files import read_own, sizes_in, write_own
 
 FORMAT = "isptune depictqa 1"
 
@@ -230,9 +229,6 @@ def read_network(path: Path) -> DepictQaNetwork:
 
 def pack(network: DepictQaNetwork, path: Path) -> None:
     """Write a trained network as safetensors, matrices as fp16."""
-    halves = {
-        key: (value.half() if value.ndim > 1 else value).contiguous()
-        for key, value in network.state_dict().items()
-    }
+    halves = {key: value.half() if value.ndim > 1 else value for key, value in network.state_dict().items()}
     told = {"format": FORMAT, "sizes": json.dumps(asdict(network.sizes))}
-    save_file(halves, path, told)
+    write_own(path, halves, told)

@@ -1,4 +1,4 @@
-"""Files of the networks that this project trains: safetensors whose metadata say which kind, and of which sizes."""
+"""Files that this project makes: safetensors whose metadata say which kind of network, and of which sizes."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from isptune.errors import ConfigError, one_line
@@ -43,6 +44,14 @@ def read_own(
         raise ConfigError(f"{shown}: is no {kind}: {one_line(str(error))}") from error
     state = read_checkpoint(path)
     return told, {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+
+
+def write_own(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write tensors, from any device; what lay there is replaced only once the new file is complete."""
+    partial = path.with_name(f"{path.name}.part")
+    whole = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    save_file(whole, partial, dict(metadata))
+    partial.replace(path)
 
 
 def sizes_in(text: str, kind: type[Sizes]) -> Sizes:

@@ -23,7 +23,6 @@ from typing import final
 
 import torch
 from jaxtyping import Float
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,7 +31,7 @@ from isptune.errors import ConfigError, one_line
 from objectives.bundled_encoder import BundledEncoder
 from objectives.bundled_encoder import build as build_encoder
 from objectives.checkpoints import load_strictly
-from objectives.own_files import read_own, sizes_in
+from objectives.own_files import read_own, sizes_in, write_own
 from objectives.promptiqa_attention import Mlp, TransformerBlock
 
 WEIGHTS_FILE = Path(__file__).parent / "weights" / "promptiqa.safetensors"
@@ -355,6 +354,6 @@ def read_layers(path: Path) -> tuple[CompactNetwork, str]:
 
 def pack(network: CompactNetwork, encoder: str, path: Path, **metadata: str) -> None:
     """Write a trained network as fp16 safetensors; `encoder` is the hash of the encoder's file."""
-    halves = {key: value.half().contiguous() for key, value in network.state_dict().items()}
+    halves = {key: value.half() for key, value in network.state_dict().items()}
     told = {"format": FORMAT, "size": json.dumps(asdict(network.size)), "encoder": encoder, **metadata}
-    save_file(halves, path, told)
+    write_own(path, halves, told)

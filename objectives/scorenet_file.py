@@ -22,6 +22,7 @@ from typing import Any, final
 from isptune.errors import ConfigError, one_line
 from objectives.checkpoints import load_strictly, read_checkpoint
 from objectives.lightweight_metrics import LightweightMetrics, Standardisation
+from objectives.own_files import write_own
 from objectives.scorenet_prompts import HEADS, Design, PromptLearner, scorenet_learner
 from objectives.vision_language import ImageTextEncoder
 
@@ -45,8 +46,6 @@ class LearnedFor:
 
 def write_prompts(path: Path, learner: PromptLearner, learned_for: LearnedFor) -> None:
     """Write a learner; what lay there is replaced only once the new file is complete."""
-    from safetensors.torch import save_file
-
     described = {
         "version": VERSION,
         "encoder": learned_for.encoder,
@@ -58,10 +57,7 @@ def write_prompts(path: Path, learner: PromptLearner, learned_for: LearnedFor) -
         "design": asdict(learned_for.design),
         "notes": dict(learned_for.notes),
     }
-    tensors = {key: value.detach().cpu().contiguous() for key, value in learner.state_dict().items()}
-    partial = path.with_name(f"{path.name}.part")
-    save_file(tensors, partial, {ENTRY: json.dumps(described)})
-    partial.replace(path)
+    write_own(path, learner.state_dict(), {ENTRY: json.dumps(described)})
 
 
 def read_learned_for(path: Path) -> LearnedFor:

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from isptune.errors import ConfigError, UnknownName, one_line
 from objectives.checkpoints import read_checkpoint
+from objectives.own_files import write_own
 
 VERSION = 1
 ENTRY = "features"
@@ -87,12 +88,7 @@ class FeatureTable:
 
 def write_table(path: Path, table: FeatureTable) -> None:
     """Write a table; what lay there is replaced only once the new file is complete."""
-    from safetensors.torch import save_file
-
-    partial = path.with_name(f"{path.name}.part")
-    tensors = {name: getattr(table, name).cpu().contiguous() for name in ROWS}
-    save_file(tensors, partial, {ENTRY: json.dumps(table.described())})
-    partial.replace(path)
+    write_own(path, {name: getattr(table, name) for name in ROWS}, {ENTRY: json.dumps(table.described())})
 
 
 def read_table(path: Path) -> FeatureTable:

@@ -11,6 +11,8 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor
 
+from objectives.own_files import write_own
+
 
 class PictureTable:
     """For frozen dataclasses of tensors that all have the pictures along their first dimension."""
@@ -49,13 +51,8 @@ def joined(tables: Sequence[Table]) -> Table:
 
 def write_table(path: Path, table: PictureTable, halves: Iterable[str], metadata: Mapping[str, str]) -> None:
     """Write a table, the columns of `halves` as fp16; what lay there is replaced once the new file is complete."""
-    from safetensors.torch import save_file
-
-    tensors = {name: column.contiguous() for name, column in columns_of(table).items()}
-    tensors |= {name: tensors[name].half() for name in halves}
-    partial = path.with_name(f"{path.name}.part")
-    save_file(tensors, partial, dict(metadata))
-    partial.replace(path)
+    tensors = columns_of(table)
+    write_own(path, tensors | {name: tensors[name].half() for name in halves}, metadata)
 
 
 def read_tables(kind: type[Table], paths: Sequence[Path], metadata: Mapping[str, str]) -> Table:
