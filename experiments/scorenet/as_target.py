@@ -26,9 +26,6 @@ HERE = Path(__file__).parent
 FAMILIES = ("identity", "warped", "coupled")
 BUNDLED = ("bundled:astronaut", "bundled:cat", "bundled:coffee", "bundled:rocket")
 OTHERS = ("kodak/15.png", "kodak/23.png", "cid22/1624307.png", "cid22/2387532.png")
-AT_ONCE = 2
-"""Repeats of one run, which render and score together; more seeds than these are runs of their own."""
-
 NAMES = ("blur", "noise", "contrast", "saturation", "jpeg")
 RESAMPLES = 4000
 
@@ -55,7 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
     parser.add_argument("--objective", action="append", help="the first one is compared with the others")
     parser.add_argument("--repeats", type=int, default=10, help="how many seeds")
-    parser.add_argument("--first-seed", type=int, default=0, help="even; for a part of the work")
+    parser.add_argument(
+        "--at-once", type=int, default=2, help="seeds in one run; the others have runs of their own"
+    )
+    parser.add_argument(
+        "--first-seed", type=int, default=0, help="a multiple of --at-once; for a part of the work"
+    )
     parser.add_argument(
         "--repeats-of", action="append", default=[], metavar="NAME=COUNT", help="fewer, to save time"
     )
@@ -75,15 +77,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = {objective: repeats.get(objective) or options.repeats for objective in objectives}
     ends = [
         end
-        for seed in range(options.first_seed, options.first_seed + max(asked.values()), AT_ONCE)
+        for seed in range(options.first_seed, options.first_seed + max(asked.values()), options.at_once)
         for objective in objectives
-        if (left := min(AT_ONCE, options.first_seed + asked[objective] - seed)) > 0
+        if (left := min(options.at_once, options.first_seed + asked[objective] - seed)) > 0
         for family in options.family or FAMILIES
         for some in scenes
         for end in _ends(objective, family, some, (seed, left), options)
     ]
     _write_csv(ends, options.out.with_suffix(".csv"))
-    text = table(ends, objectives)
+    text = table(ends, objectives, options.at_once)
     options.out.with_suffix(".md").write_text(text)
     print(text)
 
@@ -126,12 +128,12 @@ def _ends(
     return ends
 
 
-def table(ends: Sequence[End], objectives: Sequence[str]) -> str:
+def table(ends: Sequence[End], objectives: Sequence[str], at_once: int) -> str:
     """Means over maps, photographs and seeds with 95 % intervals, as Markdown."""
     lines = [
         "| objective | "
         + " | ".join(NAMES)
-        + " | l1 normalised | better of two repeats by its own score | first objective minus this one |",
+        + " | l1 normalised | best repeat of a run by its own score | first objective minus this one |",
         "|---|" + "---|" * (len(NAMES) + 3),
     ]
     first = _by_place(ends, objectives[0])
@@ -143,22 +145,22 @@ def table(ends: Sequence[End], objectives: Sequence[str]) -> str:
         shared = [place for place in places if place in first]
         difference = "" if objective == objectives[0] else _difference(first, places, shared)
         cells = [f"{value:.3f}" for value in levels]
-        cells += [f"{mean:.3f} ({low:.3f} to {high:.3f})", _best(own), difference]
+        cells += [f"{mean:.3f} ({low:.3f} to {high:.3f})", _best(own, at_once), difference]
         lines.append(f"| {objective} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _best(ends: Sequence[End]) -> str:
-    """Of the two repeats of each run, the one that its own objective finds better; empty where there is one each."""
+def _best(ends: Sequence[End], at_once: int) -> str:
+    """Of the repeats of each run, the one that its own objective finds best; empty where there is one each."""
     runs: dict[tuple[str, str, int], list[End]] = {}
     for end in ends:
-        runs.setdefault((end.family, end.scene, end.seed // AT_ONCE), []).append(end)
+        runs.setdefault((end.family, end.scene, end.seed // at_once), []).append(end)
     if max(map(len, runs.values())) < 2:
         return ""
     places: dict[tuple[str, str], list[float]] = {}
     for (family, scene, _), repeats in runs.items():
-        better = min(repeats, key=lambda end: end.loss)
-        places.setdefault((family, scene), []).append(better.l1_normalised)
+        best = min(repeats, key=lambda end: end.loss)
+        places.setdefault((family, scene), []).append(best.l1_normalised)
     mean, low, high = interval(np.array(list(places.values())))
     return f"{mean:.3f} ({low:.3f} to {high:.3f})"
 
