@@ -4,18 +4,10 @@ import math
 
 import torch
 
-from objectives import chat_server
 from objectives.judge_endpoint import build
 from tests.objectives.chat_stub import SLOPE
 
 KEY = "sk-very-secret-0123456789"
-
-
-def isolate(monkeypatch, tmp_path):
-    """Take keys and the user's cache away, and wait for nothing long."""
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(chat_server, "FIRST_WAIT_S", 0.01)
 
 
 def judge(stub, options="cache=off", **more):

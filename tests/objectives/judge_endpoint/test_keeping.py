@@ -13,27 +13,10 @@ import pytest
 import torch
 
 from isptune.errors import ConfigError, ScoreError, UnknownName
-from isptune.scenes import photograph
 from objectives.answer_cache import AnswerCache
 from objectives.judge_endpoint import build
-from tests.objectives.bright_judge import KEY, expected, flat, isolate, judge
+from tests.objectives.bright_judge import KEY, expected, flat, judge
 from tests.objectives.chat_stub import completion, serving, text_of
-
-
-@pytest.fixture(autouse=True)
-def _no_keys_and_no_waiting(monkeypatch, tmp_path):
-    isolate(monkeypatch, tmp_path)
-
-
-@pytest.fixture
-def server():
-    with serving() as stub:
-        yield stub
-
-
-@pytest.fixture
-def scene():
-    return photograph("flat", flat(100))
 
 
 def test_answers_are_kept_on_disk_for_the_next_process(server, scene, tmp_path):

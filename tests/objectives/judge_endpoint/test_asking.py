@@ -11,29 +11,13 @@ import torch
 
 from isptune.errors import ScoreError
 from isptune.interfaces import Diagnoses, Judge
-from isptune.scenes import Scene, photograph
+from isptune.scenes import Scene
 from isptune.testing import check_judge
 from objectives import chat_server
 from objectives.answer_cache import Answer, AnswerToken
 from objectives.chat_answers import log_odds_of_a
-from tests.objectives.bright_judge import expected, flat, isolate, judge
-from tests.objectives.chat_stub import LEAN, completion, prefers_bright, serving, text_of
-
-
-@pytest.fixture(autouse=True)
-def _no_keys_and_no_waiting(monkeypatch, tmp_path):
-    isolate(monkeypatch, tmp_path)
-
-
-@pytest.fixture
-def server():
-    with serving() as stub:
-        yield stub
-
-
-@pytest.fixture
-def scene():
-    return photograph("flat", flat(100))
+from tests.objectives.bright_judge import expected, flat, judge
+from tests.objectives.chat_stub import LEAN, completion, prefers_bright, text_of
 
 
 def test_probabilities_are_those_of_the_model_without_its_lean_towards_one_place(server, scene):
