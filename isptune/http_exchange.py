@@ -3,11 +3,15 @@
 import http.client
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from isptune.errors import in_words, one_line
+
+Result = TypeVar("Result")
 
 LAST_WORDS = 300
 """How many characters of what a server said an error message holds."""
@@ -53,6 +57,38 @@ class Answer:
         text = " ".join(self.body[: 1 << 16].decode(errors="replace").split())
         text = text.replace(secret, "[key]") if secret else text
         return f": {one_line(text)[:LAST_WORDS]}" if text else " and said nothing"
+
+
+def insistently(
+    ask: Callable[[], Result],
+    attempts: int,
+    waits_s: tuple[float, float],
+    pause: Callable[[float], bool | None] = time.sleep,
+) -> Result:
+    """Ask until there is an answer.
+
+    Args:
+        ask: asks once.
+        attempts: how often, at most.
+        waits_s: before the second attempt, which doubles from one to the next unless the server asks for more; and the
+            longest.
+        pause: waits for so many seconds; true where nothing is to be asked any more.
+
+    Raises:
+        NoAnswer: there was none in the end; says why the last attempt had none.
+    """
+    first_s, longest_s = waits_s
+    wait_s, reason = 0.0, ""
+    for attempt in range(attempts):
+        if attempt and pause(wait_s):
+            break
+        try:
+            return ask()
+        except NoAnswer as error:
+            reason = str(error)
+            wait_s = min(longest_s, max(first_s * 2**attempt, error.wait_s))
+    times = f"{attempts} attempts" if attempts > 1 else "one attempt"
+    raise NoAnswer(f"gave no answer in {times}: {reason}")
 
 
 def exchange(

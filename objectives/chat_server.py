@@ -18,7 +18,7 @@ from typing import Any, NoReturn, final
 from urllib.parse import urlsplit
 
 from isptune.errors import ConfigError, ScoreError, one_line
-from isptune.http_exchange import Address, Answer, NoAnswer, exchange, hang_up
+from isptune.http_exchange import Address, Answer, NoAnswer, exchange, hang_up, insistently
 
 DEFAULT_KEY = "OPENAI_API_KEY"
 """The environment variable that holds the key, as most clients of such servers have it."""
@@ -123,20 +123,18 @@ class ChatServer:
     def _ask(
         self, method: str, path: str, body: bytes | None, given_up: threading.Event, *, counted: bool
     ) -> dict[str, Any]:
-        wait_s, reason = 0.0, ""
-        for attempt in range(self.patience.retries + 1):
-            if given_up.is_set() or (attempt and given_up.wait(wait_s)):
-                break
+        def ask() -> dict[str, Any]:
+            if given_up.is_set():
+                raise NoAnswer("given up")
             if counted:
                 self._count()
-            try:
-                return self._ask_once(method, self.path + path, body, given_up)
-            except NoAnswer as error:
-                reason = str(error)
-                wait_s = min(LONGEST_WAIT_S, max(FIRST_WAIT_S * 2**attempt, error.wait_s))
-        attempts = self.patience.retries + 1
-        times = f"{attempts} attempts" if attempts > 1 else "one attempt"
-        raise ScoreError(f"{self.name} gave no answer in {times}: {reason}")
+            return self._ask_once(method, self.path + path, body, given_up)
+
+        waits_s = FIRST_WAIT_S, LONGEST_WAIT_S
+        try:
+            return insistently(ask, self.patience.retries + 1, waits_s, given_up.wait)
+        except NoAnswer as error:
+            raise ScoreError(f"{self.name} {error}") from error
 
     def _count(self) -> None:
         with self._lock:

@@ -17,7 +17,6 @@ server that remembers the last few answers by their ID need not do the work twic
 """
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
@@ -26,7 +25,7 @@ from uuid import uuid4
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError, RenderError
-from isptune.http_exchange import Address, Answer, NoAnswer, exchange
+from isptune.http_exchange import Address, Answer, NoAnswer, exchange, insistently
 from isptune.scenes import Scene
 from isptune.space import Candidate
 from pipelines.description import Description, read_description
@@ -118,17 +117,12 @@ class _Server:
     def ask(self, method: str, path: str, body: bytes, kind: str, identity: str) -> Answer:
         """Send one request, each time under the same identity. Raises RenderError if there is no answer in the end."""
         headers = {"Content-Type": kind, "Idempotency-Key": identity, "Connection": "close"}
-        wait_s, reason = FIRST_WAIT_S, ""
-        for attempt in range(self.attempts):
-            if attempt:
-                time.sleep(wait_s)
-            try:
-                return self._ask_once(method, (self.path + path) or "/", body, headers)
-            except NoAnswer as error:
-                reason = str(error)
-                wait_s = min(LONGEST_WAIT_S, max(FIRST_WAIT_S * 2**attempt, error.wait_s))
-        times = f"{self.attempts} attempts" if self.attempts > 1 else "one attempt"
-        raise RenderError(f"{self.name} gave no answer in {times}: {reason}")
+        target = (self.path + path) or "/"
+        waits_s = FIRST_WAIT_S, LONGEST_WAIT_S
+        try:
+            return insistently(lambda: self._ask_once(method, target, body, headers), self.attempts, waits_s)
+        except NoAnswer as error:
+            raise RenderError(f"{self.name} {error}") from error
 
     def _ask_once(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         answer = exchange(self.address, (method, path, body, headers), self.timeout_s, self.max_bytes)
