@@ -199,7 +199,8 @@ def _second_opinions(
 ) -> list[dict[str, Any]]:
     """What objectives that took no part say of both; one that cannot score is listed with its reason."""
     pairs = _asked(bench, bench.second_opinions, [default, recommended], seeds)
-    if any(entry.error for entry in pairs):  # one that cannot score costs the others nothing
+    # One that cannot score costs the others nothing.
+    if len(bench.second_opinions) > 1 and any(entry.error for entry in pairs):
         answers = {
             name: _asked(bench, {name: objective}, [default, recommended], seeds)
             for name, objective in bench.second_opinions.items()
