@@ -8,11 +8,10 @@ from pathlib import Path
 
 from isptune.errors import ConfigError, one_line
 from isptune.interfaces import CarriesWeights
+from isptune.study.folder import WEIGHTS
 from objectives.checkpoints import sha256_of
 from objectives.weighted import Weighted
 from objectives.weighted import build as build_weighted
-
-FILE = "weights.json"
 
 
 def build(argument: str | None) -> Weighted:
@@ -24,7 +23,7 @@ def build(argument: str | None) -> Weighted:
     """
     if not argument:
         raise ConfigError("study: which? study:DIR, the folder of a study whose weights were fitted")
-    path = Path(argument).expanduser() / FILE
+    path = Path(argument).expanduser() / WEIGHTS
     shown = one_line(argument)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -41,5 +40,5 @@ def build(argument: str | None) -> Weighted:
         raise ConfigError(f"{one_line(str(path))}: holds {one_line(str(spec))}, which is no weighted sum")
     objective = build_weighted(terms)
     held = objective.weights if isinstance(objective, CarriesWeights) else {}
-    objective.weights = {**held, FILE: sha256_of(path)}
+    objective.weights = {**held, WEIGHTS: sha256_of(path)}
     return objective

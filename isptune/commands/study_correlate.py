@@ -86,7 +86,7 @@ def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str)
     from isptune.runlog import write_atomically
     from isptune.study.analysis import analyse
     from isptune.study.combination import fit_combination
-    from isptune.study.folder import read_study
+    from isptune.study.folder import WEIGHTS, read_study
 
     study = read_study(Path(folder))
     scored = _scores(study, _split(specs), device)
@@ -100,7 +100,7 @@ def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str)
     click.echo(f"{'their sum':<28}       foretells {100 * found.agreement:5.1f} % ({found.folds} folds)")
     kept = {"objective": found.spec, "agreement": found.agreement, "votes": found.votes, "folds": found.folds}
     text = json.dumps({**kept, "alone": dict(found.alone), "with_judges": with_judges}, indent=2) + "\n"
-    write_atomically(study.folder / "weights.json", text.encode())
+    write_atomically(study.folder / WEIGHTS, text.encode())
     click.echo(f"--objective '{found.spec}', or --objective study:{folder}")
 
 

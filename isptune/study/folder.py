@@ -30,6 +30,9 @@ from isptune.study import answers_file
 PLAN, STIMULI, ANSWERS = "study.toml", "stimuli.csv", "answers.sqlite"
 PICTURES, REFERENCES = "stimuli", "references"
 
+WEIGHTS = "weights.json"
+"""The sum of objectives that was fitted to the votes."""
+
 ScheduleKind = Literal["random", "complete", "swiss", "active"]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,79}")
