@@ -146,7 +146,7 @@ def _draw_convergence(panel: "Axes", record: RunRecord, objective: ObjectiveFact
     panel.set(
         title=objective.name,
         xlabel="generation",
-        ylabel=f"{objective.label}, {word} is better",
+        ylabel=f"{objective.label},\n{word} is better",
     )
 
 
