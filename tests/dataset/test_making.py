@@ -205,7 +205,9 @@ def test_processes_that_are_killed_go_on_to_the_same_bytes(made, tmp_path):
     plan = plan_of(photos, size=20)
     deadline = time.monotonic() + 60  # its processes see within a second that it is gone
     while time.monotonic() < deadline:
-        before = sorted((tmp_path / "cut").rglob("*"))  # names alone: what one of them just moves away cannot be read
+        before = sorted(
+            (tmp_path / "cut").rglob("*")
+        )  # names alone: what one of them just moves away cannot be read
         time.sleep(1.5)
         if sorted((tmp_path / "cut").rglob("*")) == before:
             break
