@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch
 
-from isptune.bench import Bench
-from isptune.run import run
-from isptune.settings import RunSettings
+from isptune.tuning.bench import Bench
+from isptune.tuning.run import run
+from isptune.tuning.settings import RunSettings
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ import cv2
 import torch
 from scoring import best_ms, environment, noisy_batch
 
-from isptune.images import write_image
-from isptune.scenes import load_scenes
-from objectives import promptiqa
+from isptune.scenes.images import write_image
+from isptune.scenes.scene import load_scenes
+from objectives.promptiqa import promptiqa
 
 PAIRS = 10
 

@@ -21,14 +21,14 @@ import numpy as np
 import skimage.data
 import torch
 
-from isptune.images import to_images
-from isptune.scenes import Scene, raw_scene
+from isptune.scenes.images import to_images
+from isptune.scenes.scene import Scene, raw_scene
 from isptune.space import Choice, Integer, Value
-from isptune.threads import in_threads
-from pipelines.dng import write_dng
-from pipelines.raw import RawISP, _knobs
-from pipelines.raw_stages import STAGES
-from pipelines.unprocessing import random_camera, unprocess
+from isptune.system.threads import in_threads
+from pipelines.external.dng import write_dng
+from pipelines.raw.raw import RawISP, _knobs
+from pipelines.raw.stages_in_order import STAGES
+from pipelines.raw.unprocessing import random_camera, unprocess
 
 PLAIN = {
     "defects.threshold": 1.0, "raw_denoise.luma": 0.0, "raw_denoise.chroma": 0.0, "denoise.chroma": 0.0,

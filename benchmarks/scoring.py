@@ -19,7 +19,7 @@ import torch
 from isptune.errors import IsptuneError
 from isptune.interfaces import Objective
 from isptune.registry import build, installed
-from isptune.scenes import Scene, load_scenes
+from isptune.scenes.scene import Scene, load_scenes
 
 
 def main() -> None:

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from isptune.study.answers import Answers
-from isptune.study.folder import Plan, Stimulus, write_study
-from isptune.study.schedule import schedule_of
-from isptune.study.work import SharedSync, Together, Work
+from isptune.study.plan.folder import Plan, Stimulus, write_study
+from isptune.study.plan.schedule import schedule_of
+from isptune.study.site.work import SharedSync, Together, Work
+from isptune.study.votes.answers import Answers
 
 
 class Side:

@@ -32,8 +32,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from isptune.study.answers import Answers
-from isptune.study.folder import Plan, Stimulus, stimulus_file, write_study
+from isptune.study.plan.folder import Plan, Stimulus, stimulus_file, write_study
+from isptune.study.votes.answers import Answers
 
 LINK = re.compile(r"http://127\.0\.0\.1:(\d+)(/o/([A-Za-z0-9_-]{32}))")
 TIMES = ["median ms", "p95 ms", "p99 ms", "longest ms"]

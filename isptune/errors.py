@@ -7,7 +7,8 @@
     │   ├── UnknownName    no plug-in, distortion or scene of that name; the message lists what exists
     │   ├── SpaceError     a parameter or a candidate outside what its space allows
     │   └── SceneError     a picture that cannot be read or used
-    ├── RunFolderError     a run folder that holds something else, or cannot be written
+    ├── DiskError          a file that cannot be written
+    ├── RunFolderError     a run folder that holds something else, or is damaged
     ├── StudyError         a study folder that is damaged, holds something else, or cannot be written
     │   ├── UnknownObserver  no observer has this link
     │   ├── StudyClosed      the owner has closed the study: no more votes
@@ -45,6 +46,10 @@ class SpaceError(ConfigError):
 
 class SceneError(ConfigError):
     """A picture is missing, unreadable, or not what a scene must be."""
+
+
+class DiskError(IsptuneError):
+    """A file cannot be written."""
 
 
 class RunFolderError(IsptuneError):

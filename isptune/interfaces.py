@@ -14,8 +14,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isptune.arrays import Images, Levels, Losses, OtherImages, Params, Scores, SecondImages
-from isptune.diagnosis import Diagnosis
-from isptune.scenes import Scene
+from isptune.diagnosis.finding import Diagnosis
+from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Space
 
 Direction = Literal["minimize", "maximize"]

@@ -22,9 +22,9 @@ from typing import Any
 from isptune.errors import ConfigError, RunFolderError
 from isptune.interfaces import Pipeline
 from isptune.registry import build, factory, installed
-from isptune.runlog import CONFIG, RECOMMENDED, RunLog
+from isptune.runs.log import CONFIG, RECOMMENDED, RunLog
 from isptune.space import Candidate, Choice, Param, Value
-from isptune.toml_text import inline, key_path, quoted
+from isptune.system.toml_text import inline, key_path, quoted
 
 KEYS = ("name", "pipeline", "pipeline_options", "values", "start", "scores")
 FORMATS = ("toml", "json")

@@ -30,7 +30,7 @@ from isptune.interfaces import (
     ParetoOptimizer,
     Pipeline,
 )
-from isptune.scenes import Scene
+from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Choice, Integer, Real, Space
 
 NUMBERS = Space(

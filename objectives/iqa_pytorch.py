@@ -23,16 +23,16 @@ import torch
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, IsptuneError, MissingExtra, ScoreError, UnknownName
 from isptune.interfaces import Direction
-from isptune.scenes import Scene
-from objectives.full_reference import OneImage, matching_reference
-from objectives.guarded_loading import (
+from isptune.scenes.scene import Scene
+from objectives.checkpoints.guarded_loading import (
     ALLOW_DOWNLOADS,
     explain_missing,
     guarded,
     is_offline_refusal,
     repository_missing,
 )
-from objectives.torchvision_shim import import_torchvision
+from objectives.checkpoints.torchvision_shim import import_torchvision
+from objectives.full_reference.objective import OneImage, matching_reference
 
 INSTALL = "pip install 'isptune[pyiqa]'"
 

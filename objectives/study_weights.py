@@ -8,8 +8,8 @@ from pathlib import Path
 
 from isptune.errors import ConfigError, one_line
 from isptune.interfaces import CarriesWeights
-from isptune.study.folder import WEIGHTS
-from objectives.checkpoints import sha256_of
+from isptune.study.plan.folder import WEIGHTS
+from objectives.checkpoints.reading import sha256_of
 from objectives.weighted import Weighted
 from objectives.weighted import build as build_weighted
 

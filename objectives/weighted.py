@@ -12,7 +12,7 @@ from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, UnknownName
 from isptune.interfaces import CarriesWeights, Described, Direction, Objective, UsesReference, Warns
 from isptune.registry import build as build_plugin
-from isptune.scenes import Scene
+from isptune.scenes.scene import Scene
 
 EXAMPLE = "weighted:0.7*ssim+0.3*niqe"
 

@@ -1,7 +1,8 @@
 """Proof that a change of structure changed no result: runs of different kinds, before and after, byte by byte.
 
     python scripts/golden_runs.py make FOLDER       with the isptune of this Python, in a new folder
-    python scripts/golden_runs.py compare OLD NEW   what two such folders have that is not the same; exit status 1 if any
+    python scripts/golden_runs.py compare OLD NEW   what two such folders have that is not the same; exit status 1 if
+    any
 
 Make one folder by a checkout of the old commit, one by the new one, on one machine and with nothing else at work on it.
 Compared are the log of trials as bytes, tables, pictures and votes as bytes, and JSON without what a version may add:
@@ -39,7 +40,7 @@ AFTERWARDS = [
     "study simulate study --observers 4 --seed 3",
     "study fit study",
     "distort scorenet/images/cat_default.png spoilt.png --set kadid10k --distortion 10_jpeg --severity 4",
-    "score scorenet/images/cat_default.png scorenet/images/cat_recommended.png --objective niqe --csv",
+    "score scorenet/images/cat_default.png scorenet/images/cat_recommended.png --objective brisque --csv",
 ]
 SUFFIXES = {".jsonl", ".csv", ".json", ".png", ".toml"}
 MAY_DIFFER = {"provenance.json", "timing.json", "clock.json"}

@@ -24,8 +24,8 @@ def _fixed_threads():
 @pytest.fixture
 def toys(monkeypatch):
     """Register the plug-ins of tests/toys.py by the same route as the real ones."""
-    import isptune.bench
     import isptune.registry
+    import isptune.tuning.bench
 
     real = isptune.registry.installed
     extra = {
@@ -35,7 +35,7 @@ def toys(monkeypatch):
             "greenness": "tests.toys:greenness",
             "paleness": "tests.toys:paleness",
             "picky": "tests.toys:picky",
-            "judge": "isptune.win_rate:build",
+            "judge": "isptune.tuning.win_rate:build",
         },
         "judge": {"redder": "tests.toys:redder"},
         "diagnosing_judge": {"critic": "tests.toys:critic"},
@@ -48,7 +48,7 @@ def toys(monkeypatch):
         return known
 
     monkeypatch.setattr(isptune.registry, "installed", installed)
-    monkeypatch.setattr(isptune.bench, "installed", installed)
+    monkeypatch.setattr(isptune.tuning.bench, "installed", installed)
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import numpy as np
 import skimage.data
 import torch
 
-from isptune.color import srgb_to_linear
-from isptune.images import to_images
-from isptune.raw_capture import Optics, RawCapture
+from isptune.scenes.color import srgb_to_linear
+from isptune.scenes.images import to_images
+from isptune.scenes.raw_capture import Optics, RawCapture
 
 MATRIX = ((1.8, -0.9, 0.1), (-0.2, 1.7, -0.5), (0.0, -0.4, 1.4))
 WHITE_BALANCE = (2.0, 1.0, 1.6)

@@ -10,9 +10,9 @@ import tifffile
 import torch
 
 from isptune.errors import RunFolderError, SceneError
-from isptune.images import read_image, write_image
-from isptune.runlog import RunLog, image_path
-from isptune.scenes import load_scenes
+from isptune.runs.log import RunLog, image_path
+from isptune.scenes.images import read_image, write_image
+from isptune.scenes.scene import load_scenes
 from tests.test_cli import SHORT, TOY
 
 
@@ -160,7 +160,7 @@ def test_ctrl_c_while_a_picture_is_written_leaves_no_part_of_it(tmp_path, monkey
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("isptune.images.os.replace", interrupt)
+    monkeypatch.setattr("isptune.scenes.images.os.replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_image(tmp_path / "a.png", torch.rand(1, 3, 8, 8))
     assert list(tmp_path.iterdir()) == []

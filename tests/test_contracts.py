@@ -5,7 +5,7 @@ import torch
 
 from isptune.errors import ConfigError, MissingExtra
 from isptune.registry import build, installed
-from isptune.scenes import load_scenes
+from isptune.scenes.scene import load_scenes
 from isptune.testing import check_objective, check_pipeline
 from tests import toys
 
@@ -17,7 +17,7 @@ NEEDS_CHART = {
     "overshoot",
     "snr",
     "visual_noise",
-}  # tests/objectives/test_charts.py
+}  # tests/objectives/charts/test_charts.py
 NEEDS_WEIGHTS = {"arniqa"}
 
 

@@ -4,10 +4,10 @@ import tomllib
 import numpy as np
 import pytest
 
-from isptune.aggregate import parse_aggregate
 from isptune.errors import ConfigError, RunFolderError
 from isptune.parameter_set import ParameterSet, parse_set, read_set, to_json, to_toml
 from isptune.space import Choice, Integer, Real, Space
+from isptune.tuning.aggregate import parse_aggregate
 
 PARAMS = (
     Real("denoise.strength", 0.01, 1.0, 0.5, log=True, unit="sigma"),

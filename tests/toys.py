@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from isptune.diagnosis import Diagnosis, Finding
+from isptune.diagnosis.finding import Diagnosis, Finding
 from isptune.errors import RenderError
 from isptune.space import Choice, Real, Space
 

@@ -29,9 +29,9 @@ from torch.nn import functional as F
 
 from isptune.arrays import Images
 from isptune.distortions import presets_of
-from objectives.confidence import entropy, max_logit, max_probability
-from objectives.residual_network import Layout, ResidualClassifier, normalised
-from objectives.zsclip import LABEL_LISTS
+from objectives.zero_shot.confidence import entropy, max_logit, max_probability
+from objectives.zero_shot.residual_network import Layout, ResidualClassifier, normalised
+from objectives.zero_shot.zsclip import LABEL_LISTS
 
 SEED = 0
 TRAINING, SCORED = 5000, 600

@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isptune.diagnosis import CATEGORIES
+from isptune.diagnosis.finding import CATEGORIES
 from isptune.distortions.recipes import DEPICTQA_SUBTLE
-from objectives.depictqa import expected_severities
-from objectives.depictqa_network import SETS, DepictQaNetwork
-from objectives.training.depictqa_pictures import Pictures
-from objectives.training.depictqa_training import hits_of, originals, set_numbers
+from objectives.depictqa.depictqa import expected_severities
+from objectives.depictqa.network import SETS, DepictQaNetwork
+from objectives.training.depictqa.pictures import Pictures
+from objectives.training.depictqa.training import hits_of, originals, set_numbers
 
 RESAMPLES = 2000
 

@@ -22,10 +22,10 @@ import torch
 from jaxtyping import Float
 
 from experiments.depictqa.answers import Answers, answers_of, by_confidence, fifths, percent, table
-from isptune.diagnosis import CATEGORIES
-from objectives.depictqa import WEIGHTS_FILE
-from objectives.depictqa_network import SETS, read_network
-from objectives.training.depictqa_pictures import read_pictures
+from isptune.diagnosis.finding import CATEGORIES
+from objectives.depictqa.depictqa import WEIGHTS_FILE
+from objectives.depictqa.network import SETS, read_network
+from objectives.training.depictqa.pictures import read_pictures
 
 HERE = Path(__file__).parent
 TABLES = ("kept_out", "small", "validation", "out_of_distribution")

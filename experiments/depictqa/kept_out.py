@@ -2,7 +2,7 @@
 
     python -m experiments.depictqa.kept_out --data DIR --out FOLDER [--only NAME ...]
 
-DIR is described in `objectives.training.photographs`. FOLDER gets one file for each of `TABLES`:
+DIR is described in `objectives.training.pictures.photographs`. FOLDER gets one file for each of `TABLES`:
 
 | table | photographs | versions of each |
 |---|---|---|
@@ -14,7 +14,7 @@ DIR is described in `objectives.training.photographs`. FOLDER gets one file for 
 | fixed | the same | the same, all of 224x224 pixels: the resolution is not retained |
 | opinions | the 350 of BIQ2021's validation part | none |
 
-Recipes are drawn by the paper's rule (`isptune.dataset.recipes`), 5 % of them pristine; seed 2026.
+Recipes are drawn by the paper's rule (`isptune.distortions.depictqa_recipes`), 5 % of them pristine; seed 2026.
 """
 
 import argparse
@@ -26,17 +26,17 @@ import numpy as np
 import torch
 
 from isptune.arrays import Images
-from isptune.dataset.recipes import OUT_OF_DISTRIBUTION, Recipe, draw_recipe, spoil
-from isptune.images import to_images
-from objectives.training.depictqa_pictures import (
+from isptune.distortions.depictqa_recipes import OUT_OF_DISTRIBUTION, Recipe, draw_recipe, spoil
+from isptune.scenes.images import to_images
+from objectives.training.depictqa.pictures import (
     Measuring,
     Pictures,
     rated_rows,
     resized,
     write_pictures,
 )
-from objectives.training.photographs import Photograph, read_photographs
-from objectives.training.picture_tables import below_each_other
+from objectives.training.pictures.photographs import Photograph, read_photographs
+from objectives.training.pictures.tables import below_each_other
 
 TABLES = ("kept_out", "resized", "fixed", "opinions", "validation", "out_of_distribution", "small")
 SEED = 2026

@@ -2,10 +2,10 @@
 
     python -m experiments.depictqa.rating --data DIR --tables FOLDER [--weights FILE]
 
-DIR is described in `objectives.training.photographs`, FOLDER is from `experiments.depictqa.kept_out`. Pairs: all two
-photographs of BIQ2021's validation part whose mean opinions differ; of these, once more, those that differ by 0.1 or
-more. Nothing is drawn, so nothing depends on a seed. Intervals are over photographs, which are drawn with replacement.
-It writes `rating.md` and `rating.csv` beside this file, and `scores.csv` with the scores
+DIR is described in `objectives.training.pictures.photographs`, FOLDER is from `experiments.depictqa.kept_out`. Pairs:
+all two photographs of BIQ2021's validation part whose mean opinions differ; of these, once more, those that differ by
+0.1 or more. Nothing is drawn, so nothing depends on a seed. Intervals are over photographs, which are drawn with
+replacement. It writes `rating.md` and `rating.csv` beside this file, and `scores.csv` with the scores
 of objectives, higher is better, which are not worked out again where they stand there.
 """
 
@@ -20,19 +20,19 @@ import torch
 from jaxtyping import Float
 
 from experiments.depictqa.answers import table
-from isptune.images import to_images
 from isptune.interfaces import Objective
 from isptune.registry import build
-from isptune.sampling import interval_ranks
-from isptune.scenes import Scene
-from objectives.depictqa import WEIGHTS_FILE
-from objectives.depictqa_network import DepictQaNetwork, read_network
-from objectives.promptiqa import Prompt, PromptIqa
-from objectives.promptiqa_compact import WEIGHTS_FILE as PROMPTIQA_WEIGHTS
-from objectives.promptiqa_compact import read_compact
-from objectives.training.agreement import linear_correlation, rank_correlation
-from objectives.training.depictqa_pictures import Pictures, read_pictures
-from objectives.training.photographs import Photograph, read_photographs
+from isptune.scenes.images import to_images
+from isptune.scenes.sampling import interval_ranks
+from isptune.scenes.scene import Scene
+from objectives.depictqa.depictqa import WEIGHTS_FILE
+from objectives.depictqa.network import DepictQaNetwork, read_network
+from objectives.promptiqa.compact import WEIGHTS_FILE as PROMPTIQA_WEIGHTS
+from objectives.promptiqa.compact import read_compact
+from objectives.promptiqa.promptiqa import Prompt, PromptIqa
+from objectives.training.depictqa.pictures import Pictures, read_pictures
+from objectives.training.pictures.agreement import linear_correlation, rank_correlation
+from objectives.training.pictures.photographs import Photograph, read_photographs
 
 HERE = Path(__file__).parent
 OBJECTIVES = (

@@ -21,11 +21,11 @@ import numpy as np
 import torch
 
 from isptune.arrays import Images
-from isptune.images import read_image, to_images
 from isptune.registry import build
 from isptune.report.resampling import mean_interval
-from isptune.scenes import photograph
-from objectives.prompt_likeness import Likeness
+from isptune.scenes.images import read_image, to_images
+from isptune.scenes.scene import photograph
+from objectives.promptiqa.likeness import Likeness
 
 HERE = Path(__file__).parent
 OTHER_KINDS = (

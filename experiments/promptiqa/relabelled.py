@@ -19,8 +19,8 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
-from objectives.promptiqa_compact import CompactNetwork
-from objectives.training.promptiqa_pictures import Pictures, read_pictures
+from objectives.promptiqa.compact import CompactNetwork
+from objectives.training.promptiqa.pictures import Pictures, read_pictures
 
 DIVISIONS = 10
 RESAMPLES = 1000

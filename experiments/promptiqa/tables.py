@@ -2,8 +2,8 @@
 
     python -m experiments.promptiqa.tables --tables DIR --networks DIR --parts DIR --out experiments/promptiqa
 
-DIR of the tables has unseen.safetensors and validation.safetensors (`objectives.training.promptiqa_pictures`), that of
-the networks the variants of `objectives.training.promptiqa_training`; the README beside this file has the commands.
+DIR of the tables has unseen.safetensors and validation.safetensors (`objectives.training.promptiqa.pictures`), that of
+the networks the variants of `objectives.training.promptiqa.training`; the README beside this file has the commands.
 What is measured on a data set stays in the folder of parts, and is not measured again; with --only several processes
 share the work. The report is written once all parts are there.
 """
@@ -33,9 +33,9 @@ from experiments.promptiqa.relabelled import (
     told,
     unit,
 )
-from isptune.sampling import interval_ranks
-from objectives.bundled_encoder import build as build_encoder
-from objectives.promptiqa_compact import CompactNetwork, read_layers
+from isptune.scenes.sampling import interval_ranks
+from objectives.encoders.bundled_encoder import build as build_encoder
+from objectives.promptiqa.compact import CompactNetwork, read_layers
 
 DRAWS = 10
 LENGTHS = (3, 5, 7, 8, 10)

@@ -25,15 +25,16 @@ from torch import Tensor
 
 from experiments.promptiqa.relabelled import PAIRS
 from isptune.arrays import Images
-from isptune.images import write_image
 from isptune.interfaces import Pipeline
 from isptune.optimizers import cma
-from isptune.sampling import interval_ranks
-from isptune.scenes import Scene, load_scenes
+from isptune.scenes.images import write_image
+from isptune.scenes.sampling import interval_ranks
+from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Candidate, Space
-from objectives import promptiqa
-from objectives.training.photographs import KEPT_OUT
-from pipelines import raw, synthetic
+from objectives.promptiqa import promptiqa
+from objectives.training.pictures.photographs import KEPT_OUT
+from pipelines.raw import raw
+from pipelines.synthetic import synthetic
 
 SEEDS = 10
 CANDIDATES = 40

@@ -17,9 +17,9 @@ import numpy as np
 import tifffile
 import torch
 
-from isptune.raw_capture import IDENTITY, Matrix, RawCapture, on_grid
-from isptune.raw_files import read_raw
-from pipelines.dng import write_dng
+from isptune.scenes.raw_capture import IDENTITY, Matrix, RawCapture, on_grid
+from isptune.scenes.raw_files import read_raw
+from pipelines.external.dng import write_dng
 
 ORDERS = {"RGGB": (0, 0), "GRBG": (0, 1), "GBRG": (1, 0), "BGGR": (1, 1)}
 

@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from isptune.bench import Bench
-from isptune.evaluate import Evaluator
-from isptune.images import to_uint8
 from isptune.registry import build
-from isptune.run import run
-from isptune.runlog import RECOMMENDED, RunLog
-from isptune.scenes import Scene, load_scenes
-from isptune.settings import RunSettings
+from isptune.runs.log import RECOMMENDED, RunLog
+from isptune.scenes.images import to_uint8
+from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Candidate
+from isptune.tuning.bench import Bench
+from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.run import run
+from isptune.tuning.settings import RunSettings
 
 TUNED = (
     "defects.threshold", "raw_denoise.*", "demosaic.median_passes", "denoise.*", "sharpen.*", "local.detail",

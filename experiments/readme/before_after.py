@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from isptune.images import read_image, to_uint8
+from isptune.scenes.images import read_image, to_uint8
 
 WINDOW = (60, 80, 320, 300)  # top, left, height, width: face, hair, cloth and lettering of the astronaut
 

@@ -4,9 +4,9 @@
         [--encoder bundled] [--head align] [--seeds 5] [--loss huber] [--epochs 60] [--ranking 1]
         [--learning-rates RATE ...] [--only NAME ...]
 
-The tables are those of `objectives.training.feature_table`; several may be given to --train. Each variant is learned
-with every seed and every learning rate, of which the one that agrees best with the stopping part counts. The seed also
-chooses the stopping part, a share of the training tables with look-alikes and versions of one photograph kept
+The tables are those of `objectives.training.scorenet.feature_table`; several may be given to --train. Each variant is
+learned with every seed and every learning rate, of which the one that agrees best with the stopping part counts. The
+seed also chooses the stopping part, a share of the training tables with look-alikes and versions of one photograph kept
 together. The validation table is used for figures only.
 
 DIR gets ablation.csv and ablation.md: SROCC with people on the validation table, mean over the seeds, 95 %
@@ -26,8 +26,10 @@ from scipy.sparse.csgraph import connected_components
 from torch import nn
 
 from isptune.errors import ConfigError
-from objectives.lightweight_metrics import DEFAULT, KNOWN, Standardisation
-from objectives.scorenet_prompts import (
+from objectives.encoders.build import build_encoder
+from objectives.encoders.interface import ImageTextEncoder
+from objectives.no_reference.lightweight_metrics import DEFAULT, KNOWN, Standardisation
+from objectives.scorenet.prompts import (
     HEADS,
     Design,
     Head,
@@ -35,10 +37,10 @@ from objectives.scorenet_prompts import (
     plain_prompts,
     scorenet_learner,
 )
-from objectives.training.agreement import Estimate, difference, estimate, rank_correlation, resamples
-from objectives.training.feature_table import FeatureTable, joined, read_table
-from objectives.training.look_alikes import held_out, looks
-from objectives.training.scorenet_training import (
+from objectives.training.pictures.agreement import Estimate, difference, estimate, rank_correlation, resamples
+from objectives.training.pictures.look_alikes import held_out, looks
+from objectives.training.scorenet.feature_table import FeatureTable, joined, read_table
+from objectives.training.scorenet.training import (
     Recipe,
     fit,
     ordered_pairs,
@@ -46,7 +48,6 @@ from objectives.training.scorenet_training import (
     samples,
     scale_of,
 )
-from objectives.vision_language import ImageTextEncoder, build_encoder
 
 STOPPING = 0.15
 """Share of the training pictures by which the best epoch and learning rate are found."""

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from isptune.bench import Bench
-from isptune.run import run
-from isptune.settings import RunSettings
+from isptune.tuning.bench import Bench
+from isptune.tuning.run import run
+from isptune.tuning.settings import RunSettings
 
 HERE = Path(__file__).parent
 FAMILIES = ("identity", "warped", "coupled")

@@ -2,12 +2,13 @@
 
     python -m experiments.scorenet.floor --data DIR [--encoder bundled] [--cuts 1] [--seed 0]
 
-DIR is described in `objectives.training.photographs`. For each distortion of the default chain alone, everything else
-left pristine, gradient-boosted trees (scikit-learn) learn the signed amount from statistics of tones and texture, the
-encoder's directions and the lightweight metrics of training photographs. On photographs kept out, the amount is then
-chosen at which they find none: what is left is the error of one who is told the truth of all other distortions. It is
-an estimate of the floor, not a bound: a predictor that knows more of what photographs show could come nearer, and one
-that faces all five at once will not. Choosing one amount for eight photographs together averages their errors.
+DIR is described in `objectives.training.pictures.photographs`. For each distortion of the default chain alone,
+everything else left pristine, gradient-boosted trees (scikit-learn) learn the signed amount from statistics of tones
+and texture, the encoder's directions and the lightweight metrics of training photographs. On photographs kept out, the
+amount is then chosen at which they find none: what is left is the error of one who is told the truth of all other
+distortions. It is an estimate of the floor, not a bound: a predictor that knows more of what photographs show could
+come nearer, and one that faces all five at once will not. Choosing one amount for eight photographs together averages
+their errors.
 
 It writes `floor.md` beside this file: mean magnitude of the amounts with 95 % bootstrap intervals over photographs.
 """
@@ -23,11 +24,12 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from experiments.scorenet.as_target import RESAMPLES, interval
 from isptune.arrays import Images
-from objectives.bundled_encoder import statistics_of
-from objectives.lightweight_metrics import KNOWN, LightweightMetrics
-from objectives.training.photographs import Photograph, read_photographs
-from objectives.training.spoilings import CHAIN, draw_cut, render, spoiling_of
-from objectives.vision_language import ImageTextEncoder, build_encoder
+from objectives.encoders.build import build_encoder
+from objectives.encoders.bundled_encoder import statistics_of
+from objectives.encoders.interface import ImageTextEncoder
+from objectives.no_reference.lightweight_metrics import KNOWN, LightweightMetrics
+from objectives.training.pictures.photographs import Photograph, read_photographs
+from objectives.training.pictures.spoilings import CHAIN, draw_cut, render, spoiling_of
 
 HERE = Path(__file__).parent
 AMOUNTS = 4

@@ -2,8 +2,8 @@
 
     python -m experiments.scorenet.on_people_and_severity --data DIR [--objective NAME ...]
 
-DIR is described in `objectives.training.photographs`. People: the validation part of BIQ2021. Severity: every type of
-the published sets on the photographs that are kept out, at severities 1 to 5: the rank correlation of score and
+DIR is described in `objectives.training.pictures.photographs`. People: the validation part of BIQ2021. Severity: every
+type of the published sets on the photographs that are kept out, at severities 1 to 5: the rank correlation of score and
 severity, over all photographs together and as the mean over photographs of it within each, and how often the pristine
 picture is ranked before its distorted version at severity 3 and up. It writes `on_people_and_severity.csv` (by type)
 and `.md` beside this file.
@@ -19,12 +19,12 @@ import torch
 from jaxtyping import Float
 
 from isptune.distortions import preset, presets_of
-from isptune.images import to_images
 from isptune.interfaces import Objective
 from isptune.registry import build
-from isptune.scenes import Scene
-from objectives.training.agreement import difference, estimate, rank_correlation, resamples
-from objectives.training.photographs import Photograph, read_photographs
+from isptune.scenes.images import to_images
+from isptune.scenes.scene import Scene
+from objectives.training.pictures.agreement import difference, estimate, rank_correlation, resamples
+from objectives.training.pictures.photographs import Photograph, read_photographs
 
 HERE = Path(__file__).parent
 SETS = ("arniqa", "kadid10k", "depictqa")

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from isptune.study import designs
-from isptune.study.comparisons import Comparisons
-from isptune.study.intervals import bootstrap, limits, observer_weights
-from isptune.study.scale import fit
-from isptune.study.simulation import Habits, SimulatedObserver
-from isptune.study.votes import Pair
+from isptune.study.observers.simulation import Habits, SimulatedObserver
+from isptune.study.plan import designs
+from isptune.study.scale.intervals import bootstrap, limits, observer_weights
+from isptune.study.scale.scale import fit
+from isptune.study.votes.comparisons import Comparisons
+from isptune.study.votes.votes import Pair
 
 SHARE = {"first": 1.0, "second": 0.0, "none": 0.5}
 

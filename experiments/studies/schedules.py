@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
-from isptune.study.comparisons import comparisons
-from isptune.study.folder import Plan, ScheduleKind, Stimulus, Study
-from isptune.study.scale import fit
-from isptune.study.schedule import schedule_of
-from isptune.study.simulation import Habits, SimulatedObserver
-from isptune.study.votes import VoteRecord
+from isptune.study.observers.simulation import Habits, SimulatedObserver
+from isptune.study.plan.folder import Plan, ScheduleKind, Stimulus, Study
+from isptune.study.plan.schedule import schedule_of
+from isptune.study.scale.scale import fit
+from isptune.study.votes.comparisons import comparisons
+from isptune.study.votes.votes import VoteRecord
 
 KINDS: tuple[ScheduleKind, ...] = ("random", "complete", "swiss", "active")
 BUDGETS = ((5, 4), (15, 9))

@@ -24,9 +24,9 @@ import torch
 from isptune.interfaces import KnownLevels
 from isptune.registry import build
 from isptune.space import Candidate
-from isptune.study.by_eye import PAIRS_EACH, EyeSearch, population_for
-from isptune.study.posterior import JOD_SIGMA
-from isptune.study.votes import Answer
+from isptune.study.by_eye.search import PAIRS_EACH, EyeSearch, population_for
+from isptune.study.scale.posterior import JOD_SIGMA
+from isptune.study.votes.votes import Answer
 
 CHAIN_OF_12 = (
     "gaussian_blur:5,lens_blur:6,white_noise:0.02,poisson_noise:0.1,impulse_noise:0.03,contrast:0.6,"

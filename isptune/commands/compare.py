@@ -33,7 +33,7 @@ def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **optio
 
     console = Console(markup=False)  # names of folders come from outside
     settings = settings_from(options)
-    from isptune.config import default_folder
+    from isptune.tuning.config import default_folder
 
     if out:
         _check_free(Path(out))
@@ -57,7 +57,7 @@ def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **optio
 def _check_free(folder: Any) -> None:
     """A comparison must not write over a run's report, or anybody else's."""
     from isptune.errors import RunFolderError
-    from isptune.runlog import CONFIG, REPORT
+    from isptune.runs.log import CONFIG, REPORT
 
     if (folder / CONFIG).exists():
         raise RunFolderError(f"{folder}: holds a run; choose another --out")
@@ -69,10 +69,10 @@ def _run_each(settings: Any, folder: Any, console: Any, workers: str | None) -> 
     """One run for each objective, in a folder of its own inside `folder`; finished ones are kept."""
     from dataclasses import replace
 
-    from isptune.bench import Bench
     from isptune.commands.run import run_with_progress
-    from isptune.config import slug
     from isptune.report.run_report import write_report
+    from isptune.system.disk import slug
+    from isptune.tuning.bench import Bench
 
     benches = [Bench(replace(settings, objectives=(objective,))) for objective in settings.objectives]
     folders = []

@@ -8,7 +8,7 @@ import click
 from isptune.commands.judging import judge_and_scene, judge_options
 
 if TYPE_CHECKING:
-    from isptune.diagnosis import Diagnosis
+    from isptune.diagnosis.finding import Diagnosis
 
 UNDECIDED = 0.55
 """Up to this probability, neither picture is called better."""
@@ -30,12 +30,12 @@ def compare_images(
       isptune compare-images default.png tuned.png
       isptune compare-images a.png b.png --reference perfect.png --json
     """
-    from isptune.bench import choose_device
-    from isptune.diagnosis_words import as_dict, in_words
+    from isptune.diagnosis.in_words import as_dict, in_words
     from isptune.errors import ScoreError, one_line
-    from isptune.images import read_image
     from isptune.interfaces import Diagnoses
-    from isptune.scenes import Scene
+    from isptune.scenes.images import read_image
+    from isptune.scenes.scene import Scene
+    from isptune.tuning.bench import choose_device
 
     target = choose_device(device)
     judge, perfect = judge_and_scene(spec, reference, target)

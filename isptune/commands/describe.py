@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from isptune.arrays import Images
-    from isptune.diagnosis import Diagnosis
+    from isptune.diagnosis.finding import Diagnosis
 
 
 @click.command()
@@ -41,12 +41,12 @@ def describe(
       isptune describe *.jpg --json > findings.jsonl
       isptune describe render.png --judge endpoint:http://localhost:8000/v1
     """
-    from isptune.bench import choose_device
     from isptune.errors import in_words as in_one_line
     from isptune.errors import one_line
-    from isptune.images import read_image
     from isptune.interfaces import Diagnoses
-    from isptune.scenes import Scene
+    from isptune.scenes.images import read_image
+    from isptune.scenes.scene import Scene
+    from isptune.tuning.bench import choose_device
 
     if heat_map and len(images) > 1:
         raise ConfigError(f"--heat-map takes one picture; there are {len(images)}")
@@ -72,7 +72,7 @@ def describe(
 
 
 def _print(path: str, diagnosis: "Diagnosis", as_json: bool) -> None:
-    from isptune.diagnosis_words import as_dict, in_words
+    from isptune.diagnosis.in_words import as_dict, in_words
 
     if as_json:
         click.echo(json.dumps({"image": path, **as_dict(diagnosis)}))
@@ -91,7 +91,7 @@ def write_heat_map(target: str, name: str, image: "Images", diagnosis: "Diagnosi
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from isptune.diagnosis_words import in_words
+    from isptune.diagnosis.in_words import in_words
 
     if diagnosis.heat_map is None:
         raise ConfigError("this judge does not say where a picture is bad: there is no heat map")

@@ -95,7 +95,7 @@ def _write_one(
     force: bool,
 ) -> None:
     from isptune.distortions import get, preset
-    from isptune.images import read_image, write_image
+    from isptune.scenes.images import read_image, write_image
 
     function: Any = get(name) if set_name is None else preset(set_name, name)
     _check_target(target, force)
@@ -116,7 +116,7 @@ def _write_one(
 def _write_all(source: str, folder: Path, set_name: str, name: str | None, seed: int, force: bool) -> None:
     from isptune.distortions import preset, presets_of
     from isptune.distortions.presets import SEVERITIES
-    from isptune.images import read_image, write_image
+    from isptune.scenes.images import read_image, write_image
 
     if name is not None:
         chosen = [preset(set_name, name)]

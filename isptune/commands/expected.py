@@ -11,9 +11,9 @@ SLOW_S = 1.0
 
 def announce(bench: Any, folder: Any, console: Console, workers: str | None) -> None:
     """Evaluate the start, and say what all trials will take if one takes long."""
-    from isptune.durations import in_time_words, parse_duration
     from isptune.errors import one_line
-    from isptune.runlog import RunLog
+    from isptune.runs.log import RunLog
+    from isptune.tuning.durations import in_time_words, parse_duration
 
     trial_s, error = _measure(bench)
     if error is not None:

@@ -38,7 +38,7 @@ def export(run: str, file_format: str, template: str | None, out: str | None, fo
     if out is None:
         click.echo(data, nl=False)
         return
-    from isptune.runlog import write_atomically
+    from isptune.system.disk import write_atomically
 
     if Path(out).is_dir():
         raise ConfigError(f"{out}: is a folder; --out must be a file")
@@ -61,7 +61,7 @@ def _rendered(source: Path, file_format: str, template: str | None) -> bytes:
 
 def _params(source: Path) -> Any:
     """What the run's folder says of the parameters; nothing for a file."""
-    from isptune.report.record import read_run
+    from isptune.runs.record import read_run
 
     return read_run(source).space if source.is_dir() else ()
 

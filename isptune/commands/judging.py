@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
 
     from isptune.interfaces import Judge
-    from isptune.scenes import Scene
+    from isptune.scenes.scene import Scene
 
 JUDGE = "depictqa"
 
@@ -40,9 +40,9 @@ def judge_options(command: Any) -> Any:
 
 def judge_and_scene(spec: str, reference: str | None, device: "torch.device") -> "tuple[Judge, Scene | None]":
     """The judge, and the reference as a scene. Raises ConfigError, UnknownName, MissingExtra or SceneError."""
-    from isptune.images import read_image
     from isptune.registry import build
-    from isptune.scenes import photograph
+    from isptune.scenes.images import read_image
+    from isptune.scenes.scene import photograph
 
     judge = build("judge", spec, reference=reference is not None)
     if reference is None:

@@ -55,10 +55,10 @@ def _first_line(point) -> str:
 
 
 def _print_objectives(console) -> None:
-    from isptune.bench import describe_objective
     from isptune.errors import IsptuneError
     from isptune.interfaces import UsesReference
     from isptune.registry import build, installed
+    from isptune.tuning.bench import describe_objective
 
     rows = [("name", "direction", "range", "unit", "reference", "source")]
     for name, point in installed("objective").items():

@@ -75,7 +75,7 @@ def settings_from(options: dict[str, Any]) -> Any:
 
     A set that is started from brings its pipeline along, unless `--pipeline` or a configuration says which.
     """
-    from isptune.config import load_settings, parse_assignments
+    from isptune.tuning.config import load_settings, parse_assignments
 
     config, prompt = options.pop("config"), options.pop("prompt")
     threads = options.pop("threads")
@@ -99,8 +99,8 @@ def _start(given: tuple[str, ...], template: str | None) -> tuple[dict[str, Any]
     """Start values from sets on disk and from assignments, later ones winning; the sets' pipeline and its options."""
     from pathlib import Path
 
-    from isptune.config import parse_assignments
     from isptune.parameter_set import read_set
+    from isptune.tuning.config import parse_assignments
 
     values: dict[str, Any] = {}
     pipeline, pipeline_options = None, {}

@@ -26,7 +26,7 @@ PLAIN_COUNT_EVERY_S = 10.0
 
 
 class RunProgress:
-    """A context manager whose `update` is given to `isptune.run.run`."""
+    """A context manager whose `update` is given to `isptune.tuning.run.run`."""
 
     def __init__(self, console: Console, label: str):
         self.console, self.label = console, label
@@ -58,7 +58,7 @@ class RunProgress:
             self._bar.stop()
 
     def update(self, status: Any) -> None:
-        """Show an `isptune.run.Status`."""
+        """Show an `isptune.tuning.run.Status`."""
         if status.replayed:
             self._replayed = status.generation
         elif self._replayed:

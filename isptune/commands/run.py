@@ -39,8 +39,8 @@ def carry_out(settings: Any, out: str | None, workers: str | None) -> None:
 
     from rich.console import Console
 
-    from isptune.bench import Bench
-    from isptune.config import default_folder
+    from isptune.tuning.bench import Bench
+    from isptune.tuning.config import default_folder
 
     console = Console(markup=False)  # names of folders come from outside
     folder = Path(out) if out else default_folder(settings)
@@ -60,9 +60,9 @@ def run_with_progress(bench: Any, folder: Any, console: Any, workers: str | None
     from isptune.commands.expected import announce
     from isptune.commands.progress import RunProgress
     from isptune.errors import one_line
-    from isptune.run import run as run_to_end
-    from isptune.runlog import RECOMMENDED
-    from isptune.workers import workers as open_workers
+    from isptune.runs.log import RECOMMENDED
+    from isptune.tuning.run import run as run_to_end
+    from isptune.tuning.workers import workers as open_workers
 
     name = " + ".join(bench.objectives)
     if (folder / RECOMMENDED).exists():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from isptune.arrays import Images
     from isptune.interfaces import Objective
-    from isptune.scenes import Scene
+    from isptune.scenes.scene import Scene
 
     Row = tuple[str, dict[str, float]]  # a picture and its score by objective; what failed is left out
 
@@ -54,10 +54,10 @@ def score(
       isptune score *.jpg --objective brisque --csv > scores.csv
       isptune score *.jpg --objective promptiqa --prompt mine.csv
     """
-    from isptune.bench import choose_device
-    from isptune.images import read_image
     from isptune.registry import build
-    from isptune.scenes import photograph
+    from isptune.scenes.images import read_image
+    from isptune.scenes.scene import photograph
+    from isptune.tuning.bench import choose_device
 
     objectives = objectives if prompt is None else with_prompt(objectives, prompt)
     built: dict[str, Objective] = {spec: build("objective", spec) for spec in objectives}
@@ -83,8 +83,8 @@ def _score_file(
 ) -> "tuple[Row, int]":
     """The scores of one file, and how many of them failed; each failure is told on stderr."""
     from isptune.errors import SceneError, in_words, one_line
-    from isptune.images import read_image
-    from isptune.scenes import Scene
+    from isptune.scenes.images import read_image
+    from isptune.scenes.scene import Scene
 
     try:
         image = read_image(path).to(device)

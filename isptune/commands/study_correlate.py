@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     from isptune.arrays import Images
     from isptune.interfaces import Objective
-    from isptune.study.analysis import Analysis
-    from isptune.study.correlation import Agreement, Estimate
-    from isptune.study.folder import Study
+    from isptune.study.findings.analysis import Analysis
+    from isptune.study.findings.correlation import Agreement, Estimate
+    from isptune.study.plan.folder import Study
 
 _OBJECTIVES = click.option(
     "--objectives", "--objective", "specs", metavar="SPEC[,SPEC]", multiple=True, required=True,
@@ -51,9 +51,9 @@ def correlate(folder: str, specs: tuple[str, ...], draws: int, with_judges: bool
     Example:
       isptune study correlate studies/mine --objectives ssim,niqe,brisque,scorenet
     """  # fmt: skip
-    from isptune.study.analysis import analyse
-    from isptune.study.correlation import agreement
-    from isptune.study.folder import read_study
+    from isptune.study.findings.analysis import analyse
+    from isptune.study.findings.correlation import agreement
+    from isptune.study.plan.folder import read_study
 
     study = read_study(Path(folder))
     scored = _scores(study, _split(specs), device)
@@ -83,10 +83,10 @@ def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str)
     Example:
       isptune study weights studies/mine --objectives ssim,niqe,sharpness
     """
-    from isptune.runlog import write_atomically
-    from isptune.study.analysis import analyse
-    from isptune.study.combination import fit_combination
-    from isptune.study.folder import WEIGHTS, read_study
+    from isptune.study.findings.analysis import analyse
+    from isptune.study.findings.combination import fit_combination
+    from isptune.study.plan.folder import WEIGHTS, read_study
+    from isptune.system.disk import write_atomically
 
     study = read_study(Path(folder))
     scored = _scores(study, _split(specs), device)
@@ -121,9 +121,9 @@ def _split(specs: tuple[str, ...]) -> list[str]:
 
 def _scores(study: "Study", specs: list[str], device: str) -> "dict[str, dict[tuple[str, str], float]]":
     """What each objective says of each picture, higher being better; what cannot be scored is told and left out."""
-    from isptune.bench import choose_device
     from isptune.errors import ConfigError
     from isptune.registry import build
+    from isptune.tuning.bench import choose_device
 
     if not any(stimulus.file for stimulus in study.stimuli):
         raise ConfigError(f"{study.folder}: has votes but no pictures: there is nothing to score")
@@ -144,7 +144,7 @@ def _scores(study: "Study", specs: list[str], device: str) -> "dict[str, dict[tu
 
 
 def _reference(study: "Study", scene: str, device: "torch.device") -> "Images | None":
-    from isptune.images import read_image
+    from isptune.scenes.images import read_image
 
     path = study.reference(scene)
     return None if path is None else read_image(path).to(device)
@@ -154,8 +154,8 @@ def _score_picture(
     path: Path, reference: "Images | None", built: "dict[str, Objective]", device: "torch.device"
 ) -> dict[str, float]:
     from isptune.errors import in_words, one_line
-    from isptune.images import read_image
-    from isptune.scenes import Scene
+    from isptune.scenes.images import read_image
+    from isptune.scenes.scene import Scene
 
     image = read_image(path).to(device)
     scene = Scene(path.parent.name, image, reference)
@@ -195,7 +195,7 @@ def _write(study: "Study", rows: "list[Agreement]") -> None:
     import csv
     import io
 
-    from isptune.runlog import write_atomically
+    from isptune.system.disk import write_atomically
 
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from isptune.study.estimates import Estimate
-    from isptune.study.judge_agreement import JudgeAgreement, PeopleAgreement
+    from isptune.study.findings.judge_agreement import JudgeAgreement, PeopleAgreement
+    from isptune.study.scale.estimates import Estimate
 
 
 @click.command()
@@ -40,9 +40,9 @@ def fit(folder: str, draws: int, seed: int, with_judges: bool) -> None:
     from pathlib import Path
 
     from isptune.report.study_report import write_study_report
-    from isptune.study.analysis import analyse
-    from isptune.study.folder import read_study
-    from isptune.study.results import write_results
+    from isptune.study.findings.analysis import analyse
+    from isptune.study.findings.results import write_results
+    from isptune.study.plan.folder import read_study
 
     study = read_study(Path(folder))
     analysis = analyse(study, draws, seed, lambda text: click.echo(text, err=True), with_judges)
@@ -59,7 +59,7 @@ def fit(folder: str, draws: int, seed: int, with_judges: bool) -> None:
 
 def _tell(scene: object, shown: int = 5) -> None:
     from isptune.report.study_plots import ranking
-    from isptune.study.analysis import SceneResult
+    from isptune.study.findings.analysis import SceneResult
 
     assert isinstance(scene, SceneResult)
     order, people, w = ranking(scene), len(scene.table.observers), scene.concordance.w

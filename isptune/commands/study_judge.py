@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from isptune.study.judge import Progress
+    from isptune.study.observers.judge import Progress
 
 
 @click.command()
@@ -51,10 +51,10 @@ def judge(folder: str, spec: str, pairs: str, ties: float, reference: bool, devi
     from pathlib import Path
     from typing import cast
 
-    from isptune.bench import choose_device
     from isptune.registry import build
-    from isptune.study.folder import read_study
-    from isptune.study.judge import JudgeObserver, Pairs, judge_study
+    from isptune.study.observers.judge import JudgeObserver, Pairs, judge_study
+    from isptune.study.plan.folder import read_study
+    from isptune.tuning.bench import choose_device
 
     study = read_study(Path(folder))
     built = build("judge", spec.strip(), reference=reference)

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from isptune.study.folder import Plan, Study
-    from isptune.study.making import Picture
+    from isptune.study.plan.folder import Plan, Study
+    from isptune.study.plan.making import Picture
 
 
 @click.command()
@@ -123,7 +123,7 @@ def new(folder: str, **options: Any) -> None:
     plan = _plan(options)
     target = Path(folder)
     if sources["images"]:
-        from isptune.study.making import study_of_folder
+        from isptune.study.plan.making import study_of_folder
 
         study = study_of_folder(target, plan, Path(sources["images"]))
     else:
@@ -135,7 +135,7 @@ def _plan(options: dict[str, Any]) -> "Plan":
     """The plan, its options taken out of the dict."""
     import dataclasses
 
-    from isptune.study.folder import Plan
+    from isptune.study.plan.folder import Plan
 
     return Plan(**{field.name: options.pop(field.name) for field in dataclasses.fields(Plan)})
 
@@ -146,20 +146,20 @@ def _rendered(
     from pathlib import Path
 
     from isptune.commands.progress import counting
-    from isptune.study.folder import new_folder
-    from isptune.study.making import make_study
-    from isptune.study.rendering import dmc, from_run
+    from isptune.study.plan.folder import new_folder
+    from isptune.study.plan.making import make_study
+    from isptune.study.plan.rendering import dmc, from_run
 
     new_folder(target)  # refuses a folder that is in use before anything is rendered
     if run:
         with counting("rendered and scored", "pictures") as show:
             stimuli = from_run(Path(run), options["finalists"], show)
     else:
-        from isptune.bench import choose_device
-        from isptune.config import parse_assignments
         from isptune.errors import ConfigError
         from isptune.registry import build
-        from isptune.scenes import load_scenes
+        from isptune.scenes.scene import load_scenes
+        from isptune.tuning.bench import choose_device
+        from isptune.tuning.config import parse_assignments
 
         scenes = load_scenes([str(scene)], options["crop"], options["resize"])
         if len(scenes) != 1:
@@ -182,7 +182,7 @@ def _rendered(
 
 
 def _tell(study: "Study") -> None:
-    from isptune.study.schedule import schedule_of
+    from isptune.study.plan.schedule import schedule_of
 
     plan = study.plan
     pairs = schedule_of(study).total

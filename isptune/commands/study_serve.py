@@ -40,6 +40,6 @@ def serve(folder: str, host: str, port: int, invite: int) -> None:
     """
     from pathlib import Path
 
-    from isptune.study.server import serve as serve_study
+    from isptune.study.site.server import serve as serve_study
 
     serve_study(Path(folder), host, port, invite, click.echo)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from isptune.study.folder import Study
-    from isptune.study.simulation import SimulatedObserver
+    from isptune.study.observers.simulation import SimulatedObserver
+    from isptune.study.plan.folder import Study
 
 
 @click.command()
@@ -75,8 +75,8 @@ def simulate(
       isptune study simulate studies/dmc --observers 5 --lapse 0.1 --side-bias 0.5
     """  # fmt: skip
     from isptune.errors import ConfigError
-    from isptune.study.folder import read_study
-    from isptune.study.simulation import Habits, SimulatedObserver, scale_of_scores
+    from isptune.study.observers.simulation import Habits, SimulatedObserver, scale_of_scores
+    from isptune.study.plan.folder import read_study
 
     if http and url:
         raise ConfigError("--http starts a server and --url names one that is running: give one of them")
@@ -90,7 +90,7 @@ def simulate(
     if url:
         _vote_by_link(study, url, observers, observer)
     elif http:
-        from isptune.study.server import on_loopback
+        from isptune.study.site.server import on_loopback
 
         with on_loopback(study) as (root, owner):
             _vote_by_link(study, f"{root}/owner/{owner}", observers, observer)
@@ -99,9 +99,9 @@ def simulate(
 
 
 def _vote_by_store(study: "Study", count: int, observer: "Callable[[int], SimulatedObserver]") -> None:
-    from isptune.study.answers import Answers
-    from isptune.study.schedule import schedule_of
-    from isptune.study.simulation import refuse_beside_people, vote_all
+    from isptune.study.observers.simulation import refuse_beside_people, vote_all
+    from isptune.study.plan.schedule import schedule_of
+    from isptune.study.votes.answers import Answers
 
     with Answers(study.answers_path, schedule_of(study)) as answers:
         there = [each for each in answers.observers() if each.source != "judge"]
@@ -118,7 +118,7 @@ def _vote_by_link(
     import time
 
     from isptune.errors import StudyError
-    from isptune.study.http_simulation import percentile_95, vote_over_http
+    from isptune.study.observers.over_http import percentile_95, vote_over_http
 
     started = time.monotonic()
     tallies = vote_over_http(
@@ -147,8 +147,8 @@ def hand_out(folder: str, out: str, name: str | None) -> None:
     Example:
       isptune study hand-out studies/mine pairs_for_ada --name Ada
     """
-    from isptune.study.file_workflow import hand_out as write_pairs
-    from isptune.study.folder import read_study
+    from isptune.study.plan.file_workflow import hand_out as write_pairs
+    from isptune.study.plan.folder import read_study
 
     count = sum(1 for _ in write_pairs(read_study(Path(folder)), Path(out), name))
     click.echo(
@@ -168,8 +168,8 @@ def collect(folder: str, out: str) -> None:
     Example:
       isptune study collect studies/mine pairs_for_ada
     """
-    from isptune.study.file_workflow import collect as read_pairs
-    from isptune.study.folder import read_study
+    from isptune.study.plan.file_workflow import collect as read_pairs
+    from isptune.study.plan.folder import read_study
 
     new, total = read_pairs(read_study(Path(folder)), Path(out))
     click.echo(f"{out}: {total} answers, {new} of them new")
@@ -201,7 +201,7 @@ def import_votes(
       isptune study import studies/fields votes.csv --column condition_A=type1+level1 --column condition_B=type2+level2
     """  # fmt: skip
     from isptune.errors import ConfigError
-    from isptune.study.tables import COLUMNS, import_table, read_table
+    from isptune.study.plan.tables import COLUMNS, import_table, read_table
 
     named = dict(pair.split("=", 1) for pair in columns if "=" in pair)
     if len(named) != len(columns) or not set(named) <= set(COLUMNS):
@@ -231,10 +231,10 @@ def export_votes(folder: str, out: str | None, everything: bool, with_judges: bo
       isptune study export studies/mine --out votes.csv
     """
     from isptune.errors import ConfigError
-    from isptune.runlog import write_atomically
-    from isptune.study.answers import Answers
-    from isptune.study.folder import read_study
-    from isptune.study.tables import write_table
+    from isptune.study.plan.folder import read_study
+    from isptune.study.plan.tables import write_table
+    from isptune.study.votes.answers import Answers
+    from isptune.system.disk import write_atomically
 
     if out is not None and Path(out).exists():
         raise ConfigError(f"{out}: exists; choose another --out")

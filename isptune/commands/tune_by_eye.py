@@ -46,10 +46,10 @@ def tune_by_eye(context: click.Context, folder: str, host: str, port: int, **opt
     """  # fmt: skip
     from pathlib import Path
 
-    from isptune.config import parse_assignments
     from isptune.errors import ConfigError
-    from isptune.study.eye_run import SETTINGS, EyeRun, EyeSettings, start
-    from isptune.study.eye_server import serve_search
+    from isptune.study.by_eye.run import SETTINGS, EyeRun, EyeSettings, start
+    from isptune.study.by_eye.server import serve_search
+    from isptune.tuning.config import parse_assignments
 
     target = Path(folder)
     if (target / SETTINGS).is_file():

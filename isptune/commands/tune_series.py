@@ -45,9 +45,9 @@ def tune_series(
     """
     from rich.console import Console
 
-    from isptune.config import default_folder
     from isptune.report.conditions import print_series, read_series, write_series
-    from isptune.series import check_series, plan
+    from isptune.tuning.config import default_folder
+    from isptune.tuning.series import check_series, plan
 
     settings = settings_from(options)
     named = plan(settings, conditions, smoothness)
@@ -82,12 +82,12 @@ def _run_each(
     workers: str | None,
 ) -> dict[str, Path]:
     """One run for each condition, in a folder of its own; finished ones are kept."""
-    from isptune.bench import Bench
     from isptune.commands.run import run_with_progress
-    from isptune.config import slug
     from isptune.report.conditions import chosen_set
     from isptune.report.run_report import write_report
-    from isptune.series import of_condition
+    from isptune.system.disk import slug
+    from isptune.tuning.bench import Bench
+    from isptune.tuning.series import of_condition
 
     folders: dict[str, Path] = {}
     neighbour = None

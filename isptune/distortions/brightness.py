@@ -7,7 +7,6 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from isptune.arrays import Images
-from isptune.color import lab_to_rgb, rgb_to_lab
 from isptune.distortions.catalogue import distortion
 from isptune.distortions.eight_bit import (
     from_bytes,
@@ -20,6 +19,7 @@ from isptune.distortions.eight_bit import (
 )
 from isptune.distortions.imagewise import imagewise, per_image, pointwise
 from isptune.distortions.threads import map_images
+from isptune.scenes.color import lab_to_rgb, rgb_to_lab
 
 ARNIQA = "Agnolucci et al. 2024, ARNIQA; after Lin et al. 2019, KADID-10k"
 DEPICTQA = "You et al. 2024, DepictQA-Wild: Descriptive Image Quality Assessment in the Wild"

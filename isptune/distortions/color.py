@@ -8,13 +8,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isptune.arrays import Images
-from isptune.color import lab_to_rgb, luma, rgb_to_lab
 from isptune.distortions.catalogue import distortion
 from isptune.distortions.color_8bit import saturation_hsv_8bit, saturation_ycrcb
 from isptune.distortions.companions import companions
 from isptune.distortions.draws import Draws
 from isptune.distortions.imagewise import imagewise, per_image, pointwise
 from isptune.distortions.kernels import convolve_separable, gaussian_taps
+from isptune.scenes.color import lab_to_rgb, luma, rgb_to_lab
 
 ARNIQA = "Agnolucci et al. 2024, ARNIQA; after Lin et al. 2019, KADID-10k"
 IMAGENET_C = "Hendrycks and Dietterich 2019, ImageNet-C"

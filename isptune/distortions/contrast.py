@@ -5,10 +5,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images
-from isptune.color import LUMA_BT601
 from isptune.distortions.catalogue import distortion
 from isptune.distortions.eight_bit import from_bytes, grey_bytes, to_bytes
 from isptune.distortions.imagewise import imagewise, per_image
+from isptune.scenes.color import LUMA_BT601
 
 ARNIQA = "Agnolucci et al. 2024, ARNIQA; after Lin et al. 2019, KADID-10k"
 DEPICTQA = "You et al. 2024, DepictQA-Wild: Descriptive Image Quality Assessment in the Wild"

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from isptune.arrays import Images
-from isptune.color import lab_to_rgb, rgb_to_lab
 from isptune.distortions.catalogue import distortion
 from isptune.distortions.eight_bit import from_bytes, map_bytes, to_bytes
 from isptune.distortions.imagewise import per_image, pointwise
 from isptune.distortions.kernels import convolve_separable, gaussian_taps
+from isptune.scenes.color import lab_to_rgb, rgb_to_lab
 
 ARNIQA = "Agnolucci et al. 2024, ARNIQA; after Lin et al. 2019, KADID-10k"
 DEPICTQA = "You et al. 2024, DepictQA-Wild: Descriptive Image Quality Assessment in the Wild"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from isptune.arrays import Images
-from isptune.threads import in_threads
+from isptune.system.threads import in_threads
 
 
 def map_images(function: Callable[[np.ndarray, int], np.ndarray | None], images: Images) -> Images:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from isptune.arrays import Images
-from isptune.color import luma
 from isptune.distortions.catalogue import distortion
 from isptune.distortions.companions import companions
 from isptune.distortions.draws import Draws
@@ -26,6 +25,7 @@ from isptune.distortions.weather_layers import (
     trail_kernels,
     trailed,
 )
+from isptune.scenes.color import luma
 
 IMAGENET_C = "Hendrycks and Dietterich 2019, ImageNet-C; as Michaelis et al. 2019 have it for any size"
 

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isptune.arrays import Images
-from isptune.bench import choose_device
 from isptune.errors import ConfigError, RunFolderError, SceneError, in_words, one_line
-from isptune.evaluate import Evaluator
-from isptune.images import read_image
 from isptune.registry import build
-from isptune.report.record import RunRecord, read_run
-from isptune.runlog import Trial
-from isptune.sampling import interval_ranks
-from isptune.scenes import Scene, load_scenes
-from isptune.settings import from_mapping
+from isptune.runs.log import Trial
+from isptune.runs.record import RunRecord, read_run
+from isptune.scenes.images import read_image
+from isptune.scenes.sampling import interval_ranks
+from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Space
+from isptune.tuning.bench import choose_device
+from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.settings import from_mapping
 
 if TYPE_CHECKING:
     from isptune.interfaces import Objective

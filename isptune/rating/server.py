@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from isptune.errors import ConfigError, RunFolderError
 from isptune.rating.sitting import Sitting
-from isptune.study.guard import BadRequest, StrictHeaders, json_body, refused, whole_number
+from isptune.study.site.guard import BadRequest, StrictHeaders, json_body, refused, whole_number
 
 HOST = "127.0.0.1"
 LEVELS = 5

@@ -23,10 +23,10 @@ from typing import Any, final
 import numpy as np
 
 from isptune.errors import ConfigError, RunFolderError
-from isptune.images import write_image
 from isptune.rating.choice import FEWEST, Chosen
 from isptune.rating.contact_sheet import write_contact_sheet
-from isptune.runlog import write_atomically
+from isptune.scenes.images import write_image
+from isptune.system.disk import write_atomically
 
 SITTING, RATINGS, SHEET = "sitting.json", "ratings.json", "contact_sheet.png"
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from isptune.report.answer import Answer
-from isptune.report.record import RunRecord
+from isptune.runs.answer import Answer
+from isptune.runs.record import RunRecord
 from isptune.space import Choice, Param, Space, Value
 
 AT_BOUND = 0.005

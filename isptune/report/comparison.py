@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isptune.errors import ConfigError, RunFolderError
-from isptune.report.answer import Answer, Distance, Interval, RepeatAnswer, SecondOpinion
-from isptune.report.record import LevelFacts, ObjectiveFacts, RunRecord, read_run
 from isptune.report.resampling import LEVEL, holm, mean_interval, sign_flip_p, smallest_p
+from isptune.runs.answer import Answer, Distance, Interval, RepeatAnswer, SecondOpinion
+from isptune.runs.record import LevelFacts, ObjectiveFacts, RunRecord, read_run
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isptune.report.answer import Interval, SecondOpinion
 from isptune.report.comparison import Comparison, Row, normalised
 from isptune.report.figures import (
     BLUE,
@@ -26,7 +25,9 @@ from isptune.report.figures import (
 from isptune.report.page import render
 from isptune.report.resampling import mean_interval
 from isptune.report.run_report import flat, write_plots
-from isptune.runlog import REPORT, RunLog, write_atomically
+from isptune.runs.answer import Interval, SecondOpinion
+from isptune.runs.log import REPORT, RunLog
+from isptune.system.disk import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from isptune.errors import RunFolderError
 from isptune.parameter_set import ParameterSet, read_set, to_toml
-from isptune.report.answer import Answer, Interval, ScorePair
 from isptune.report.digits import mean_of, number
 from isptune.report.figures import BLUE, in_our_style, log_scale, panels, to_png
 from isptune.report.page import render
-from isptune.report.record import ObjectiveFacts, RunRecord, read_run
-from isptune.runlog import REPORT, write_atomically
+from isptune.runs.answer import Answer, Interval, ScorePair
+from isptune.runs.log import REPORT
+from isptune.runs.record import ObjectiveFacts, RunRecord, read_run
 from isptune.space import Candidate, Choice, Param, Space
-from isptune.toml_text import inline, key_path, quoted
+from isptune.system.disk import write_atomically
+from isptune.system.toml_text import inline, key_path, quoted
 
 if TYPE_CHECKING:
     from rich.console import Console

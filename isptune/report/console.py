@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isptune.report import series
-from isptune.report.answer import Answer, Interval, gamed
 from isptune.report.changes import bounds_reached, changes
 from isptune.report.digits import limits_of, mean_of, number, percent
-from isptune.report.record import RunRecord, read_run
-from isptune.runlog import REPORT
+from isptune.runs.answer import Answer, Interval, gamed
+from isptune.runs.log import REPORT
+from isptune.runs.record import RunRecord, read_run
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -1,14 +1,14 @@
 """A run as an Optuna journal, which optuna-dashboard shows."""
 
-import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isptune.errors import IsptuneError, MissingExtra, RunFolderError
-from isptune.report.record import RunRecord, read_run
-from isptune.runlog import Trial
+from isptune.runs.log import Trial
+from isptune.runs.record import RunRecord, read_run
 from isptune.space import Choice, Integer, Param
+from isptune.system.disk import replacing
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -25,21 +25,16 @@ def write_journal(folder: Path) -> Path:
     failed trials are FAIL.
 
     Raises:
-        RunFolderError: the folder is no run folder, is damaged, or cannot be written.
+        RunFolderError: the folder is no run folder, or is damaged.
+        DiskError: the journal cannot be written.
     """
     record = read_run(Path(folder))
     path = record.folder / JOURNAL
-    temporary = path.with_name(JOURNAL + ".part")
     try:
-        temporary.unlink(missing_ok=True)
-        _fill(temporary, record)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise RunFolderError(f"{path}: cannot be written: {error.strerror or error}") from error
+        with replacing(path) as temporary:
+            _fill(temporary, record)
     except ValueError as error:
         raise RunFolderError(f"{folder}: a trial does not fit bench.json: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

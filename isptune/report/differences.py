@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isptune import recommend
-from isptune.bench import Bench
-from isptune.effects import Effects, bench_of, effects
 from isptune.errors import ConfigError
 from isptune.parameter_set import ParameterSet, build_pipeline, read_set
-from isptune.report.answer import Interval
 from isptune.report.changes import Change, between
 from isptune.report.digits import limits_of, mean_of, number, percent
-from isptune.report.record import read_run
+from isptune.runs.answer import Interval
+from isptune.runs.record import read_run
 from isptune.space import Choice, Param
+from isptune.tuning import recommend
+from isptune.tuning.bench import Bench
+from isptune.tuning.effects import Effects, bench_of, effects
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from isptune.report.answer import Interval
+from isptune.runs.answer import Interval
 
 UNKNOWN = "-"
 

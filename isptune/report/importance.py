@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from isptune.report.record import ObjectiveFacts, RunRecord
-from isptune.runlog import Trial
+from isptune.runs.log import Trial
+from isptune.runs.record import ObjectiveFacts, RunRecord
 from isptune.space import Choice, Param, Space
 
 KNOTS = 5

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64
 
-from isptune.report.answer import Interval
+from isptune.runs.answer import Interval
 
 RESAMPLES = 10_000
 LEVEL = 0.05

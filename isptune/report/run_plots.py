@@ -25,8 +25,8 @@ from isptune.report.figures import (
     to_png,
 )
 from isptune.report.importance import Importance
-from isptune.report.record import ObjectiveFacts, RunRecord
-from isptune.runlog import Trial
+from isptune.runs.log import Trial
+from isptune.runs.record import ObjectiveFacts, RunRecord
 from isptune.space import Choice, Numeric, Value
 
 if TYPE_CHECKING:

@@ -8,13 +8,14 @@ from typing import Any
 
 from isptune.errors import RunFolderError
 from isptune.report import run_plots, series
-from isptune.report.answer import Answer, ScorePair, gamed
 from isptune.report.changes import Change, bounds_reached, changes
 from isptune.report.importance import Importance, importance
 from isptune.report.page import render
 from isptune.report.pictures import before_after
-from isptune.report.record import ObjectiveFacts, RunRecord, fixed_values, read_run
-from isptune.runlog import REPORT, write_atomically
+from isptune.runs.answer import Answer, ScorePair, gamed
+from isptune.runs.log import REPORT
+from isptune.runs.record import ObjectiveFacts, RunRecord, fixed_values, read_run
+from isptune.system.disk import write_atomically
 
 RELIABLE = 0.5
 """Below this share of explained variance, importances come with a warning."""

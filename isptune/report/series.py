@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isptune.report.record import ObjectiveFacts, RunRecord
-from isptune.runlog import Generation, Trial
+from isptune.runs.log import Generation, Trial
+from isptune.runs.record import ObjectiveFacts, RunRecord
 
 Measure = Callable[[Trial], float | None]
 """Reads one number off a trial; None where it has none."""

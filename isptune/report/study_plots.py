@@ -18,8 +18,8 @@ from isptune.report.figures import (
     panels,
     to_png,
 )
-from isptune.study.analysis import Analysis, SceneResult
-from isptune.study.scale import MOS_TOP
+from isptune.study.findings.analysis import Analysis, SceneResult
+from isptune.study.scale.scale import MOS_TOP
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

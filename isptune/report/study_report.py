@@ -12,10 +12,11 @@ from isptune.errors import StudyError
 from isptune.report.page import render
 from isptune.report.run_report import flat, write_plots
 from isptune.report.study_plots import mos_histogram, ranking, scale
-from isptune.runlog import REPORT, write_atomically
-from isptune.study.analysis import Analysis, SceneResult
-from isptune.study.intervals import holm
-from isptune.study.results import scale_rows
+from isptune.runs.log import REPORT
+from isptune.study.findings.analysis import Analysis, SceneResult
+from isptune.study.findings.results import scale_rows
+from isptune.study.scale.intervals import holm
+from isptune.system.disk import write_atomically
 
 SAMPLES, SAMPLE_PX = 6, 168
 """So many images along the scale of each scene, so wide on the page."""

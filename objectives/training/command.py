@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from objectives.training.scorenet_from_pictures import Outcome
+    from objectives.training.scorenet.from_pictures import Outcome
 
 PLAIN_EVERY_S = 10.0
 """Not on a terminal, one line on the extraction in this many seconds."""
@@ -109,10 +109,10 @@ def scorenet(
       isptune train scorenet --scores dmos.csv --score-column dmos --lower-is-better \\
           --images photos --out mine.safetensors --encoder openai:RN50
     """
-    from objectives.lightweight_metrics import DEFAULT
-    from objectives.scorenet_prompts import Design
-    from objectives.training.scorenet_from_pictures import Order, learn
-    from objectives.training.scorenet_training import Recipe
+    from objectives.no_reference.lightweight_metrics import DEFAULT
+    from objectives.scorenet.prompts import Design
+    from objectives.training.scorenet.from_pictures import Order, learn
+    from objectives.training.scorenet.training import Recipe
 
     named = DEFAULT if metrics is None else tuple(name.strip() for name in metrics.split(","))
     named = () if named == ("none",) else named

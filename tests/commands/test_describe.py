@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from isptune.errors import ScoreError
-from isptune.images import write_image
+from isptune.scenes.images import write_image
 
 
 @pytest.fixture

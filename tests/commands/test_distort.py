@@ -13,7 +13,7 @@ from isptune.commands.distort import distort
 from isptune.commands.distortion_table import distortion_table, print_distortions
 from isptune.distortions import CATALOGUE, get, preset, presets_of
 from isptune.errors import ConfigError, SceneError, UnknownName
-from isptune.images import read_image, to_uint8, write_image
+from isptune.scenes.images import read_image, to_uint8, write_image
 from tests.distortions.photograph import generators, photograph
 
 

@@ -10,8 +10,8 @@ import urllib.request
 import pytest
 import torch
 
-from isptune.images import write_image
 from isptune.rating.sitting import go_on
+from isptune.scenes.images import write_image
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import json
 import pytest
 import torch
 
-from isptune.images import write_image
-from isptune.scenes import bundled
-from objectives.promptiqa_compact import WEIGHTS_FILE
+from isptune.scenes.images import write_image
+from isptune.scenes.scene import bundled
+from objectives.promptiqa.compact import WEIGHTS_FILE
 
 RUN = ("--crop", "64x48", "--population", 4, "--generations", 2, "--confirm", 2, "--second-opinion", "none")
 

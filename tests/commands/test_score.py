@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from isptune.commands.score import score
 from isptune.errors import SceneError, UnknownName
-from isptune.images import read_image, write_image
-from isptune.scenes import photograph
-from objectives.reference import gmsd, psnr
+from isptune.scenes.images import read_image, write_image
+from isptune.scenes.scene import photograph
+from objectives.full_reference.psnr import gmsd, psnr
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import torch
 from experiments.black_box.board import Board
 from isptune.errors import RenderError
 from isptune.registry import build
-from isptune.scenes import load_scenes, raw_scene
+from isptune.scenes.scene import load_scenes, raw_scene
 from tests.raw_captures import capture_of, photograph
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "black_box"

@@ -8,12 +8,12 @@ from scipy.stats import spearmanr
 
 from experiments.scorenet import ablation
 from isptune.errors import ConfigError
-from objectives import vision_language
-from objectives.scorenet_prompts import HEADS
-from objectives.training.feature_table import joined, write_table
-from objectives.training.scorenet_training import Recipe
+from objectives.encoders import build as encoders
+from objectives.scorenet.prompts import HEADS
+from objectives.training.scorenet.feature_table import joined, write_table
+from objectives.training.scorenet.training import Recipe
 from tests.objectives.fake_encoder import FakeEncoder
-from tests.objectives.feature_tables import table
+from tests.objectives.training.scorenet.feature_tables import table
 
 
 def test_variants_are_distinct_and_only_use_metrics_that_the_table_has():
@@ -35,7 +35,7 @@ def test_variants_are_distinct_and_only_use_metrics_that_the_table_has():
 
 
 def test_the_table_says_what_metrics_are_worth(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(vision_language._KINDS, "fake", lambda argument: FakeEncoder())
+    monkeypatch.setitem(encoders._KINDS, "fake", lambda argument: FakeEncoder())
     write_table(tmp_path / "train.safetensors", table(120))
     write_table(tmp_path / "more.safetensors", table(40, 1, versions=4))
     write_table(tmp_path / "validation.safetensors", table(60, 2, versions=3))

@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from objectives.judge_endpoint import build
-from tests.objectives.chat_stub import SLOPE
+from objectives.judges.endpoint import build
+from tests.objectives.judges.chat_stub import SLOPE
 
 KEY = "sk-very-secret-0123456789"
 

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from isptune.errors import ConfigError
-from objectives.vision_language import Prompts
+from objectives.encoders.interface import Prompts
 
 WIDTH = 16
 EMBEDDING = 12

@@ -12,9 +12,9 @@ import torch
 
 from isptune.errors import ConfigError, MissingExtra, ScoreError, UnknownName
 from isptune.interfaces import Described, Objective, UsesReference
-from isptune.scenes import Scene, photograph
+from isptune.scenes.scene import Scene, photograph
 from objectives import iqa_pytorch
-from objectives.guarded_loading import WeightsMissing
+from objectives.checkpoints.guarded_loading import WeightsMissing
 from objectives.iqa_pytorch import PyiqaMetric, build
 
 needs_pyiqa = pytest.mark.skipif(

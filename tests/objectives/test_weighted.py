@@ -7,8 +7,8 @@ import torch
 
 from isptune.errors import ConfigError
 from isptune.interfaces import CarriesWeights, Described, Objective, UsesReference
-from isptune.scenes import photograph
-from objectives.reference import gmsd, psnr, ssim
+from isptune.scenes.scene import photograph
+from objectives.full_reference.psnr import gmsd, psnr, ssim
 from objectives.weighted import build, parse
 
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from isptune.scenes import raw_scene
+from isptune.scenes.scene import raw_scene
 from tests.raw_captures import capture_of, photograph
 
 SCENE = raw_scene("shot", capture_of(photograph(256, 256), noise=0.01))

@@ -2,8 +2,8 @@
 
 import shutil
 
-from isptune.bench import Bench
-from isptune.run import run
+from isptune.tuning.bench import Bench
+from isptune.tuning.run import run
 
 
 def check_cut_run_ends_with_the_same_bytes(settings, whole, cut):

@@ -16,10 +16,12 @@ from isptune.errors import ConfigError
 from isptune.parameter_set import read_set
 from isptune.registry import installed
 from isptune.space import Choice, Integer
-from pipelines import darktable_modules, libraw, pp3
-from pipelines.darktable_modules import modules_of, to_xmp
-from pipelines.raw import build as raw
-from tests.pipelines.test_libcamera import NEW
+from pipelines.darktable import modules as darktable_modules
+from pipelines.darktable.modules import modules_of, to_xmp
+from pipelines.libraw import libraw
+from pipelines.raw.raw import build as raw
+from pipelines.rawtherapee import pp3
+from tests.pipelines.raw.libcamera.test_libcamera import NEW
 
 FORMATS = ("libcamera", "pp3", "rawpy", "xmp")
 

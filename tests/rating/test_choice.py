@@ -6,12 +6,12 @@ import shutil
 import pytest
 import torch
 
-from isptune.bench import Bench
 from isptune.errors import ConfigError, RunFolderError
-from isptune.images import write_image
 from isptune.rating.choice import of_folder, of_run
-from isptune.run import run
-from isptune.settings import RunSettings, from_mapping
+from isptune.scenes.images import write_image
+from isptune.tuning.bench import Bench
+from isptune.tuning.run import run
+from isptune.tuning.settings import RunSettings, from_mapping
 
 
 @pytest.fixture(scope="module")

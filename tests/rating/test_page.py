@@ -11,7 +11,7 @@ import pytest
 
 from isptune.rating.server import application, serve
 from isptune.rating.sitting import go_on
-from isptune.study.guard import LARGEST_BODY
+from isptune.study.site.guard import LARGEST_BODY
 from tests.rating.sittings import sitting
 
 TOKEN = "t" * 32

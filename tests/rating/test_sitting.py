@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from isptune.errors import ConfigError, SceneError
-from isptune.images import read_image
 from isptune.rating.choice import Chosen
 from isptune.rating.contact_sheet import CELL_PX, GAP_PX, HEAD_PX, LABEL_PX, write_contact_sheet
 from isptune.rating.sitting import begin, go_on
-from objectives.rated_images import read_ratings
+from isptune.scenes.images import read_image
+from objectives.promptiqa.rated_images import read_ratings
 from tests.rating.sittings import chosen, sitting
 
 

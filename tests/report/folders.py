@@ -6,7 +6,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from isptune.runlog import Generation, RunLog, Trial
+from isptune.runs.log import Generation, RunLog, Trial
 
 SPACE = [
     {"name": "denoise.strength", "kind": "real", "low": 0.0, "high": 1.0, "log": False, "default": 0.9, "unit": "",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from isptune.report.importance import importance
-from isptune.report.record import ObjectiveFacts, RunRecord
-from isptune.runlog import Generation, Trial
+from isptune.runs.log import Generation, Trial
+from isptune.runs.record import ObjectiveFacts, RunRecord
 from isptune.space import Choice, Integer, Param, Real
 
 LOSS = ObjectiveFacts("loss", "minimize")

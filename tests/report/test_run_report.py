@@ -12,8 +12,8 @@ from PIL import Image
 from isptune.errors import RunFolderError
 from isptune.report import run_plots
 from isptune.report.pictures import CROP_PX, largest_difference
-from isptune.report.record import read_run
 from isptune.report.run_report import write_report
+from isptune.runs.record import read_run
 from tests.report.folders import write_run
 
 

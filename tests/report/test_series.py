@@ -7,8 +7,8 @@ import pytest
 
 from isptune.errors import RunFolderError
 from isptune.report import series
-from isptune.report.record import ObjectiveFacts, RunRecord, read_run
-from isptune.runlog import Generation, Trial
+from isptune.runs.log import Generation, Trial
+from isptune.runs.record import ObjectiveFacts, RunRecord, read_run
 from tests.report.folders import write_run
 
 UP, DOWN = ObjectiveFacts("a", "maximize"), ObjectiveFacts("a", "minimize")

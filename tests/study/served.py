@@ -12,10 +12,10 @@ import cv2
 import httpx
 import numpy as np
 
-from isptune.study.answers import Answers
-from isptune.study.folder import Plan, Stimulus, stimulus_file, write_study
-from isptune.study.schedule import schedule_of
-from isptune.study.server import on_loopback
+from isptune.study.plan.folder import Plan, Stimulus, stimulus_file, write_study
+from isptune.study.plan.schedule import schedule_of
+from isptune.study.site.server import on_loopback
+from isptune.study.votes.answers import Answers
 
 SIZE = (60, 80)  # rows, columns
 CONDITIONS = ("crisp_secret", "hazy_secret", "gritty_secret")

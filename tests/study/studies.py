@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from isptune.study.folder import Plan, Stimulus, new_folder, write_study
+from isptune.study.plan.folder import Plan, Stimulus, new_folder, write_study
 
 
 def study_of(folder, scenes=("sky",), images=8, plan=None, scored=True):

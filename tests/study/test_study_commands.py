@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from isptune.study.answers import Answers
-from isptune.study.folder import read_study
+from isptune.study.plan.folder import read_study
+from isptune.study.votes.answers import Answers
 
 TINT = ["--pipeline", "tint", "--objective", "redness", "--device", "cpu"]
 DMC = ["study", "new", "s", "--dmc", "cat", "--resize", "24", "--count", "8", "--pairs-per-image", "5", *TINT]

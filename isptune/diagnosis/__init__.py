@@ -1,0 +1,1 @@
+"""What is wrong with a picture, as data and in words."""

@@ -1,0 +1,259 @@
+"""What a pipeline starts from: photographs and raw captures from files, and the bundled ones."""
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isptune.arrays import Images
+from isptune.errors import SceneError, UnknownName
+from isptune.registry import build, installed, parse
+from isptune.scenes.images import MAX_SIDE, read_image, to_images
+from isptune.scenes.raw_capture import RawCapture, centre_of_about, on_grid, preview, with_measured_brightness
+from isptune.scenes.raw_files import (
+    is_raw,
+    looks_like_raw,
+    parse_matrix,
+    parse_white_balance,
+    read_raw,
+    split_query,
+)
+from isptune.system.disk import file_name
+
+BUNDLED = ("astronaut", "cat", "coffee", "rocket")
+"""Photographs that come with scikit-image: skin, hair, cloth and lettering; fur; wood and fine
+detail; sky. astronaut: NASA, public domain. cat (Chelsea, S. van der Walt), coffee (P. Hönig): no
+copyright restrictions. rocket: SpaceX, public domain."""
+
+RAW_PIXELS = 1 << 20
+"""Of a raw file, the centre with about so many pixels is used unless a crop is given: 1 megapixel."""
+
+
+Corner = tuple[float, float]
+Regions = Mapping[str, tuple[Corner, Corner, Corner, Corner]]
+"""Named parts of a picture by their corners (x, y), in pixels from the picture's top left corner, so that the middle
+of the first pixel is (0.5, 0.5). Cropping and resizing a scene moves them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One pristine photograph or raw capture, with what is known of it.
+
+    `image` and `reference` have shape [1, 3, H, W]; of a photograph both are the same tensor. Of a raw capture,
+    `raw` holds what the sensor recorded, `image` is a plain preview of it, and pictures have the preview's size.
+    Of a test chart, `metadata["regions"]` says where its parts are (see `Regions`).
+    """
+
+    name: str
+    image: Images
+    reference: Images | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    raw: RawCapture | None = None
+
+    @property
+    def sha256(self) -> str:
+        """A hash of the pixels, for provenance; of a raw capture, of its samples."""
+        if self.raw is not None:
+            return self.raw.sha256
+        if "sha256" in self.metadata:  # of a file whose picture only a pipeline can make
+            return str(self.metadata["sha256"])
+        return hashlib.sha256(self.image.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
+
+    def to(self, device: torch.device | str) -> "Scene":
+        """The same scene with its tensors on another device."""
+        reference = None if self.reference is None else self.reference.to(device)
+        raw = None if self.raw is None else self.raw.to(device)
+        return replace(self, image=self.image.to(device), reference=reference, raw=raw)
+
+
+def photograph(name: str, image: Images, **metadata: Any) -> Scene:
+    """A scene whose picture is its own reference."""
+    return Scene(name, image, image, metadata)
+
+
+def raw_scene(name: str, capture: RawCapture, reference: Images | None = None, **metadata: Any) -> Scene:
+    """A scene of a raw capture; a reference, where there is one, has the capture's size."""
+    return Scene(name, preview(capture), reference, metadata, capture)
+
+
+_RAW_OPTIONS = {
+    "crop": "WxH, WxH+X+Y or full",
+    "matrix": "identity or nine numbers, from white-balanced camera RGB to sRGB",
+    "white_balance": "R,G,B or grey",
+}
+
+
+def raw_file(argument: str | None) -> list[Scene]:
+    """The scene of `raw:FILE[?KEY=VALUE&...]`: a raw file, whatever it is called; keys: crop, matrix, white_balance."""
+    if not argument:
+        raise SceneError("'raw' needs a file: raw:FILE[?crop=WxH&matrix=identity&white_balance=grey]")
+    path, options = split_query(argument, _RAW_OPTIONS)
+    return [_read_raw_scene(path, options.pop("crop", None), options)]
+
+
+def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> Scene:
+    """The middle of a raw file, or the crop that was asked for; `window` says which part of the upright picture."""
+    matrix = parse_matrix(options["matrix"]) if "matrix" in options else None
+    balance = parse_white_balance(options["white_balance"]) if "white_balance" in options else None
+    capture, facts = read_raw(path, matrix, balance)
+    if crop is None:
+        window = centre_of_about(capture.size, RAW_PIXELS)
+    elif crop == "full":
+        window = (0, 0, *capture.size)
+    else:
+        window = on_grid(*_window(crop, capture.size, Path(path).name))
+    left, top, width, height = window
+    if max(width, height) > MAX_SIDE:
+        raise SceneError(f"{path}: {width}x{height} is larger than {MAX_SIDE} pixels a side; crop it")
+    capture = with_measured_brightness(capture.cropped(left, top, width, height))
+    x, y = facts.pop("origin")
+    return raw_scene(Path(path).stem, capture, **facts, window=(x + left, y + top, width, height))
+
+
+def bundled(argument: str | None) -> list[Scene]:
+    """The scenes of `bundled:NAME`, or all four for `bundled`. Raises UnknownName."""
+    import skimage.data
+
+    names = BUNDLED if argument is None else (argument,)
+    for name in names:
+        if name not in BUNDLED:
+            raise UnknownName("bundled scene", name, list(BUNDLED))
+    return [photograph(name, to_images(getattr(skimage.data, name)(), name)) for name in names]
+
+
+def load_scenes(specs: Iterable[str], crop: str | None = None, resize: str | None = None) -> list[Scene]:
+    """Load files and `SOURCE:ARGUMENT` specs, then crop and resize each.
+
+    Args:
+        specs: paths, names of bundled photographs, or sources such as `bundled:cat`.
+        crop: `WIDTHxHEIGHT` from the centre, or `WIDTHxHEIGHT+X+Y`; of raw captures, down to even numbers. Raw
+            files are cut to about 1 megapixel without it.
+        resize: `WIDTHxHEIGHT`, or one number for the longer side; not for raw captures.
+
+    Raises:
+        SceneError: a file cannot be used, or is smaller than the crop, or no spec was given.
+    """
+    scenes = [_resize(scene, resize) for spec in specs for scene in _load_cropped(spec, crop)]
+    if not scenes:
+        raise SceneError("no scene was given")
+    return _with_unique_names(scenes)
+
+
+def _load_cropped(spec: str, crop: str | None) -> list[Scene]:
+    if Path(spec).exists() and is_raw(spec):  # cut before it is looked at: raw files are large
+        return [_read_raw_scene(spec, crop, {})]
+    return [crop_scene(scene, crop) for scene in _load(spec)]
+
+
+def _load(spec: str) -> list[Scene]:
+    if Path(spec).exists():
+        try:
+            return [photograph(Path(spec).stem, read_image(spec), file=Path(spec).name)]
+        except SceneError as error:
+            if looks_like_raw(spec):
+                raise SceneError(f"{error}; if it is a raw file, give it as raw:{spec}") from error
+            raise
+    name, argument = parse(spec)
+    if argument is not None and name in installed("scene"):
+        return build("scene", spec)
+    if spec in installed("scene"):
+        return build("scene", spec)
+    if spec in BUNDLED:
+        return bundled(spec)
+    raise SceneError(f"{spec}: no such file, and no bundled scene ({', '.join(BUNDLED)})")
+
+
+def _with_unique_names(scenes: list[Scene]) -> list[Scene]:
+    """Append _2, _3, ... where needed. Names that differ only in what files are not named by count as equal."""
+    taken: set[str] = set()
+    unique = []
+    for scene in scenes:
+        names = (f"{scene.name}_{count}" if count > 1 else scene.name for count in itertools.count(1))
+        name = next(name for name in names if file_name(name).casefold() not in taken)
+        taken.add(file_name(name).casefold())
+        unique.append(replace(scene, name=name))
+    return unique
+
+
+def crop_scene(scene: Scene, crop: str | None) -> Scene:
+    """A part of a scene, as `load_scenes` cuts it; the scene itself for None. Raises SceneError."""
+    if crop is None:
+        return scene
+    full_height, full_width = scene.image.shape[-2:]
+    window = _window(crop, (full_width, full_height), scene.name)
+    left, top, width, height = window if scene.raw is None else on_grid(*window)
+    cut = _map_pixels(scene, lambda x: x[..., top : top + height, left : left + width].contiguous())
+    cut = _map_regions(cut, lambda corner: (corner[0] - left, corner[1] - top))
+    if scene.raw is None:
+        return cut
+    return replace(cut, raw=scene.raw.cropped(left, top, width, height))
+
+
+def _window(crop: str, full: tuple[int, int], name: str) -> tuple[int, int, int, int]:
+    """Left, top, width and height of a crop of a frame of this width and height."""
+    size, *offset = crop.split("+")
+    try:
+        width, height = (int(part) for part in size.lower().split("x"))
+        place = [int(part) for part in offset]
+    except ValueError:
+        place, width, height = [0], 0, 0
+    if width < 1 or height < 1 or len(place) not in (0, 2):
+        raise SceneError(f"crop {crop!r} is not WIDTHxHEIGHT or WIDTHxHEIGHT+X+Y")
+    full_width, full_height = full
+    left, top = place or ((full_width - width) // 2, (full_height - height) // 2)
+    if left < 0 or top < 0 or left + width > full_width or top + height > full_height:
+        raise SceneError(f"{name}: {full_width}x{full_height} has no room for the crop {crop}")
+    return left, top, width, height
+
+
+def _resize(scene: Scene, resize: str | None) -> Scene:
+    if resize is None:
+        return scene
+    if scene.raw is not None:
+        raise SceneError(
+            f"{scene.name}: a raw capture cannot be resized, only cropped: its samples are behind filters"
+        )
+    full_height, full_width = scene.image.shape[-2:]
+    try:
+        sides = [int(part) for part in resize.lower().split("x")]
+    except ValueError:
+        sides = []
+    if len(sides) not in (1, 2) or min(sides) < 1:
+        raise SceneError(f"resize {resize!r} is not WIDTHxHEIGHT or the length of the longer side")
+    if len(sides) == 1:
+        scale = sides[0] / max(full_height, full_width)
+        sides = [max(1, round(full_width * scale)), max(1, round(full_height * scale))]
+    width, height = sides
+    if max(sides) > MAX_SIDE:
+        raise SceneError(f"resize {resize!r}: {width}x{height} is larger than {MAX_SIDE} pixels a side")
+    across, down = width / full_width, height / full_height
+    resized = _map_pixels(scene, lambda x: _bicubic(x, height, width))
+    return _map_regions(resized, lambda corner: (corner[0] * across, corner[1] * down))
+
+
+def _bicubic(image: Tensor, height: int, width: int) -> Tensor:
+    # Antialiased bicubic keeps edges without ringing past [0, 1] after the clamp.
+    resized = torch.nn.functional.interpolate(image, (height, width), mode="bicubic", antialias=True)
+    return resized.clamp(0, 1)
+
+
+def _map_pixels(scene: Scene, change: Any) -> Scene:
+    image = change(scene.image)
+    same = scene.reference is scene.image
+    reference = image if same else None if scene.reference is None else change(scene.reference)
+    return replace(scene, image=image, reference=reference)
+
+
+def _map_regions(scene: Scene, move: Callable[[Corner], Corner]) -> Scene:
+    """Move the named parts; those that are no longer wholly inside the picture are dropped."""
+    if "regions" not in scene.metadata:
+        return scene
+    height, width = scene.image.shape[-2:]
+    moved = {name: tuple(map(move, corners)) for name, corners in scene.metadata["regions"].items()}
+    kept = {n: c for n, c in moved.items() if all(0 <= x <= width and 0 <= y <= height for x, y in c)}
+    return replace(scene, metadata={**scene.metadata, "regions": kept})

@@ -1,0 +1,1 @@
+"""Tuning by votes instead of a metric."""

@@ -1,0 +1,294 @@
+"""All that a study's votes say: scores with intervals, differences, observers, and what to be careful about."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Float64
+
+from isptune.errors import StudyError
+from isptune.study.findings.judge_agreement import (
+    JudgeAgreement,
+    PeopleAgreement,
+    judge_agreement,
+    people_agreement,
+)
+from isptune.study.plan.folder import Stimulus, Study
+from isptune.study.scale.agreement import Behaviour, Concordance, agreement_with_others, behaviour, kendalls_w
+from isptune.study.scale.intervals import (
+    DRAWS,
+    Difference,
+    bootstrap,
+    differences,
+    limits,
+    observer_weights,
+    resampled_mos,
+)
+from isptune.study.scale.pwcmp import is_dense, pwcmp_scale
+from isptune.study.scale.scale import MOS_TOP, Scale, dmc_mos, fit
+from isptune.study.scale.screening import Screening, screen
+from isptune.study.votes.answers import Answers
+from isptune.study.votes.comparisons import Comparisons, comparisons
+from isptune.study.votes.votes import Observer, VoteRecord
+
+Scores = Float64[np.ndarray, " images"]
+
+
+@dataclass(frozen=True, eq=False)
+class SceneResult:
+    """What the votes say of one scene's images; all arrays are in the order of `stimuli`.
+
+    Attributes:
+        stimuli: the images, also those that nobody voted on.
+        table: the votes.
+        scale: Thurstone's Case V with ties, JOD, mean 0, bias reduced; with a side bias unless votes were imported.
+        low, high: of its 95 % intervals; NaN for a single observer.
+        mos, mos_low, mos_high: DMC's mean opinion score, 0 to 9; NaN for an image without votes.
+        bradley_terry: the most likely scores with logistic differences, JOD.
+        pwcmp: the scale that pwcmp gives, JOD; ties are half a win each. NaN where its prior would outweigh the votes.
+        without_unlikely: the scale without the observers that the likelihood test flags.
+        without_erratic: the scale without those that the test of BT.500 flags.
+        differences: all pairs of images.
+        concordance: Kendall's W.
+        parts: the groups of images that votes connect: one, unless something is wrong.
+    """
+
+    stimuli: tuple[Stimulus, ...]
+    table: Comparisons
+    scale: Scale
+    low: Scores
+    high: Scores
+    mos: Scores
+    mos_low: Scores
+    mos_high: Scores
+    bradley_terry: Scores
+    pwcmp: Scores
+    without_unlikely: Scores
+    without_erratic: Scores
+    differences: tuple[Difference, ...]
+    concordance: Concordance
+    parts: tuple[tuple[str, ...], ...]
+
+    @property
+    def scene(self) -> str:
+        return self.table.scene
+
+    @property
+    def voted(self) -> np.ndarray:
+        """Which images have votes; the scores of the others mean nothing."""
+        return self.table.counts > 0
+
+
+@dataclass(frozen=True)
+class ObserverResult:
+    """One observer: who, how they voted, and what the screening says."""
+
+    observer: Observer
+    behaviour: Behaviour
+    screening: Screening
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """A study's result.
+
+    Attributes:
+        scenes: those with votes.
+        observers: those with votes that count.
+        judges: all judges with votes, beside the observers: compared with the scale of those who are no judges.
+        people: what those have in common with each other; None without a judge, or without people.
+        undone: how many votes were taken back.
+        draws: resamples behind the intervals.
+        warnings: sentences for people.
+    """
+
+    study: Study
+    scenes: tuple[SceneResult, ...]
+    observers: tuple[ObserverResult, ...]
+    undone: int
+    draws: int
+    judges: tuple[JudgeAgreement, ...] = ()
+    people: PeopleAgreement | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def simulated(self) -> int:
+        """How many observers are simulations."""
+        return sum(result.observer.source == "simulation" for result in self.observers)
+
+    @property
+    def judged(self) -> int:
+        """How many judges' votes are in the scale."""
+        return sum(result.observer.source == "judge" for result in self.observers)
+
+    @property
+    def imported(self) -> bool:
+        """Whether the votes come from a table: then the plan says nothing of how people were asked."""
+        return all(result.observer.source == "import" for result in self.observers)
+
+
+def analyse(
+    study: Study,
+    draws: int = DRAWS,
+    seed: int = 0,
+    tell: Callable[[str], None] = lambda text: None,
+    with_judges: bool = False,
+) -> Analysis:
+    """Fit everything.
+
+    Args:
+        study: with its answers on disk.
+        draws: resamples of the bootstrap over observers.
+        seed: of the resamples.
+        tell: takes what is being worked on, for people who wait.
+        with_judges: whether judges' votes make up the scale as people's do; else they only stand beside it.
+
+    Raises:
+        StudyError: nobody has voted yet, or judges only.
+    """
+    with Answers(study.answers_path) as answers:
+        votes, observers, undone = answers.votes(), answers.observers(), answers.undone_count()
+    conditions = {scene: [s.condition for s in study.of_scene(scene)] for scene in study.scenes}
+    judges = [observer for observer in observers if observer.source == "judge"]
+    counted = votes if with_judges else _without_judges(votes, judges)
+    tables = comparisons(counted, conditions)
+    if not tables:
+        raise StudyError(
+            f"{study.folder}: judges only have voted; 'isptune study serve' takes people's votes, and --with-judges"
+            " makes a scale of those of judges"
+            if judges and votes
+            else f"{study.folder}: nobody has voted yet; 'isptune study serve' takes votes"
+        )
+    tell("screening the observers")
+    screened = screen(tables)
+    agreements = agreement_with_others(tables)
+    known = {(s.scene, s.condition): s.score for s in study.stimuli}
+    people = tuple(
+        ObserverResult(
+            observer,
+            behaviour(
+                [v for v in votes if v.observer == observer.id],
+                known,
+                agreements.get(observer.id, math.nan),
+            ),
+            screened[observer.id],
+        )
+        for observer in observers
+        if observer.id in screened
+    )
+    # Else A may not have been on the left; a judge's sides are balanced, and tell nothing of people.
+    sides = any(person.observer.source not in ("import", "judge") for person in people)
+    scenes = []
+    for table in tables.values():
+        tell(f"{table.scene}: {len(table.share)} votes, {draws} resamples")
+        scenes.append(_scene(study, table, screened, draws, seed, sides))
+    warnings = tuple(_warnings(scenes, people))
+    analysis = Analysis(study, tuple(scenes), people, undone, draws, warnings=warnings)
+    return _with_judges(analysis, votes, judges, conditions, sides, seed) if judges else analysis
+
+
+def _with_judges(
+    analysis: Analysis,
+    votes: Sequence[VoteRecord],
+    judges: Sequence[Observer],
+    conditions: Mapping[str, Sequence[str]],
+    sides: bool,
+    seed: int,
+) -> Analysis:
+    """The analysis with what judges have in common with the scale of all others, which is that of people alone."""
+    others = {scene.scene: scene.table for scene in analysis.scenes}
+    scales = {scene.scene: scene.scale.scores for scene in analysis.scenes}
+    if analysis.judged:
+        others = comparisons(_without_judges(votes, judges), conditions)
+        scales = {s: fit(t, side_bias=sides, reduce_bias=True).scores for s, t in others.items()}
+    own = {judge: comparisons([v for v in votes if v.observer == judge.id], conditions) for judge in judges}
+    return replace(
+        analysis,
+        judges=tuple(
+            judge_agreement(j, t, others, scales, analysis.draws, seed) for j, t in own.items() if t
+        ),
+        people=people_agreement(others) if others else None,
+    )
+
+
+def _without_judges(votes: Sequence[VoteRecord], judges: Sequence[Observer]) -> list[VoteRecord]:
+    left_out = {judge.id for judge in judges}
+    return [vote for vote in votes if vote.observer not in left_out]
+
+
+def _scene(
+    study: Study, table: Comparisons, screened: dict[int, Screening], draws: int, seed: int, sides: bool
+) -> SceneResult:
+    count = len(table.observers)
+    scale = fit(table, side_bias=sides, reduce_bias=True)
+    weights = observer_weights(count, draws, seed)
+    drawn = bootstrap(table, scale, weights, side_bias=sides)
+    opinions = dmc_mos(table)
+    low, high = limits(scale.scores, drawn, count)
+    mos = resampled_mos(opinions, np.ones((1, count)))[0]
+    mos_low, mos_high = (end.clip(0, MOS_TOP) for end in limits(mos, resampled_mos(opinions, weights), count))
+    unlikely = [observer for observer in table.observers if screened[observer].unlikely]
+    erratic = [observer for observer in table.observers if screened[observer].erratic]
+    return SceneResult(
+        stimuli=tuple(study.of_scene(table.scene)),
+        table=table,
+        scale=scale,
+        low=low,
+        high=high,
+        mos=mos,
+        mos_low=mos_low,
+        mos_high=mos_high,
+        bradley_terry=fit(table, "bradley-terry", side_bias=sides).scores,
+        pwcmp=pwcmp_scale(table.wins()) if is_dense(table.wins()) else np.full(table.images, np.nan),
+        without_unlikely=_without(table, unlikely, scale, sides),
+        without_erratic=_without(table, erratic, scale, sides),
+        differences=tuple(differences(table.conditions, scale.scores, drawn, count)),
+        concordance=kendalls_w(opinions),
+        parts=tuple(tuple(part) for part in table.parts()),
+    )
+
+
+def _without(table: Comparisons, left_out: Sequence[int], scale: Scale, sides: bool) -> Scores:
+    """The scale of the others; the same one where nobody is left out, NaN where nobody is left."""
+    if not left_out:
+        return scale.scores
+    others = table.without(left_out)
+    if not len(others.share):
+        return np.full(table.images, np.nan)
+    return fit(others, side_bias=sides, start=scale, reduce_bias=True).scores
+
+
+def _warnings(scenes: Sequence[SceneResult], people: Sequence[ObserverResult]) -> list[str]:
+    found = []
+    simulated = sum(person.observer.source == "simulation" for person in people)
+    if simulated:
+        found.append(f"{simulated} of {len(people)} observers are simulations, not people.")
+    judges = sum(person.observer.source == "judge" for person in people)
+    if judges:
+        found.append(
+            f"{judges} of {len(people)} observers are judges, not people, and their votes are in the scale."
+        )
+    if len(people) < 2:
+        found.append("There is a single observer: there are no intervals, and nobody to agree with.")
+    elif len(people) < 8:
+        found.append(f"There are {len(people)} observers only: intervals from so few are rough.")
+    for scene in scenes:
+        voted = [part for part in scene.parts if len(part) > 1]
+        alone = sum(len(part) == 1 for part in scene.parts)
+        if len(voted) > 1:
+            found.append(
+                f"{scene.scene}: votes connect {len(voted)} groups of images with no vote between them; scores of "
+                "images in different groups cannot be compared. More votes are needed."
+            )
+        if alone:
+            found.append(
+                f"{scene.scene}: {alone} of {len(scene.stimuli)} images have no votes, and no score."
+            )
+    flagged = [person.observer.label for person in people if person.screening.flagged]
+    if flagged:
+        found.append(
+            f"The screening flags {', '.join(flagged)}: look at their answers before you leave anybody out. "
+            "Scores are of all observers; those without the flagged ones stand beside them."
+        )
+    return found

@@ -1,0 +1,75 @@
+"""The scale so far, for the owner's page: quick, and with intervals as soon as there are a few observers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from isptune.study.plan.folder import Study
+from isptune.study.scale.intervals import bootstrap, limits, observer_weights
+from isptune.study.scale.scale import fit
+from isptune.study.votes.comparisons import Comparisons, comparisons
+from isptune.study.votes.votes import VoteRecord
+
+RESAMPLES = 50
+"""Few, since the page asks again and again; `isptune study fit` takes many more."""
+
+FEWEST_OBSERVERS = 3
+"""An interval over observers says nothing with fewer."""
+
+
+def live_scale(study: Study, votes: Sequence[VoteRecord]) -> dict[str, Any]:
+    """Thurstone scales, scene by scene, in JOD, with 95 % intervals by a bootstrap over observers.
+
+    Returns:
+        `note`, a sentence about the whole, and `scenes`: name, unit, and for each picture that was voted on its name,
+        value, low and high (None without an interval). Training, repeats and anchors do not count here.
+    """
+    conditions = {scene: [s.condition for s in study.of_scene(scene)] for scene in study.scenes}
+    tables = comparisons(votes, conditions)
+    scenes = [
+        {"scene": table.scene, "unit": "JOD", "conditions": _scaled(table)} for table in tables.values()
+    ]
+    return {"note": _note(list(tables.values())), "scenes": scenes}
+
+
+def _scaled(table: Comparisons) -> list[dict[str, Any]]:
+    scale = fit(table, reduce_bias=True)
+    people = len(table.observers)
+    low = high = np.full(table.images, np.nan)
+    if people >= FEWEST_OBSERVERS:
+        drawn = bootstrap(table, scale, observer_weights(people, RESAMPLES, seed=0))
+        low, high = limits(scale.scores, drawn, people)
+    return [
+        {
+            "name": table.conditions[k],
+            "value": float(scale.scores[k]),
+            "low": _known(low[k]),
+            "high": _known(high[k]),
+        }
+        for k in np.flatnonzero(table.counts)
+    ]
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _note(tables: Sequence[Comparisons]) -> str:
+    if not tables:
+        return "It appears with the first votes that count."
+    apart = [table.scene for table in tables if len(table.parts()) > 1]
+    if apart:
+        return (
+            f"Not all pictures of {', '.join(apart)} are connected by votes yet, so their distances are not known. "
+            "Of two pictures 1 JOD apart, 75 % of the answers prefer the better one."
+        )
+    if max(len(table.observers) for table in tables) < FEWEST_OBSERVERS:
+        return (
+            "Of two pictures 1 JOD apart, 75 % of the answers prefer the better one. "
+            f"Intervals come with {FEWEST_OBSERVERS} observers."
+        )
+    return (
+        "Of two pictures 1 JOD apart, 75 % of the answers prefer the better one. Lines are 95 % intervals over "
+        "observers, roughly; 'isptune study fit' gives the final ones."
+    )

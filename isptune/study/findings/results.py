@@ -1,0 +1,191 @@
+"""What `isptune study fit` writes into a study's folder.
+
+::
+
+    STUDY/scale.csv          an image a row: score (JOD) with its interval, mos, other scales, screened both ways
+    STUDY/differences.csv    a pair a row: how far apart, with interval and significance
+    STUDY/observers.csv      an observer a row: how they voted, and what the screening says
+    STUDY/judges.csv         only where judges voted: a judge a row, and one a scene: how far it agrees with people
+    STUDY/prompt.csv         image, score: what `--prompt` takes
+    STUDY/result.json        all of it but the differences
+"""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from isptune.runs.log import RunLog
+from isptune.study.findings.analysis import Analysis, SceneResult
+from isptune.system.disk import write_atomically
+
+SCALE, DIFFERENCES, OBSERVERS, JUDGES = "scale.csv", "differences.csv", "observers.csv", "judges.csv"
+PROMPT, RESULT = "prompt.csv", "result.json"
+
+
+def write_results(analysis: Analysis) -> list[Path]:
+    """Write all files; the same votes give the same bytes. Returns what was written. Raises RunFolderError."""
+    folder = analysis.study.folder
+    images = scale_rows(analysis)
+    people = observer_rows(analysis)
+    tables = {SCALE: images, OBSERVERS: people, DIFFERENCES: _difference_rows(analysis)}
+    judges = _judge_rows(analysis)
+    if judges:
+        tables[JUDGES] = judges
+    else:
+        (folder / JUDGES).unlink(missing_ok=True)
+    prompt = [{"image": row["image"], "score": row["mos"]} for row in images if row["image"] and row["votes"]]
+    if prompt:
+        tables[PROMPT] = prompt
+    else:
+        (folder / PROMPT).unlink(missing_ok=True)
+    for name, rows in tables.items():
+        write_atomically(folder / name, _csv(rows).encode())
+    RunLog(folder).write_json(RESULT, _result(analysis, images, people))
+    return [folder / name for name in (*tables, RESULT)]
+
+
+def scale_rows(analysis: Analysis) -> list[dict[str, Any]]:
+    """One row an image, scene by scene, the best first."""
+    return [row for scene in analysis.scenes for row in _scale_rows(scene)]
+
+
+def _scale_rows(scene: SceneResult) -> list[dict[str, Any]]:
+    columns = {
+        "score": scene.scale.scores,
+        "low": scene.low,
+        "high": scene.high,
+        "mos": scene.mos,
+        "mos_low": scene.mos_low,
+        "mos_high": scene.mos_high,
+        "bradley_terry": scene.bradley_terry,
+        "pwcmp": scene.pwcmp,
+        "without_unlikely": scene.without_unlikely,
+        "without_erratic": scene.without_erratic,
+    }
+    rows = []
+    for k, stimulus in enumerate(scene.stimuli):
+        voted = bool(scene.voted[k])
+        row: dict[str, Any] = {
+            "image": stimulus.file,
+            "scene": stimulus.scene,
+            "condition": stimulus.condition,
+        }
+        row |= {name: _number(values[k]) if voted else None for name, values in columns.items()}
+        rows.append({**row, "votes": int(scene.table.counts[k]), "known_score": _number(stimulus.score)})
+    return sorted(rows, key=lambda row: -math.inf if row["score"] is None else row["score"], reverse=True)
+
+
+def observer_rows(analysis: Analysis) -> list[dict[str, Any]]:
+    """One row an observer, in the order in which they joined."""
+    rows = []
+    for result in analysis.observers:
+        screening = result.screening
+        row: dict[str, Any] = {"observer": result.observer.label, "source": result.observer.source}
+        row |= {
+            name: _number(value) if isinstance(value, float) else value
+            for name, value in asdict(result.behaviour).items()
+        }
+        row |= {
+            "log_likelihood": _number(screening.log_likelihood),
+            "likelihood_distance": _number(screening.distance),
+            "too_high": screening.too_high,
+            "too_low": screening.too_low,
+            "unlikely": screening.unlikely,
+            "erratic": screening.erratic,
+        }
+        rows.append(row)
+    return rows
+
+
+def _difference_rows(analysis: Analysis) -> list[dict[str, Any]]:
+    rows = [
+        {"scene": scene.scene, **{k: _number(v) if isinstance(v, float) else v for k, v in asdict(d).items()}}
+        for scene in analysis.scenes
+        for d in scene.differences
+    ]
+    columns = ("scene", "better", "worse", "mean", "low", "high", "p", "p_holm")
+    return rows or [dict.fromkeys(columns)]
+
+
+def _result(
+    analysis: Analysis, images: Sequence[dict[str, Any]], people: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    return {
+        "title": analysis.study.plan.title,
+        "unit": "JOD",
+        "simulated_observers": analysis.simulated,
+        "judges_in_the_scale": analysis.judged,
+        "votes": sum(len(scene.table.share) for scene in analysis.scenes),
+        "undone_votes": analysis.undone,
+        "resamples": analysis.draws,
+        "warnings": list(analysis.warnings),
+        "scenes": {scene.scene: _facts(scene) for scene in analysis.scenes},
+        "images": list(images),
+        "observers": list(people),
+        **_judges(analysis),
+    }
+
+
+def _judges(analysis: Analysis) -> dict[str, Any]:
+    """The judges beside the observers; nothing where there are none."""
+    if not analysis.judges:
+        return {}
+    among = analysis.people
+    numbers = (
+        {}
+        if among is None
+        else {name: _number(value) for name, value in asdict(among).items() if name != "each"}
+    )
+    return {"judges": _judge_rows(analysis), "observers_among_themselves": numbers}
+
+
+def _judge_rows(analysis: Analysis) -> list[dict[str, Any]]:
+    """For each judge one row of all scenes, whose scene is empty, and one of each scene."""
+    rows = []
+    for judge in analysis.judges:
+        of_all = {"judge": judge.observer.label, "scene": "", "votes": judge.votes}
+        for name in ("agreement", "srocc"):
+            value = getattr(judge, name)
+            ends = {f"{name}_low": _number(value.low), f"{name}_high": _number(value.high)}
+            of_all |= {name: _number(value.value), **ends}
+        single = ("same_answer", "no_difference", "left")
+        rows.append(of_all | {name: _number(getattr(judge, name)) for name in single})
+        for scene in judge.scenes:
+            values = {"agreement": _number(scene.agreement), "srocc": _number(scene.srocc)}
+            rows.append(dict.fromkeys(rows[0]) | {"judge": judge.observer.label, **asdict(scene), **values})
+    return rows
+
+
+def _facts(scene: SceneResult) -> dict[str, Any]:
+    pairs = scene.differences
+    return {
+        "images": len(scene.stimuli),
+        "votes": len(scene.table.share),
+        "observers": len(scene.table.observers),
+        "tie_threshold_jod": _number(scene.scale.tie_threshold),
+        "side_bias_jod": _number(scene.scale.side_bias),
+        "log_likelihood": _number(scene.scale.log_likelihood),
+        "kendalls_w": _number(scene.concordance.w),
+        "kendalls_w_p": _number(scene.concordance.p),
+        "connected_groups": len(scene.parts),
+        "pairs": len(pairs),
+        "significant_pairs": sum(pair.p < 0.05 for pair in pairs),
+        "significant_pairs_holm": sum(pair.p_holm < 0.05 for pair in pairs),
+    }
+
+
+def _number(value: float) -> float | None:
+    """Rounded far below what votes can tell, so that files do not differ in noise; None for NaN."""
+    return None if not math.isfinite(value) else round(float(value), 6)
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row for row in rows if any(value is not None for value in row.values()))
+    return table.getvalue()

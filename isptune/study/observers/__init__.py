@@ -1,0 +1,1 @@
+"""Observers that are no people: simulations, and judges."""

@@ -1,0 +1,1 @@
+"""What a study asks, of whom, in what order."""

@@ -1,0 +1,1 @@
+"""The pages on which people vote, and the server behind them."""

@@ -1,0 +1,50 @@
+"""The files of the pages, read from the package once; only what is listed here can be asked for."""
+
+from functools import cache
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+_TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+ASSETS = (
+    "observer.css",
+    "observer.js",
+    "viewer.js",
+    "pictures.js",
+    "cards.js",
+    "api.js",
+    "owner.css",
+    "owner.js",
+    "scale.js",
+    "icon.svg",
+)
+
+
+@cache
+def page(name: str, status: int = 200) -> Response:
+    """A file of the folder page/ as a response; `name` comes from this program, never from a request."""
+    content = files("isptune.study.site").joinpath("page", name).read_bytes()
+    kind = _TYPES[name[name.rindex(".") :]]
+    return Response(content, status_code=status, headers={"content-type": f"{kind}; charset=utf-8"})
+
+
+async def asset(request: Request) -> Response:
+    name = request.path_params["name"]
+    return page(name) if name in ASSETS else await nothing_here(request)
+
+
+async def nothing_here(request: Request, _: Exception | None = None) -> Response:
+    """For every other address; a browser gets a page that says what is needed, a program one line."""
+    if "text/html" in request.headers.get("accept", ""):
+        return page("unknown.html", 404)
+    return PlainTextResponse("nothing is here\n", 404)
+
+
+ROUTES = [Route("/page/{name}", asset)]

@@ -1,0 +1,1 @@
+"""Votes as they come, and the file that keeps them."""

@@ -1,0 +1,1 @@
+"""Disk, processes, threads, HTTP: what lies between isptune and the machine."""

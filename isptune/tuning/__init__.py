@@ -1,0 +1,1 @@
+"""One optimisation from its settings to what it hands over."""

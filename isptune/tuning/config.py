@@ -1,0 +1,67 @@
+"""From a TOML file and command-line options to checked settings, and to the folder of a run."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from isptune.errors import ConfigError
+from isptune.system.disk import slug
+from isptune.tuning.settings import RunSettings, from_mapping
+
+
+def load_settings(file: str | Path | None, options: Mapping[str, Any]) -> RunSettings:
+    """Lay options over a TOML file over the defaults.
+
+    Args:
+        file: TOML with the keys of `RunSettings`, or None.
+        options: by key; None and empty values are taken as not given. Tables are merged key by key.
+
+    Raises:
+        ConfigError: the file is missing or no TOML, a key is unknown, or a value has the wrong type.
+    """
+    values = {} if file is None else _read_toml(Path(file))
+    from_mapping(values, str(file))  # so that a message about the file names the file
+    given = {key: value for key, value in options.items() if value is not None and value not in ((), {}, [])}
+    for key, value in given.items():
+        values[key] = {**values.get(key, {}), **value} if isinstance(value, Mapping) else value
+    return from_mapping(values, "command line")
+
+
+def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
+    """`KEY=VALUE` pairs; a value is read as TOML (number, true, list, ...), else taken as text.
+
+    Raises:
+        ConfigError: a pair without `=`.
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"{option} {pair!r} is not KEY=VALUE")
+        try:
+            values[key.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[key.strip()] = text.strip()
+    return values
+
+
+def default_folder(settings: RunSettings, root: str | Path = "runs") -> Path:
+    """`runs/PIPELINE-OBJECTIVES-HASH`: the same settings lead to the same folder, others to another.
+
+    So a command that was interrupted goes on where it stopped when it is given again.
+    """
+    text = json.dumps(settings.as_dict(), sort_keys=True)
+    name = "-".join([settings.pipeline, *settings.objectives])
+    return Path(root) / f"{slug(name)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: is not a TOML file that can be read: {error}") from error

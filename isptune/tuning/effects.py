@@ -1,0 +1,71 @@
+"""What each change of a parameter set buys: the scores when one knob alone goes back."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from isptune.errors import RunFolderError
+from isptune.runs.log import CONFIG, PROVENANCE, RunLog
+from isptune.space import Candidate, Value
+from isptune.tuning.bench import Bench
+from isptune.tuning.recommend import Interval, reevaluate
+from isptune.tuning.settings import from_mapping
+
+Effects = Mapping[str, Mapping[str, Interval]]
+"""By knob and objective: the score when that knob alone goes back, minus the score of the set."""
+
+
+def bench_of(folder: Path) -> Bench:
+    """The bench of a run, built again from its folder.
+
+    Raises:
+        RunFolderError: it is no run folder, or a scene is no longer the picture that it was.
+        ConfigError: something that the run used is not there any more.
+    """
+    log = RunLog(folder)
+    bench = Bench(from_mapping(log.read_json(CONFIG), str(folder / CONFIG)))
+    then = log.read_json(PROVENANCE).get("scenes", {})
+    for scene in bench.scenes:
+        if then.get(scene.name, scene.sha256) != scene.sha256:
+            raise RunFolderError(
+                f"{folder}: the scene {scene.name!r} is not the picture that this run was made on"
+            )
+    return bench
+
+
+def effects(
+    bench: Bench, chosen: Candidate, old: Mapping[str, Value], seeds: int
+) -> tuple[Effects, dict[str, str]]:
+    """Set every changed knob back by itself, and score.
+
+    Args:
+        bench: pipeline, objectives and scenes.
+        chosen: a complete candidate.
+        old: the values that knobs go back to; those that are equal in both are left out.
+        seeds: noise seeds, the same for all candidates; one is enough where the pipeline draws no noise.
+
+    Returns:
+        The effects, paired over the seeds, and by knob why it could not be rendered or scored.
+
+    Raises:
+        RunFolderError: the set itself cannot be rendered or scored.
+    """
+    names = [name for name, value in old.items() if chosen[name] != value]
+    candidates = [chosen, *({**chosen, name: old[name]} for name in names)]
+    new, *back = reevaluate(bench.evaluator, candidates, bench.confirmation_seeds()[:seeds])
+    if new.error is not None:
+        raise RunFolderError(f"the set cannot be scored: {new.error}")
+    found: dict[str, dict[str, Interval]] = {}
+    failed: dict[str, str] = {}
+    for name, entry in zip(names, back, strict=True):
+        if entry.error is not None:
+            failed[name] = entry.error
+            continue
+        found[name] = {
+            objective: Interval.of(_minus(entry.scores[objective], new.scores[objective]))
+            for objective in bench.objectives
+        }
+    return found, failed
+
+
+def _minus(first: Sequence[float], second: Sequence[float]) -> list[float]:
+    return [a - b for a, b in zip(first, second, strict=True)]

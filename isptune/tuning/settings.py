@@ -1,0 +1,144 @@
+"""The settings that determine a run's result, with their types checked."""
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from isptune.errors import ConfigError
+from isptune.space import Value
+from isptune.tuning.aggregate import parse_aggregate
+from isptune.tuning.durations import parse_duration
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Everything that a run's result depends on: the keys of a TOML file, and what config.json holds.
+
+    Attributes:
+        pipeline: spec of the pipeline, `NAME` or `NAME:ARGUMENT`.
+        pipeline_options: options for the pipeline's factory.
+        objectives: specs; the first one is shown while the run goes on.
+        optimizer: spec, or `auto`: cma; catcma where the space has choices; NSGA-II for several objectives.
+        scenes: files, bundled names or `SOURCE:ARGUMENT`.
+        crop, resize: see `isptune.scenes.scene.load_scenes`.
+        population: candidates a generation and repeat.
+        generations: the budget is population x generations evaluations for each repeat.
+        budget_time: no further generation is begun after so long a search, `90min` or `2h30m`; None for no limit.
+        repeats: optimisations in lockstep, with the seeds seed, seed + 1, ...
+        seed: of the optimizers and of the noise that the pipeline draws.
+        tune: shell-style patterns of the parameters to tune; the others stay at their start values.
+        start: values to start from (and to hold where they are not tuned), by parameter name.
+        stay_near: what a change of every tuned parameter through its whole range costs, in the objective's unit;
+            0 to go anywhere. See `isptune.space.Space.distance`.
+        aggregate: how the scores of several scenes become one: see `isptune.tuning.aggregate`.
+        confirm: how many fresh noise seeds the recommended candidate is evaluated on again.
+        second_opinions: specs of objectives to ask about the result; `auto` for all that are registered.
+        device: `cpu`, `cuda`, `cuda:1`, or `auto`.
+    """
+
+    pipeline: str = "synthetic"
+    pipeline_options: Mapping[str, Any] = field(default_factory=dict)
+    objectives: tuple[str, ...] = ("ssim",)
+    optimizer: str = "auto"
+    scenes: tuple[str, ...] = ("bundled:astronaut",)
+    crop: str | None = None
+    resize: str | None = None
+    population: int = 30
+    generations: int = 50
+    budget_time: str | None = None
+    repeats: int = 1
+    seed: int = 0
+    tune: tuple[str, ...] = ("*",)
+    start: Mapping[str, Value] = field(default_factory=dict)
+    stay_near: float = 0.0
+    aggregate: str = "mean"
+    confirm: int = 10
+    second_opinions: tuple[str, ...] = ("auto",)
+    device: str = "auto"
+
+    def __post_init__(self):
+        for name in ("population", "generations", "repeats", "confirm"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} = {getattr(self, name)} must be at least 1")
+        if self.population < 2:
+            raise ConfigError(f"population = {self.population} must be at least 2")
+        if not 0 <= self.seed < 2**31:
+            raise ConfigError(f"seed = {self.seed} must be in [0, 2^31)")
+        for name in ("objectives", "scenes", "tune"):
+            if not getattr(self, name):
+                raise ConfigError(f"{name} is empty: give at least one")
+        if len(set(self.objectives)) != len(self.objectives):
+            raise ConfigError(f"objectives repeat: {', '.join(self.objectives)}")
+        parse_aggregate(self.aggregate)
+        if self.budget_time is not None:
+            parse_duration(self.budget_time, "budget_time")
+        if not 0 <= self.stay_near < math.inf:
+            raise ConfigError(f"stay_near = {self.stay_near} must be 0 or more, and finite")
+        if self.stay_near and len(self.objectives) > 1:
+            raise ConfigError(
+                "stay_near is a price in the unit of one objective, and there are several; make them one: "
+                "--objective 'weighted:0.7*ssim+0.3*niqe'"
+            )
+
+    @property
+    def budget(self) -> int:
+        """Evaluations for each repeat."""
+        return self.population * self.generations
+
+    def as_dict(self) -> dict[str, Any]:
+        """As config.json and a TOML file hold it."""
+        values = dataclasses.asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def keys() -> list[str]:
+    """The names of all settings."""
+    return [setting.name for setting in dataclasses.fields(RunSettings)]
+
+
+def from_mapping(values: Mapping[str, Any], source: str) -> RunSettings:
+    """Settings from a TOML table or a JSON object.
+
+    Args:
+        values: by key.
+        source: where they come from, for messages.
+
+    Raises:
+        ConfigError: an unknown key (the known ones are listed) or a value of the wrong type.
+    """
+    for key in values:
+        if key not in keys():
+            near = difflib.get_close_matches(key, keys(), 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ConfigError(f"{source}: unknown key {key!r}; {hint}known are: {', '.join(keys())}")
+    return RunSettings(**{key: _checked(key, value, source) for key, value in values.items()})
+
+
+_SHAPES: Mapping[str, str] = {
+    "pipeline": "text", "pipeline_options": "a table", "objectives": "a list of text", "optimizer": "text",
+    "scenes": "a list of text", "crop": "text or nothing", "resize": "text or nothing", "population": "a whole number",
+    "generations": "a whole number", "budget_time": "text or nothing", "repeats": "a whole number",
+    "seed": "a whole number",
+    "tune": "a list of text", "start": "a table", "stay_near": "a number", "aggregate": "text",
+    "confirm": "a whole number", "second_opinions": "a list of text", "device": "text",
+}  # fmt: skip
+
+
+def _checked(key: str, value: Any, source: str) -> Any:
+    shape = _SHAPES[key]
+    if shape == "a list of text":
+        items = [value] if isinstance(value, str) else value
+        if isinstance(items, list | tuple) and all(isinstance(item, str) for item in items):
+            return tuple(items)
+    elif {
+        "text": isinstance(value, str),
+        "text or nothing": value is None or isinstance(value, str),
+        "a table": isinstance(value, Mapping),
+        "a number": isinstance(value, int | float) and not isinstance(value, bool),
+        "a whole number": isinstance(value, int) and not isinstance(value, bool),
+    }[shape]:
+        return float(value) if isinstance(value, int) and shape == "a number" else value
+    raise ConfigError(f"{source}: {key} = {value!r} must be {shape}")

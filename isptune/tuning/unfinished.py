@@ -1,0 +1,75 @@
+"""What is done of a generation that is not complete yet, on disk: a run that is cut off need not do it again."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, final
+
+from isptune.tuning.evaluate import Evaluator, Outcome, Part, RunParts
+
+UNFINISHED = "unfinished.jsonl"
+
+WORTH_KEEPING_S = 0.2
+"""An outcome that took less is sooner found again than kept, seconds."""
+
+
+@contextmanager
+def keeping_outcomes(evaluator: Evaluator, folder: Path) -> Iterator["Unfinished"]:
+    """Let the evaluator keep outcomes in a run's folder for as long as the context is open."""
+    kept, run_parts = Unfinished(folder / UNFINISHED), evaluator.run_parts
+    evaluator.run_parts = lambda parts: kept.run(parts, run_parts)
+    try:
+        yield kept
+    finally:
+        evaluator.run_parts = run_parts
+
+
+@final
+class Unfinished:
+    """Outcomes by what they are outcomes of: a part's candidates, scene and seed. A torn last line is not read."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._known = dict(_read(path)) if path.exists() else {}
+
+    def run(self, parts: Sequence[Part], run_parts: RunParts) -> Iterable[tuple[int, Outcome]]:
+        """Outcomes of the parts: those that are known, then the others, each kept as it comes."""
+        keys = [_key(part) for part in parts]
+        for number, key in enumerate(keys):
+            if key in self._known:
+                yield number, self._known[key]
+        missing = [number for number, key in enumerate(keys) if key not in self._known]
+        for position, outcome in run_parts([parts[number] for number in missing]):
+            number = missing[position]
+            if outcome.render_s + outcome.score_s >= WORTH_KEEPING_S:
+                self._keep(keys[number], outcome)
+            yield number, outcome
+
+    def forget(self) -> None:
+        """The generation is in the log."""
+        self._known.clear()
+        self.path.unlink(missing_ok=True)
+
+    def _keep(self, key: str, outcome: Outcome) -> None:
+        line = json.dumps({"part": key, **dataclasses.asdict(outcome)}, allow_nan=False)
+        with (
+            suppress(OSError),
+            open(self.path, "a", encoding="utf-8") as file,
+        ):  # a full disk is the log's to tell
+            file.write(f"\n{line}\n")  # what a torn line left behind ends here
+
+
+def _key(part: Part) -> str:
+    return hashlib.sha256(json.dumps(dataclasses.asdict(part), sort_keys=True).encode()).hexdigest()
+
+
+def _read(path: Path) -> Iterator[tuple[str, Outcome]]:
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            entry: dict[str, Any] = json.loads(line)
+            yield entry["part"], Outcome(tuple(entry["results"]), entry["render_s"], entry["score_s"])
+        except (ValueError, KeyError, TypeError):
+            continue

@@ -1,0 +1,113 @@
+"""Evaluating in other processes: workers get the settings and build their own bench, once.
+
+Any `concurrent.futures.Executor` does: spawned processes here, Dask on other machines. Parts do not depend on
+where they are evaluated, so all give the same log (on machines of the same kind, with the same threads).
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from functools import lru_cache
+from multiprocessing import get_context
+from typing import Final
+
+import torch
+
+from isptune.errors import ConfigError, IsptuneError, MissingExtra
+from isptune.system.processes import end_with, terminated_on
+from isptune.tuning.bench import Bench
+from isptune.tuning.evaluate import Outcome, Part, RunParts
+from isptune.tuning.settings import RunSettings, from_mapping
+
+_ASKED_TO_END: Final = threading.Event()
+"""In a worker: parts that wait in its queue, which nobody can cancel any more, are in vain."""
+
+
+@contextmanager
+def workers(spec: str, settings: RunSettings) -> Iterator[RunParts]:
+    """Workers for as long as the context is open.
+
+    Args:
+        spec: a number of processes on this machine, or `dask:ADDRESS` of a running scheduler.
+        settings: what each worker builds its bench from.
+
+    Raises:
+        ConfigError: a spec that is neither.
+        MissingExtra: Dask is asked for and not installed.
+    """
+    with _executor(spec) as executor:
+        recipe = json.dumps(settings.as_dict(), sort_keys=True)
+        threads = torch.get_num_threads()
+
+        def run_parts(parts: Sequence[Part]) -> Iterable[tuple[int, Outcome]]:
+            futures = {executor.submit(_evaluate, recipe, threads, part): i for i, part in enumerate(parts)}
+            try:
+                for future in as_completed(futures):
+                    yield futures[future], future.result()
+            except IsptuneError:
+                raise
+            except Exception as error:
+                raise IsptuneError(f"a worker ended: {type(error).__name__}: {error}") from error
+            finally:
+                for future in futures:
+                    future.cancel()  # what has not begun is in vain after an error or Ctrl-C
+
+        yield run_parts
+
+
+@contextmanager
+def _executor(spec: str) -> Iterator[Executor]:
+    kind, _, address = spec.partition(":")
+    if kind == "dask" and address:
+        try:
+            from distributed import Client  # pyright: ignore[reportMissingImports] - an extra
+        except ImportError as error:
+            raise MissingExtra("workers on Dask need: pip install 'isptune[dask]'") from error
+        try:
+            client = Client(address, timeout="10s")
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"workers = {spec!r}: no Dask scheduler answers: {error}") from error
+        with client:
+            yield client.get_executor()
+    elif spec.isdigit() and int(spec) > 0:
+        # Spawned, not forked: a fork hangs once torch has threads.
+        options = {"mp_context": get_context("spawn"), "initializer": _start, "initargs": (os.getpid(),)}
+        # Else it would wait for what they render, which may take minutes.
+        with (
+            ProcessPoolExecutor(int(spec), **options) as executor,
+            terminated_on(KeyboardInterrupt, SystemExit),
+        ):
+            yield executor
+    else:
+        raise ConfigError(f"workers = {spec!r} is neither a number of processes nor dask:ADDRESS")
+
+
+def _start(parent: int) -> None:
+    """Let a worker end with the process that it works for.
+
+    Where that can, it sends SIGTERM: then the worker ends the program that it has at work, and leaves no files.
+    """
+
+    def stop(number: int, frame: object) -> None:
+        _ASKED_TO_END.set()
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
+    end_with(parent)
+
+
+def _evaluate(recipe: str, threads: int, part: Part) -> Outcome:
+    if _ASKED_TO_END.is_set():
+        sys.exit()
+    torch.set_num_threads(threads)
+    return _bench(recipe).evaluator.evaluate_part(part)
+
+
+@lru_cache(maxsize=2)
+def _bench(recipe: str) -> Bench:
+    return Bench(from_mapping(json.loads(recipe), "recipe"))

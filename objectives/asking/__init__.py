@@ -1,0 +1,1 @@
+"""Questions about pictures, and how their answers become preferences."""

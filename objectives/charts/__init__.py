@@ -1,0 +1,1 @@
+"""Test charts: the scene, and the objectives that measure it."""

@@ -1,0 +1,1 @@
+"""DepictQA: what is wrong with a picture, and which of two is better."""

@@ -1,0 +1,1 @@
+"""Image-text encoders, the bundled one and published ones."""

@@ -1,0 +1,224 @@
+"""The bundled image-text encoder: compact, trained here, and at home with words about image quality only.
+
+How it was trained, on what, and how well it does stands in `weights/bundled_encoder.md`; the script is
+`objectives.training.encoder.training`.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from isptune.arrays import Images
+from isptune.errors import ConfigError
+from objectives.checkpoints.own_files import read_own, sizes_in, write_own
+from objectives.checkpoints.reading import load_strictly, sha256_of
+from objectives.encoders.bundled_network import ImageNetwork, TextNetwork, Widths, tone_shares
+from objectives.encoders.interface import Embeddings, Prompts
+from objectives.no_reference.texture_shares import BLOCK, texture_shares
+
+VIEW_SIDE = 112
+"""Longer side of the small view of the whole picture, pixels."""
+
+CROP_SIDE = 192
+CROPS_A_SIDE = 3
+"""A picture of more pixels than all crops hold is seen through 3x3 crops, evenly spread; a smaller one whole."""
+
+WEIGHTS_FILE = Path(__file__).parents[1] / "weights" / "bundled_encoder.safetensors"
+FORMAT = "isptune bundled encoder 1"
+
+SMALLEST_SIDE = 32
+"""Smaller pictures are continued by their border pixels, pixels."""
+
+IMAGES_AT_ONCE = 4
+
+
+def views_of(
+    images: Images,
+) -> tuple[
+    Float[Tensor, "batch crops 3 crop_height crop_width"],
+    Float[Tensor, "batch 3 small_height small_width"],
+    Float[Tensor, "batch statistics"],
+]:
+    """The three views of pictures of any size: crops at their own resolution, the whole made small, statistics."""
+    seen = _at_least(images.clamp(0, 1), SMALLEST_SIDE)
+    height, width = seen.shape[-2:]
+    if height * width <= (CROP_SIDE * CROPS_A_SIDE) ** 2:
+        crops = seen.unsqueeze(1)
+    else:
+        high, wide = min(height, CROP_SIDE), min(width, CROP_SIDE)
+        tops = _spread(height - high)
+        lefts = _spread(width - wide)
+        crops = torch.stack([seen[..., y : y + high, x : x + wide] for y in tops for x in lefts], 1)
+    return crops, small_view(seen), statistics_of(seen, crops)
+
+
+def statistics_of(
+    images: Images, crops: Float[Tensor, "batch crops 3 crop_height crop_width"]
+) -> Float[Tensor, "batch statistics"]:
+    """Shares of tones of the whole, then what the texture of its crops tells, on average over them."""
+    texture = texture_shares(crops.flatten(0, 1)).unflatten(0, crops.shape[:2]).mean(1)
+    return torch.cat([tone_shares(images), texture], 1)
+
+
+def small_view(images: Images) -> Float[Tensor, "batch 3 small_height small_width"]:
+    """The whole of each picture, with a longer side of `VIEW_SIDE` at most."""
+    height, width = images.shape[-2:]
+    scale = VIEW_SIDE / max(height, width)
+    if scale >= 1:
+        return images
+    size = (max(SMALLEST_SIDE // 2, round(height * scale)), max(SMALLEST_SIDE // 2, round(width * scale)))
+    return functional.interpolate(images, size, mode="bilinear", antialias=True)
+
+
+def _spread(room: int) -> list[int]:
+    """Where crops begin: at both ends and in the middle; once if there is no room to move."""
+    places = (room * i / (CROPS_A_SIDE - 1) for i in range(CROPS_A_SIDE))
+    # On the grid of JPEG's blocks, which the texture looks for.
+    return sorted({int(place) // BLOCK * BLOCK for place in places})
+
+
+def _at_least(images: Images, side: int) -> Float[Tensor, "batch 3 padded_height padded_width"]:
+    down, right = (max(0, side - length) for length in images.shape[-2:])
+    return functional.pad(images, (0, right, 0, down), mode="replicate") if down or right else images
+
+
+@final
+class BundledEncoder:
+    """The compact dual encoder of this project, or another file of its layout.
+
+    Images may have any size: up to 576x576 pixels every pixel is seen at its own resolution, above that nine crops
+    of 192x192; the whole is seen with a longer side of 112 pixels. A side below 32 pixels is continued by its border.
+
+    Attributes:
+        name: the spec that it was asked for with.
+        weights: the file that it came from, with its hash.
+        temperature: what cosines are multiplied by.
+        words: the vocabulary.
+    """
+
+    source = "isptune's own; after Radford et al. 2021, Learning transferable visual models (CLIP)"
+
+    def __init__(self, path: Path, name: str = "bundled"):
+        image, text, metadata = _read(path)
+        self.name = name
+        self.weights: Mapping[str, str] = {path.name: sha256_of(path)}
+        self.temperature = metadata.temperature
+        self.words = {word: number for number, word in enumerate(metadata.words)}
+        self._image, self._text = image, text
+        self._length = metadata.widths.length
+
+    @torch.no_grad()
+    def encode_images(self, images: Images) -> Embeddings:
+        """One direction an image, float32. A NaN in an image gives a direction of NaN."""
+        self._image.to(images.device)
+        at_once = IMAGES_AT_ONCE if images.device.type == "cpu" else 64
+        if not len(images):
+            return images.new_zeros(0, self._image.widths.embedding)
+        return torch.cat([self._encode(part.float()) for part in images.split(at_once)])
+
+    def embed_prompts(self, prompts: Sequence[str]) -> Prompts:
+        """Token embeddings of prompts in plain English.
+
+        Raises:
+            ConfigError: no prompts, an empty one, one that is too long, or a word that the encoder does not know.
+        """
+        if not prompts:
+            raise ConfigError("there are no prompts")
+        rows = [self._numbers(prompt) for prompt in prompts]
+        length = max(map(len, rows))
+        numbers = torch.tensor([row + [0] * (length - len(row)) for row in rows])
+        words = self._text.words.weight.detach()
+        return Prompts(words[numbers.to(words.device)], torch.tensor([len(row) - 1 for row in rows]))
+
+    def encode_prompts(self, prompts: Prompts) -> Embeddings:
+        """One direction a prompt; differentiable with respect to the token embeddings."""
+        self._text.to(prompts.embeddings.device)
+        return self._text(prompts.embeddings, prompts.ends.to(prompts.embeddings.device))
+
+    @torch.no_grad()
+    def describe_images(self, images: Images) -> Float[Tensor, "batch description"]:
+        """All that the encoder sees of each picture before it becomes a direction, in its own units, float32.
+
+        The local features of crops, those of the whole, both put together, and the plain statistics of tones and
+        texture. A direction leaves out what the words of quality do not speak of; other tastes may ask for it.
+        """
+        self._image.to(images.device)
+        crops, view, statistics = views_of(images.float())
+        parts = self._image.parts(crops, view, statistics)
+        return torch.cat([*parts[:2], self._image.fuse_parts(parts), statistics], 1)
+
+    def _encode(self, images: Images) -> Embeddings:
+        return self._image.directions(self._image(*views_of(images)))
+
+    def _numbers(self, prompt: str) -> list[int]:
+        words = words_of(prompt)
+        if not 0 < len(words) <= self._length:
+            raise ConfigError(f"{prompt!r}: a prompt has 1 to {self._length} words, this one {len(words)}")
+        unknown = [word for word in words if word not in self.words]
+        if unknown:
+            raise ConfigError(
+                f"{prompt!r}: the bundled encoder knows {len(self.words)} words about image quality, and "
+                f"{unknown[0]!r} is none of them: {', '.join(self.words)}"
+            )
+        return [self.words[word] for word in words]
+
+
+def build(argument: str | None = None) -> BundledEncoder:
+    """The bundled encoder, or one of the same layout from a file (`bundled:FILE`).
+
+    Raises:
+        ConfigError: the file does not exist, or is not such an encoder.
+    """
+    if argument is None:
+        return BundledEncoder(WEIGHTS_FILE)
+    return BundledEncoder(Path(argument).expanduser(), f"bundled:{argument}")
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    widths: Widths
+    words: tuple[str, ...]
+    temperature: float
+
+
+def _read(path: Path) -> tuple[ImageNetwork, TextNetwork, _Metadata]:
+    metadata, state = read_own(path, "bundled encoder", FORMAT, _parse)
+    image = ImageNetwork(metadata.widths).folded()
+    text = TextNetwork(metadata.widths, len(metadata.words))
+    load_strictly(nn.ModuleDict({"image": image, "text": text}), state, path)
+    image.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return image, text.eval().requires_grad_(False), metadata
+
+
+def _parse(metadata: Mapping[str, str]) -> _Metadata:
+    widths = sizes_in(metadata["widths"], Widths)
+    return _Metadata(widths, tuple(json.loads(metadata["words"])), float(metadata["temperature"]))
+
+
+def words_of(prompt: str) -> list[str]:
+    """The words of a prompt in lower case; punctuation is dropped."""
+    return re.findall(r"[a-z]+(?:'[a-z]+)?", prompt.lower())
+
+
+def pack(
+    image: ImageNetwork, text: TextNetwork, words: Sequence[str], temperature: float, path: Path
+) -> None:
+    """Write a trained pair of networks as fp16 safetensors; the image network is folded first, in place."""
+    tensors = {f"image.{key}": value for key, value in image.folded().state_dict().items()}
+    tensors |= {f"text.{key}": value for key, value in text.state_dict().items()}
+    metadata = {
+        "format": FORMAT,
+        "widths": json.dumps(asdict(image.widths)),
+        "words": json.dumps(list(words)),
+        "temperature": repr(temperature),
+    }
+    halves = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
+    write_own(path, halves, metadata)

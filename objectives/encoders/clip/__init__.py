@@ -1,0 +1,1 @@
+"""CLIP in the layouts in which it is published."""

@@ -1,0 +1,1 @@
+"""Objectives that compare with the perfect picture."""

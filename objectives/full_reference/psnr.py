@@ -1,0 +1,64 @@
+"""Full-reference objectives: PSNR here, and the entry points of the families beside it.
+
+| name | compares | best | direction |
+|---|---|---|---|
+| psnr | RGB | 100 dB | maximize |
+| ssim | RGB | 1 | maximize |
+| ms_ssim | RGB, five scales | 1 | maximize |
+| gmsd | luma at half size | 0 | minimize |
+| fsim | luma and chroma at about 256 pixels | 1 | maximize |
+| vif | luma, four scales | 1 (enhanced images above) | maximize |
+"""
+
+import math
+
+import cv2
+import torch
+
+from isptune.arrays import Images, Scores
+from objectives.full_reference.fsim import fsim
+from objectives.full_reference.gmsd import gmsd
+from objectives.full_reference.objective import FullReference, OneImage, Planes, Scratch, refuse_argument
+from objectives.full_reference.ssim import ms_ssim, ssim
+from objectives.full_reference.vif import vif
+
+__all__ = ["fsim", "gmsd", "ms_ssim", "psnr", "ssim", "vif"]
+
+PSNR_CAP_DB = 100.0
+"""The PSNR of equal images, which would be infinite: a finite best keeps means and optimizers sound. It is
+a mean squared error of 1e-10, far below the 1e-6 that rounding to 8 bits leaves."""
+
+
+def psnr(argument: str | None = None) -> FullReference:
+    """Peak signal-to-noise ratio in decibels, from the mean squared error over red, green and blue.
+
+    Capped at 100 dB. Float64 from the squares on; against scikit-image's `peak_signal_noise_ratio`: 1e-4 dB.
+
+    Source: the definition of long standing; see Huynh-Thu and Ghanbari 2008, Scope of validity of PSNR in
+    image/video quality assessment.
+    """
+    refuse_argument("psnr", argument)
+    return FullReference(
+        name="psnr",
+        direction="maximize",
+        range=(0.0, PSNR_CAP_DB),
+        unit="dB",
+        source="Huynh-Thu and Ghanbari 2008, Scope of validity of PSNR in image/video quality assessment",
+        prepare=lambda reference: reference.contiguous(),
+        score_planes=_psnr_planes,
+        score_tensor=_psnr_tensor,
+    )
+
+
+def _psnr_planes(planes: Planes, reference: OneImage, scratch: Scratch) -> float:
+    width = planes.shape[-1]
+    ours, theirs = planes.reshape(-1, width), reference[0].numpy().reshape(-1, width)
+    mean_square = cv2.norm(ours, theirs, cv2.NORM_L2SQR) / planes.size
+    floor = 10 ** (-PSNR_CAP_DB / 10)
+    # max() keeps a NaN that stands first.
+    return -10 * math.log10(max(mean_square, floor))
+
+
+def _psnr_tensor(images: Images, reference: OneImage) -> Scores:
+    mean_square = (images - reference).square().flatten(1).mean(1, dtype=torch.float64)
+    return (-10 * mean_square.clamp_min(10 ** (-PSNR_CAP_DB / 10)).log10()).float()

@@ -1,0 +1,1 @@
+"""Language models that see, as far as scores need them."""

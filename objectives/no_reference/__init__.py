@@ -1,0 +1,1 @@
+"""Objectives from the statistics of a picture alone."""

@@ -1,0 +1,1 @@
+"""PromptIQA: scores after the taste of a few rated pictures."""

@@ -1,0 +1,1 @@
+"""Q-Align: five level words and a language model."""

@@ -1,0 +1,1 @@
+"""ScoreNet: soft prompts from lightweight metrics and the image."""

@@ -1,0 +1,1 @@
+"""Data sets of spoilt photographs with questions and answers."""

@@ -1,0 +1,1 @@
+"""Scores from encoders and classifiers that were trained for something else."""

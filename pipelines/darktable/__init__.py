@@ -1,0 +1,1 @@
+"""darktable as a pipeline."""

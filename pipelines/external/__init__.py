@@ -1,0 +1,1 @@
+"""Programs and boards as pipelines."""

@@ -1,0 +1,190 @@
+"""Any program as a pipeline: `command:isp.toml` runs it once a candidate, without a shell.
+
+The TOML file says how it is called and what may be tuned (`pipelines.external.description`). In the words of `command`
+
+* `{scene}` is the path of the scene's file: the raw file, or a PNG of 16 bits for a photograph;
+* `{params}` is the path of a file with the values, JSON (`{"denoise.strength": 0.5}`) or TOML (a table a stage);
+* `{flags}`, as a word of its own, is one `--NAME=VALUE` for each parameter;
+* `{NAME}` is the value of the parameter of that name;
+* `{out}` is where the picture must be written (sRGB; PNG, TIFF or JPEG), `{seed}` a whole number for its noise,
+  and `{python}` the Python that runs isptune. `{{` and `}}` stand for braces.
+
+Its working directory is the folder of the TOML file. What goes wrong costs one trial: another exit status than 0, a
+time-out (all of its processes are ended), a picture that is missing, broken or of another size.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Formatter
+from typing import Any, final
+
+from isptune.arrays import Images, Params
+from isptune.errors import ConfigError
+from isptune.scenes.scene import Scene
+from isptune.space import Candidate
+from pipelines.external.description import Description, read_description
+from pipelines.external.program import run_program
+from pipelines.external.scene_files import (
+    SceneFiles,
+    call_folder,
+    candidates_of,
+    read_result,
+    sha256_of,
+    stack,
+    write_text,
+)
+
+SHAPES = {
+    "command": "texts",
+    "timeout_s": "number",
+    "params_as": "text",
+    "out_suffix": "text",
+    "size": "whole numbers",
+    "max_file_mb": "number",
+}
+DEFAULTS: Mapping[str, Any] = {
+    "timeout_s": 60.0, "params_as": "json", "out_suffix": ".png", "size": None, "max_file_mb": 1024.0,
+}  # fmt: skip
+SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".ppm", ".bmp", ".webp")
+PLACES = ("scene", "params", "flags", "out", "seed", "python")
+"""The placeholders that are not names of parameters."""
+
+
+@final
+class Command:
+    """Pipeline: one call of a program for each image of a batch."""
+
+    max_batch = 1
+
+    def __init__(self, description: Description):
+        self.space = description.space
+        self.settings = {**DEFAULTS, **description.settings}
+        self.folder = description.path.parent
+        self.flags = description.flags
+        self._check(str(description.path))
+        self.versions = {description.path.name: description.sha256, **self._own_files()}
+        self._scenes = SceneFiles()
+
+    def render(self, scene: Scene, params: Params, seed: int) -> Images:
+        """Call the program for each candidate of the batch. Raises RenderError."""
+        return stack(
+            [self._render(scene, values, seed) for values in candidates_of(params, self.space)], scene
+        )
+
+    def _render(self, scene: Scene, values: Candidate, seed: int) -> Images:
+        settings = self.settings
+        source = self._scenes.path(scene)
+        with call_folder() as folder:
+            out = folder / f"out{settings['out_suffix']}"
+            file = folder / f"params.{settings['params_as']}"
+            write_values(file, values)
+            places = {"scene": str(source), "params": str(file), "out": str(out), "seed": str(seed)}
+            argv = self._argv({**places, "python": sys.executable}, values)
+            said = run_program(
+                argv,
+                folder,
+                settings["timeout_s"],
+                work_in=self.folder,
+                max_file_mb=settings["max_file_mb"],
+            )
+            size = tuple(settings["size"]) if settings["size"] else None
+            return read_result(out, said, scene, size)
+
+    def _argv(self, places: Mapping[str, str], values: Candidate) -> list[str]:
+        argv: list[str] = []
+        known = {**places, **{name: str(value) for name, value in values.items()}}
+        for word in self.settings["command"]:
+            if word == "{flags}":
+                argv += [f"{self.flags[name]}={value}" for name, value in values.items()]
+            else:
+                argv.append("".join(text + (known[place] if place else "") for text, place in _parts(word)))
+        if "/" in argv[0] and not Path(argv[0]).is_absolute():
+            argv[0] = str(self.folder / argv[0])
+        return argv
+
+    def _own_files(self) -> dict[str, str]:
+        """Hashes of the files beside the description that the command names, such as a script."""
+        files = {word: self.folder / word for word in self.settings["command"]}
+        return {word: sha256_of(path) for word, path in files.items() if path.is_file()}
+
+    def _check(self, file: str) -> None:
+        settings = self.settings
+        words = settings.get("command")
+        if not words:
+            raise ConfigError(f'{file}: has no command = ["PROGRAM", "ARGUMENT", ...]')
+        used = {place for word in words for place in _checked_parts(file, word)}
+        known = [*PLACES, *self.space.names]
+        for place in sorted(used - set(known)):
+            raise ConfigError(f"{file}: command names {{{place}}}; there are: {', '.join(known)}")
+        if any("{flags}" in word and word != "{flags}" for word in words):
+            raise ConfigError(
+                f"{file}: {{flags}} in a command stands for several words: give it as a word of its own"
+            )
+        if "out" not in used:
+            raise ConfigError(f"{file}: command does not name {{out}}, where the picture must be written")
+        if not used & {"params", "flags", *self.space.names}:
+            raise ConfigError(
+                f"{file}: command names no {{params}}, {{flags}} or parameter: nothing would be tuned"
+            )
+        if settings["params_as"] not in ("json", "toml"):
+            raise ConfigError(f"{file}: params_as = {settings['params_as']!r} is neither json nor toml")
+        stages = [
+            name for name in self.space.names if any(n.startswith(f"{name}.") for n in self.space.names)
+        ]
+        if settings["params_as"] == "toml" and stages:
+            raise ConfigError(
+                f"{file}: {stages[0]!r} is a parameter and a stage, which TOML cannot hold; use json"
+            )
+        if settings["out_suffix"].lower() not in SUFFIXES:
+            raise ConfigError(
+                f"{file}: out_suffix = {settings['out_suffix']!r} is none of {', '.join(SUFFIXES)}"
+            )
+        if settings["size"] and (len(settings["size"]) != 2 or min(settings["size"]) < 1):
+            raise ConfigError(f"{file}: size = {settings['size']!r} is not [width, height]")
+
+
+def write_values(file: Path, values: Candidate) -> None:
+    """Write a candidate as JSON, flat, or as TOML with a table for each stage. Raises RenderError."""
+    write_text(file, json.dumps(values, indent=1) if file.suffix == ".json" else _toml(values))
+
+
+def build(argument: str | None, **options: Any) -> Command:
+    """`command:FILE.toml`: any program that renders a picture; options win over the file's settings.
+
+    Args:
+        argument: path of the TOML file.
+        options: any setting of the file but `command`: `timeout_s`, `params_as`, `out_suffix`, `size`, `max_file_mb`.
+
+    Raises:
+        ConfigError: no file is named, or the file or an option is wrong.
+    """
+    if not argument:
+        raise ConfigError(
+            "which program? Give command:FILE.toml, which says how it is called and what to tune"
+        )
+    return Command(read_description(argument, SHAPES, options, fixed=("command",)))
+
+
+def _parts(word: str) -> Sequence[tuple[str, str | None]]:
+    return [(text, place) for text, place, _, _ in Formatter().parse(word)]
+
+
+def _checked_parts(file: str, word: str) -> list[str]:
+    try:
+        parts = list(Formatter().parse(word))
+    except ValueError as error:
+        raise ConfigError(f"{file}: command has {word!r}: {error}; {{{{ and }}}} stand for braces") from error
+    if any(form or conversion for _, _, form, conversion in parts):
+        raise ConfigError(f"{file}: command has {word!r}: a placeholder is {{NAME}} and nothing more")
+    return [place for _, place, _, _ in parts if place is not None]
+
+
+def _toml(values: Candidate) -> str:
+    """TOML text: `stage.knob` becomes a knob in the table of its stage. JSON's strings are TOML's too."""
+    lines = []
+    for name, value in values.items():
+        key = ".".join(json.dumps(part, ensure_ascii=False) for part in name.split("."))
+        lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"

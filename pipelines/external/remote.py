@@ -1,0 +1,155 @@
+"""An ISP behind HTTP as a pipeline, hardware in the loop for one: `remote:board.toml`.
+
+The TOML file has `url = "http://board:8000/render"` and says what may be tuned (`pipelines.external.description`). For
+each candidate the server gets
+
+    POST /render
+    Idempotency-Key: ID
+    {"id": ID, "scene": {"name": "cat", "sha256": HASH}, "params": {"denoise.strength": 0.5}, "seed": 7}
+
+and answers 200 with the picture (sRGB; PNG, TIFF or JPEG), or with any other status and one line of text, which costs
+the trial. A server that needs the scene's file and does not have it answers 409: it gets the file by `PUT
+/render/scenes/HASH` (a DNG of a raw capture, a PNG of 16 bits of a photograph, `file:PATH` as it is), and the
+same request again. A server with scenes of its own may go by the name.
+
+Where no answer comes, or 408, 429, 502, 503 or 504, the request is sent again with the same ID after a while: a
+server that remembers the last few answers by their ID need not do the work twice.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, final
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from isptune.arrays import Images, Params
+from isptune.errors import ConfigError, RenderError
+from isptune.scenes.scene import Scene
+from isptune.space import Candidate
+from isptune.system.http import Address, Answer, NoAnswer, exchange, insistently
+from pipelines.external.description import Description, read_description
+from pipelines.external.scene_files import (
+    SceneFiles,
+    call_folder,
+    candidates_of,
+    read_result,
+    sha256_of,
+    stack,
+)
+
+SHAPES = {
+    "url": "text", "timeout_s": "number", "retries": "count", "max_picture_mb": "number", "size": "whole numbers",
+}  # fmt: skip
+DEFAULTS: Mapping[str, Any] = {"timeout_s": 60.0, "retries": 3, "max_picture_mb": 256.0, "size": None}
+
+SCENE_IS_UNKNOWN = 409
+WORTH_ANOTHER_TRY = (408, 429, 502, 503, 504)
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 30.0
+"""Before the second attempt; it doubles from one to the next, and a server may ask for more (Retry-After)."""
+
+
+@final
+class Remote:
+    """Pipeline: one request for each image of a batch."""
+
+    max_batch = 1
+
+    def __init__(self, description: Description):
+        self.space = description.space
+        self.settings = {**DEFAULTS, **description.settings}
+        self.versions = {description.path.name: description.sha256}
+        self._server = _Server(str(description.path), self.settings)
+        self._scenes = SceneFiles()
+        self._hashes: dict[Path, str] = {}
+
+    def render(self, scene: Scene, params: Params, seed: int) -> Images:
+        """Ask the server for the picture of each candidate of the batch. Raises RenderError."""
+        return stack(
+            [self._render(scene, values, seed) for values in candidates_of(params, self.space)], scene
+        )
+
+    def _render(self, scene: Scene, values: Candidate, seed: int) -> Images:
+        file = self._scenes.path(scene)
+        if file not in self._hashes:
+            self._hashes[file] = sha256_of(file)
+        digest = self._hashes[file]
+        identity = str(uuid4())
+        asked = {
+            "id": identity, "scene": {"name": scene.name, "sha256": digest}, "params": values, "seed": seed,
+        }  # fmt: skip
+        body = json.dumps(asked).encode()
+        answer = self._server.ask("POST", "", body, "application/json", identity)
+        if answer.status == SCENE_IS_UNKNOWN:
+            self._server.ask(
+                "PUT", f"/scenes/{digest}", file.read_bytes(), "application/octet-stream", digest
+            )
+            answer = self._server.ask("POST", "", body, "application/json", identity)
+        if answer.status != 200:
+            raise RenderError(f"{self._server.name} answered {answer.status}{answer.words()}")
+        tiff = answer.body[:4] in (b"II*\0", b"MM\0*")
+        with call_folder() as folder:
+            picture = folder / ("answer.tif" if tiff else "answer")
+            try:
+                picture.write_bytes(answer.body)
+            except OSError as error:
+                raise RenderError(f"the answer cannot be written: {error.strerror}") from error
+            size = tuple(self.settings["size"]) if self.settings["size"] else None
+            return read_result(picture, "", scene, size)
+
+
+@final
+class _Server:
+    """Sends requests, again and again if need be."""
+
+    def __init__(self, file: str, settings: Mapping[str, Any]):
+        url = settings.get("url")
+        if not url:
+            raise ConfigError(f'{file}: has no url = "http://HOST:PORT/PATH"')
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise ConfigError(f"{file}: url = {url!r}: {error}") from error
+        plain = parts.hostname and not (parts.username or parts.query or parts.fragment)
+        if parts.scheme not in ("http", "https") or not plain:
+            raise ConfigError(f"{file}: url = {url!r} is not http://HOST:PORT/PATH or https://HOST:PORT/PATH")
+        self.address = Address(parts.scheme == "https", str(parts.hostname), port)
+        self.path = parts.path.rstrip("/")
+        self.name = f"{parts.scheme}://{parts.netloc}"
+        self.timeout_s: float = settings["timeout_s"]
+        self.attempts: int = settings["retries"] + 1
+        self.max_bytes = round(settings["max_picture_mb"] * 1e6)
+
+    def ask(self, method: str, path: str, body: bytes, kind: str, identity: str) -> Answer:
+        """Send one request, each time under the same identity. Raises RenderError if there is no answer in the end."""
+        headers = {"Content-Type": kind, "Idempotency-Key": identity, "Connection": "close"}
+        target = (self.path + path) or "/"
+        waits_s = FIRST_WAIT_S, LONGEST_WAIT_S
+        try:
+            return insistently(lambda: self._ask_once(method, target, body, headers), self.attempts, waits_s)
+        except NoAnswer as error:
+            raise RenderError(f"{self.name} {error}") from error
+
+    def _ask_once(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        answer = exchange(self.address, (method, path, body, headers), self.timeout_s, self.max_bytes)
+        if len(answer.body) > self.max_bytes:
+            raise RenderError(f"{self.name} sent more than {self.max_bytes / 1e6:g} MB")
+        if answer.status in WORTH_ANOTHER_TRY:
+            raise NoAnswer(f"it answered {answer.status}{answer.words()}", answer.retry_after_s)
+        return answer
+
+
+def build(argument: str | None, **options: Any) -> Remote:
+    """`remote:FILE.toml`: an ISP behind HTTP; options win over the file's settings.
+
+    Args:
+        argument: path of the TOML file.
+        options: `url`, `timeout_s` of each attempt, `retries`, `max_picture_mb`, `size`.
+
+    Raises:
+        ConfigError: no file is named, or the file or an option is wrong.
+    """
+    if not argument:
+        raise ConfigError("which server? Give remote:FILE.toml, which has its url and says what to tune")
+    return Remote(read_description(argument, SHAPES, options, fixed=()))

@@ -1,0 +1,1 @@
+"""LibRaw as a pipeline."""

@@ -1,0 +1,165 @@
+"""LibRaw as a pipeline, by rawpy: the raw developer inside most free photography programs.
+
+Its defaults are LibRaw's own with the camera's white balance. Native code may end its process (the wavelet denoising
+of LibRaw 0.22.2 does), so it runs in a child: a crash or a time-out costs one trial.
+"""
+
+import json
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, final
+
+from isptune.arrays import Images, Params
+from isptune.errors import ConfigError, RenderError
+from isptune.scenes.images import to_images
+from isptune.scenes.scene import Scene
+from isptune.space import Candidate, Choice, Integer, Real, Space
+from pipelines.external.native_child import NativeChild
+from pipelines.external.scene_files import SceneFiles, candidates_of, check_size, stack
+
+_OFF_ON = ("off", "on")
+_DEMOSAIC = ("linear", "vng", "ppg", "ahd", "dcb", "dht", "aahd")
+_FBDD = {"off": "Off", "light": "Light", "full": "Full"}
+_HIGHLIGHTS = {"clip": 0, "ignore": 1, "blend": 2}
+
+SPACE = Space(
+    (
+        Real("sensor.black_offset", -0.01, 0.01, 0.0, unit="of the range",
+             help="added to the file's black level: higher takes haze out, too high clips shadows"),
+        Real("sensor.white_scale", 0.8, 1.0, 1.0, help="times the file's white level: lower clips highlights earlier"),
+        Real("sensor.adjust_maximum", 0.0, 1.0, 0.75,
+             help="the brightest sample becomes the white level where it lies above so much of it; 0: never"),
+        Real("white_balance.red", 0.5, 2.0, 1.0, log=True, help="times the camera's gain of red"),
+        Real("white_balance.blue", 0.5, 2.0, 1.0, log=True, help="times the camera's gain of blue"),
+        Real("lens.red_scale", 0.998, 1.002, 1.0, help="size of the red picture, against lateral colour fringes"),
+        Real("lens.blue_scale", 0.998, 1.002, 1.0, help="size of the blue picture, against lateral colour fringes"),
+        Choice("demosaic.algorithm", _DEMOSAIC, "ahd", help="how colours are filled in; linear is the softest"),
+        Integer("demosaic.dcb_iterations", 0, 8, 0, help="passes of correction, of dcb only"),
+        Choice("demosaic.dcb_enhance", _OFF_ON, "off", help="refinement of colours, of dcb only"),
+        Choice("demosaic.four_color", _OFF_ON, "off", help="the two greens as colours of their own, against mazes"),
+        Integer("demosaic.median_passes", 0, 5, 0, help="median filters on colour differences, against colour specks"),
+        Choice("denoise.fbdd", tuple(_FBDD), "off", help="noise removal before demosaicing"),
+        Real("denoise.wavelet", 0.0, 1000.0, 0.0, unit="of 65535", help="threshold of wavelet denoising; 0 is none"),
+        Real("exposure.shift", 0.25, 8.0, 1.0, log=True, help="linear gain before everything else"),
+        Real("exposure.preserve_highlights", 0.0, 1.0, 0.0, help="how far a gain above 1 spares highlights"),
+        Choice("exposure.auto_bright", _OFF_ON, "on", help="brightens until some pixels clip"),
+        Real("exposure.auto_bright_clip", 0.0001, 0.1, 0.01, log=True, unit="of the pixels",
+             help="how many may clip when auto_bright is on"),
+        Real("exposure.bright", 0.25, 4.0, 1.0, log=True, help="linear gain at the end"),
+        Choice("highlights.mode", (*_HIGHLIGHTS, "reconstruct"), "clip", help="what becomes of clipped highlights"),
+        Integer("highlights.reconstruct_to", 3, 9, 5, help="of reconstruct only: 3 favours white, 9 colour"),
+        Real("tone.gamma", 1.0, 4.0, 2.222, help="power of the encoding: higher lifts shadows and mid-tones"),
+        Real("tone.toe_slope", 1.0, 20.0, 4.5, help="slope of the encoding at black: lower deepens shadows"),
+    )
+)  # fmt: skip
+"""After rawpy's documentation of `Params` and LibRaw's of `libraw_output_params_t`."""
+
+
+@final
+class LibRaw:
+    """Pipeline and WritesParameterFiles: rawpy's `postprocess`, one call for each image of a batch."""
+
+    max_batch = 1
+    ignores_seed = True
+    space = SPACE
+    parameter_file_formats = ("rawpy",)
+
+    def __init__(self, timeout_s: float = 120.0, half_size: bool = False):
+        self.half_size = half_size
+        self.versions = {"rawpy": metadata.version("rawpy")}  # each brings its own LibRaw
+        self.child = NativeChild(Path(__file__).with_name("child.py"), "LibRaw", timeout_s)
+        self._scenes = SceneFiles()
+
+    def render(self, scene: Scene, params: Params, seed: int) -> Images:
+        """Develop the scene's raw file for each candidate of the batch; the seed changes nothing.
+
+        Raises:
+            RenderError: the scene is a photograph, LibRaw cannot read it, crashed or took too long.
+        """
+        if scene.raw is None and "path" not in scene.metadata:
+            raise RenderError(
+                f"{scene.name} is a photograph; libraw needs a raw file, or unprocessed:FILE to make one of it"
+            )
+        file = str(self._scenes.path(scene))
+        images = []
+        for values in candidates_of(params, self.space):
+            pixels = self.child.ask({"file": file, "options": self.options(values)})
+            image = to_images(pixels, scene.name)
+            if not self.half_size:
+                check_size(image, scene)
+            images.append(image)
+        return stack(images, scene)
+
+    def options(self, values: Candidate) -> dict[str, Any]:
+        """What `pipelines.libraw.child.render` takes for a complete candidate."""
+        highlights = _HIGHLIGHTS.get(str(values["highlights.mode"]), values["highlights.reconstruct_to"])
+        optional: dict[str, Any] = {}
+        if values["denoise.wavelet"]:
+            optional["noise_thr"] = values["denoise.wavelet"]
+        if values["exposure.shift"] != 1.0:
+            optional["exp_shift"] = values["exposure.shift"]
+            optional["exp_preserve_highlights"] = values["exposure.preserve_highlights"]
+        return {
+            "white_balance": [values["white_balance.red"], values["white_balance.blue"]],
+            "black_offset": values["sensor.black_offset"],
+            "white_scale": values["sensor.white_scale"],
+            "demosaic_algorithm": str(values["demosaic.algorithm"]).upper(),
+            "dcb_iterations": values["demosaic.dcb_iterations"],
+            "dcb_enhance": values["demosaic.dcb_enhance"] == "on",
+            "four_color_rgb": values["demosaic.four_color"] == "on",
+            "median_filter_passes": values["demosaic.median_passes"],
+            "fbdd_noise_reduction": _FBDD[str(values["denoise.fbdd"])],
+            "chromatic_aberration": [values["lens.red_scale"], values["lens.blue_scale"]],
+            "adjust_maximum_thr": values["sensor.adjust_maximum"],
+            "no_auto_bright": values["exposure.auto_bright"] == "off",
+            "auto_bright_thr": values["exposure.auto_bright_clip"],
+            "bright": values["exposure.bright"],
+            "highlight_mode": highlights,
+            "gamma": [values["tone.gamma"], values["tone.toe_slope"]],
+            "output_color": "sRGB",
+            "half_size": self.half_size,
+            **optional,
+        }
+
+    def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
+        """The keyword arguments of rawpy's `postprocess` as JSON, and beside them what depends on the file.
+
+        Raises:
+            ConfigError: another format, or a template, which this one has not.
+        """
+        if file_format != "rawpy":
+            raise ConfigError(f"libraw writes the format rawpy, not {file_format!r}")
+        if template is not None:
+            raise ConfigError("the format rawpy takes no template")
+        options = self.options(candidate)
+        red, blue = options.pop("white_balance")
+        of_the_file = {
+            "camera_whitebalance_times": [red, 1.0, blue, 1.0],
+            "black_level_plus_of_range": options.pop("black_offset"),
+            "white_level_times": options.pop("white_scale"),
+        }
+        arguments = {"output_bps": 16, "use_camera_wb": red == blue == 1.0, **options}
+        return (json.dumps({"postprocess": arguments, **of_the_file}, indent=2) + "\n").encode()
+
+
+def build(argument: str | None, **options: Any) -> LibRaw:
+    """`libraw`: LibRaw by rawpy; options `timeout_s` (of a picture; 120) and `half_size` (false).
+
+    Raises:
+        ConfigError: an argument, an unknown option, or a value that is not allowed.
+    """
+    if argument:
+        raise ConfigError(
+            f"libraw takes no argument, not {argument!r}; its options are timeout_s and half_size"
+        )
+    settings: Mapping[str, Any] = {"timeout_s": 120.0, "half_size": False, **options}
+    unknown = sorted(set(settings) - {"timeout_s", "half_size"})
+    if unknown:
+        raise ConfigError(f"libraw has no option {unknown[0]!r}; there are: timeout_s, half_size")
+    timeout_s = settings["timeout_s"]
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s > 0:
+        raise ConfigError(f"timeout_s = {timeout_s!r} must be a number above 0")
+    if not isinstance(settings["half_size"], bool):
+        raise ConfigError(f"half_size = {settings['half_size']!r} must be true or false")
+    return LibRaw(float(timeout_s), settings["half_size"])

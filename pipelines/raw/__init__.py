@@ -1,0 +1,1 @@
+"""An ISP in torch, from the mosaic to JPEG."""

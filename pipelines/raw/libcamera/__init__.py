@@ -1,0 +1,1 @@
+"""The raw ISP's sets as tuning files of libcamera."""

@@ -1,0 +1,149 @@
+"""The raw ISP: from a mosaic to a picture in the textbook's order, a batch of parameter values at a time.
+
+Every stage is a function of `pipelines.stages` on a batch in which each image has its own values, differentiable
+where its mathematics is (all but the choice of a demosaicing direction, medians, and JPEG). What comes before the
+first stage whose values differ within a batch is computed once for all, and kept for the next batch.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isptune.arrays import Images, Params
+from isptune.errors import ConfigError, RenderError
+from isptune.scenes.raw_capture import NoiseModel, RawCapture
+from isptune.scenes.scene import Scene
+from isptune.space import Candidate, Space
+from pipelines.raw.libcamera.writing import left_out, to_libcamera
+from pipelines.raw.stages.raw_denoise import estimate_noise
+from pipelines.raw.stages.sensor import black_level
+from pipelines.raw.stages_in_order import STAGES, Knobs, Shot, Stage
+
+PIXELS_A_PIECE = 2_500_000
+"""On a CPU a piece of a batch, as a tensor, stays below 32 MB, up to which the C library keeps freed memory."""
+
+KEPT = 4
+"""Shared beginnings of the chain that are kept: one a scene, for so many scenes."""
+
+
+class RawISP:
+    """Pipeline, WritesParameterFiles and LeavesOut: renders raw scenes."""
+
+    max_batch = 64
+    parameter_file_formats = ("libcamera",)
+
+    def __init__(self, stages: Sequence[Stage] = STAGES):
+        self.stages = tuple(stages)
+        self.space = Space(tuple(param for stage in stages for param in stage.params))
+        self._beginnings: OrderedDict[tuple[Any, ...], Tensor] = OrderedDict()
+        self._shots: OrderedDict[RawCapture, Shot] = OrderedDict()
+
+    def render(self, scene: Scene, params: Params, seed: int) -> Images:
+        """Pictures of the scene's size. The noise is the capture's: the seed changes nothing.
+
+        Raises:
+            RenderError: the scene is a photograph.
+        """
+        if scene.raw is None:
+            raise RenderError(
+                f"{scene.name} is a photograph; the raw ISP needs a raw file, or unprocessed:FILE to make one of it"
+            )
+        shot = self._shot(scene.raw)
+        knobs = [_knobs(stage, params, shot.capture.mosaic.device) for stage in self.stages]
+        batch = _batch_size(params)
+        shared = next((i for i, own in enumerate(knobs) if not _equal(own)), len(knobs))
+        beginning = self._beginning(shot, knobs[:shared])
+        if shared == len(knobs):
+            return beginning.expand(batch, -1, -1, -1).clone()
+        piece = batch
+        if beginning.device.type == "cpu":
+            piece = max(1, PIXELS_A_PIECE // (shot.capture.size[0] * shot.capture.size[1]))
+        parts = [
+            self._rest(shot, beginning, knobs, shared, slice(i, i + piece)) for i in range(0, batch, piece)
+        ]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
+        """A libcamera tuning file: the sensor's own with the candidate's values in it. Raises ConfigError."""
+        if file_format != "libcamera":
+            raise ConfigError(f"the raw ISP writes the format libcamera, not {file_format!r}")
+        return to_libcamera(candidate, self.space.default, template)
+
+    def left_out(self, file_format: str) -> Sequence[str]:
+        """The parameters that a tuning file has no place for."""
+        return left_out(self.space.names)
+
+    def _beginning(self, shot: Shot, knobs: Sequence[Knobs]) -> Tensor:
+        """The first stages, for one image that stands for the batch."""
+        single = [{name: v if isinstance(v, str) else v[:1] for name, v in own.items()} for own in knobs]
+        if torch.is_grad_enabled():
+            return self._run(shot, shot.capture.mosaic, single, 0)
+        values = tuple(v if isinstance(v, str) else float(v) for own in single for v in own.values())
+        key = (shot.capture, len(knobs), *values)
+        if key not in self._beginnings:
+            self._beginnings[key] = self._run(shot, shot.capture.mosaic, single, 0)
+            while len(self._beginnings) > KEPT:
+                self._beginnings.popitem(last=False)
+        self._beginnings.move_to_end(key)
+        return self._beginnings[key]
+
+    def _rest(self, shot: Shot, beginning: Tensor, knobs: Sequence[Knobs], start: int, part: slice) -> Images:
+        own = [{n: v if isinstance(v, str) else v[part] for n, v in stage.items()} for stage in knobs[start:]]
+        count = next(len(v) for stage in own for v in stage.values() if not isinstance(v, str))
+        return self._run(shot, beginning.expand(count, -1, -1, -1), own, start)
+
+    def _run(self, shot: Shot, images: Tensor, knobs: Sequence[Knobs], start: int) -> Tensor:
+        for stage, own in zip(self.stages[start:], knobs, strict=False):
+            images = stage.run(images, own, shot)
+        return images
+
+    def _shot(self, capture: RawCapture) -> Shot:
+        """The capture with its noise, which is measured once where it is not known."""
+        if capture not in self._shots:
+            noise = capture.noise or measured_noise(capture)
+            self._shots[capture] = Shot(capture, noise)
+            while len(self._shots) > KEPT:
+                self._shots.popitem(last=False)
+        return self._shots[capture]
+
+
+def measured_noise(capture: RawCapture) -> NoiseModel:
+    """Shot and read noise as the capture's own flat areas show them."""
+    none = torch.zeros(1, device=capture.mosaic.device)
+    return estimate_noise(black_level(capture.mosaic, capture.black, capture.white, none))
+
+
+def build(argument: str | None, **options: Any) -> RawISP:
+    """`raw`: the raw ISP, which takes neither argument nor options. Raises ConfigError if there are some."""
+    if argument or options:
+        given = argument or ", ".join(options)
+        raise ConfigError(
+            f"the raw ISP takes no argument and no options, not {given!r}; its params are tuned"
+        )
+    return RawISP()
+
+
+def _knobs(stage: Stage, params: Params, device: torch.device) -> Knobs:
+    """The values of a stage by the name after the dot; numbers as float32."""
+    found: dict[str, Tensor | str] = {}
+    for param in stage.params:
+        value = params[param.name]
+        found[param.name.partition(".")[2]] = (
+            value if isinstance(value, str) else value.to(device, torch.float32)
+        )
+    return found
+
+
+def _equal(knobs: Mapping[str, Tensor | str]) -> bool:
+    """Whether a stage has one set of values for the whole batch; one that is being differentiated has not."""
+    numbers = [v for v in knobs.values() if not isinstance(v, str)]
+    if torch.is_grad_enabled() and any(v.requires_grad for v in numbers):
+        return False
+    return all(bool((v == v[0]).all()) for v in numbers)
+
+
+def _batch_size(params: Params) -> int:
+    return next(len(value) for value in params.values() if not isinstance(value, str))

@@ -1,0 +1,1 @@
+"""What each stage of the raw ISP does to a batch."""

@@ -1,0 +1,53 @@
+"""Local tone mapping and local contrast, by splitting luma into what is large and what is small."""
+
+import math
+
+import torch
+from torch.nn import functional as F
+
+from isptune.arrays import Images
+from pipelines.raw.stages.planes import Planes, Values, blur, gaussian, spread
+
+SHRINK = 4
+"""The large part is found at a quarter of the size: it has nothing finer (He and Sun 2015, "Fast guided filter")."""
+
+EPSILON = 0.004
+"""Variance of luma above which an edge counts as one and belongs to the large part: 6 per cent of white, squared."""
+
+
+def local_contrast(images: Images, compression: Values, detail: Values, radius: Values) -> Images:
+    """Bring regions nearer to each other, and raise what is finer than regions.
+
+    Luma is split by a guided filter with itself as the guide (He, Sun and Tang 2013, "Guided image filtering"), which
+    follows edges, so that there are no halos along them.
+
+    Args:
+        images: Y, Cb, Cr, encoded, [batch, 3, H, W].
+        compression: how much regions approach the picture's mean, 0 to 1, [batch].
+        detail: how much finer structures are raised, -1 to 2, [batch].
+        radius: of a region, px, [batch].
+    """
+    luma = images[:, :1]
+    base = _base(luma, radius)
+    # In float64, so that a batch and an image alone round to the same number.
+    mean = luma.double().mean((1, 2, 3), keepdim=True).float()
+    change = spread(compression) * (mean - base) + spread(detail) * (luma - base)
+    lifted = (luma + change).clamp(0, 1)
+    # Colour goes with luma, but is not blown up where luma was next to nothing.
+    ratio = ((lifted + 0.05) / (luma.clamp(min=0) + 0.05)).clamp(0.25, 4)
+    return torch.cat((lifted, images[:, 1:] * ratio), 1)
+
+
+def _base(luma: Planes, radius: Values) -> Planes:
+    height, width = luma.shape[-2:]
+    # Whole blocks only; the last rows and columns are repeated to fill them.
+    small = F.avg_pool2d(F.pad(luma, (0, -width % SHRINK, 0, -height % SHRINK), mode="replicate"), SHRINK)
+    taps = [gaussian(sigma / SHRINK / math.sqrt(3)) for sigma in radius.tolist()]
+    mean, power = blur(small, taps), blur(small.square(), taps)
+    variance = (power - mean.square()).clamp(min=0)
+    slope = variance / (variance + EPSILON)
+    both = torch.cat((blur(slope, taps), blur(mean - slope * mean, taps)), 1)
+    large = F.interpolate(both, scale_factor=SHRINK, mode="bilinear", align_corners=False)[
+        ..., :height, :width
+    ]
+    return large[:, :1] * luma + large[:, 1:]

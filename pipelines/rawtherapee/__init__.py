@@ -1,0 +1,1 @@
+"""RawTherapee as a pipeline."""

@@ -1,0 +1,1 @@
+"""The synthetic ISP, whose distance from pristine is known."""

@@ -1,0 +1,158 @@
+"""The synthetic ISP: distortions one after another, behind a hidden map from parameters to levels.
+
+After Rashidi et al., "ScoreNet: Netting Lightweight Quality Scores for Better Visual Assessment with Large
+Multi-Modality Models" (2026), supplement, section 3.1 and figure 5: a pristine photograph, parameters X in
+[0, 1]^5, a hidden non-linear map to levels D, five distortions in sequence. The paper names neither the five nor
+the map. Ours are a declared choice:
+
+===  ==============  =========================  ==========================
+d    distortion      unit                       largest magnitude
+===  ==============  =========================  ==========================
+d_1  gaussian_blur   sigma, px                  5
+d_2  white_noise     variance                   0.02
+d_3  contrast        relative change, signed    0.6
+d_4  saturation      relative change, signed    0.8
+d_5  jpeg            strength = 100 - quality   96
+===  ==============  =========================  ==========================
+
+and the map is `warped` with seed 0 (`pipelines.synthetic.hidden_map`). Chain, ranges, family and seed are options; any
+distortion of the catalogue can be a stage.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isptune.arrays import Images, Levels, Params
+from isptune.distortions import get
+from isptune.distortions.catalogue import Distortion
+from isptune.distortions.chain import distort_in_turn
+from isptune.errors import ConfigError
+from isptune.scenes.scene import Scene
+from isptune.space import Real, Space
+from pipelines.synthetic.hidden_map import hidden_map
+
+DEFAULT_CHAIN = "gaussian_blur:5,white_noise:0.02,contrast:0.6,saturation:0.8,jpeg:96"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One distortion of the chain; its level's distance from the identity goes up to `range`."""
+
+    distortion: Distortion
+    range: float
+
+    def __post_init__(self):
+        d = self.distortion
+        reach = min(d.identity - d.low, d.high - d.identity) if d.signed else self._room
+        if not 0 < self.range <= reach + 1e-9:
+            raise ConfigError(f"{d.name}: range {self.range:g} is not in (0, {reach:g}] ({d.unit})")
+
+    @property
+    def _room(self) -> float:
+        return max(
+            self.distortion.high - self.distortion.identity, self.distortion.identity - self.distortion.low
+        )
+
+    def catalogue_level(self, d: Tensor) -> Tensor:
+        """From a (signed) distance to the distortion's own level scale."""
+        distortion = self.distortion
+        downwards = distortion.high - distortion.identity < distortion.identity - distortion.low
+        return distortion.identity - d if downwards and not distortion.signed else distortion.identity + d
+
+
+class SyntheticISP:
+    """Pipeline and KnownLevels: renders a photograph through the chain; knows the true levels."""
+
+    max_batch = 512
+
+    def __init__(self, chain: Sequence[Stage], family: str = "warped", map_seed: int = 0):
+        if not chain:
+            raise ConfigError("the chain of the synthetic ISP is empty")
+        self.chain = tuple(chain)
+        self.map = hidden_map(family, len(chain), map_seed)
+        help_text = "hidden: moves one or several distortion levels"
+        self.space = Space(
+            tuple(Real(f"isp.x{i + 1}", 0.0, 1.0, 0.5, help=help_text) for i in range(len(chain)))
+        )
+        self.level_names = _unique([stage.distortion.name for stage in self.chain])
+        self.level_ranges = [stage.range for stage in self.chain]
+        self.level_units = [stage.distortion.unit for stage in self.chain]
+
+    @property
+    def optimum(self) -> dict[str, float]:
+        """The parameters at which every level is 0: for tests and reports, never shown to an optimizer."""
+        return dict(zip(self.space.names, self.map.optimum.tolist(), strict=True))
+
+    def levels(self, params: Params) -> Levels:
+        """Levels D, shape [batch, stages], float64, signed where the distortion is, else magnitudes."""
+        x = torch.stack([torch.as_tensor(params[name]).double().cpu() for name in self.space.names], dim=1)
+        relative = self.map.relative(x)
+        signed = torch.tensor([stage.distortion.signed for stage in self.chain])
+        relative = torch.where(signed, relative, relative.abs())
+        return relative * torch.tensor(self.level_ranges, dtype=torch.float64)
+
+    def render(self, scene: Scene, params: Params, seed: int) -> Images:
+        """Distort the scene's photograph, stage after stage; all images share the noise of `seed`."""
+        levels = self.levels(params)
+        images = scene.image.expand(len(levels), -1, -1, -1)
+        steps = [
+            (stage.distortion, stage.catalogue_level(levels[:, i]).to(images.device, torch.float32))
+            for i, stage in enumerate(self.chain)
+        ]
+        return distort_in_turn(images, steps, [(seed * 1_000_003 + i) % 2**63 for i in range(len(steps))])
+
+
+def build(argument: str | None, **options: Any) -> SyntheticISP:
+    """`synthetic[:FAMILY]` with the options `map`, `map_seed` and `chain`.
+
+    Args:
+        argument: the family of the hidden map, short for the option `map`.
+        options: `map`: identity, warped or coupled. `map_seed`: a whole number. `chain`: `NAME:RANGE,...`
+            or a list of tables with `distortion` and `range`.
+
+    Raises:
+        ConfigError: an unknown option, family or distortion, or a range that its distortion does not allow.
+    """
+    known = {"map": argument or "warped", "map_seed": 0, "chain": DEFAULT_CHAIN}
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ConfigError(f"the synthetic ISP has no option {unknown[0]!r}; there are: {', '.join(known)}")
+    if argument and options.get("map", argument) != argument:
+        raise ConfigError(f"synthetic:{argument} and map = {options['map']!r} contradict each other")
+    settings = {**known, **options}
+    if not isinstance(settings["map_seed"], int) or settings["map_seed"] < 0:
+        raise ConfigError(f"map_seed = {settings['map_seed']!r} is not a whole number of 0 or more")
+    return SyntheticISP(parse_chain(settings["chain"]), str(settings["map"]), settings["map_seed"])
+
+
+def parse_chain(chain: object) -> list[Stage]:
+    """Stages from `gaussian_blur:5,jpeg:96` or from tables. Raises ConfigError that names what is wrong."""
+    if isinstance(chain, str):
+        parts = [part.partition(":") for part in chain.split(",")]
+        chain = [{"distortion": name.strip(), "range": value} for name, _, value in parts]
+    if not isinstance(chain, Sequence) or not all(isinstance(table, Mapping) for table in chain):
+        raise ConfigError(f"chain {chain!r} is neither 'NAME:RANGE,...' nor a list of tables")
+    return [_stage(table) for table in chain]
+
+
+def _stage(table: Mapping[str, Any]) -> Stage:
+    unknown = sorted(set(table) - {"distortion", "range"})
+    if unknown or "distortion" not in table:
+        raise ConfigError(f"a stage of the chain has the keys 'distortion' and 'range', not {sorted(table)}")
+    distortion = get(str(table["distortion"]))
+    try:
+        return Stage(distortion, float(table["range"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{distortion.name}: its range must be a number ({distortion.unit})") from error
+
+
+def _unique(names: list[str]) -> list[str]:
+    """A distortion that stands twice in the chain gets a number, so that levels have names of their own."""
+    return [
+        name if names.count(name) == 1 else f"{name}_{names[: i + 1].count(name)}"
+        for i, name in enumerate(names)
+    ]

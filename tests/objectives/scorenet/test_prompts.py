@@ -1,0 +1,253 @@
+"""ScoreNet's and CoCoOp's prompts against their formulas in plain numpy, and the plain prompts they begin at."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from isptune.errors import ConfigError
+from objectives.encoders.interface import Prompts
+from objectives.scorenet.cocoop import read_cocoop
+from objectives.scorenet.prompts import (
+    HEADS,
+    Design,
+    PromptLearner,
+    cocoop_learner,
+    level_embeddings,
+    plain_prompts,
+    scorenet_learner,
+    shared_words,
+    word_places,
+)
+from tests.objectives.fake_encoder import EMBEDDING, WIDTH, FakeEncoder
+
+METRICS = 3
+
+
+@pytest.fixture(params=[True, False], ids=["marks", "words alone"])
+def encoder(request):
+    return FakeEncoder(marks=request.param)
+
+
+@pytest.fixture
+def marked():
+    """The kind of encoder that CoCoOp is published for."""
+    return FakeEncoder()
+
+
+@pytest.fixture
+def directions():
+    drawn = torch.randn(5, EMBEDDING, generator=torch.Generator().manual_seed(1))
+    return torch.nn.functional.normalize(drawn, dim=1)
+
+
+@pytest.fixture
+def metrics():
+    return torch.randn(5, METRICS, generator=torch.Generator().manual_seed(2))
+
+
+def randomised(module, seed=3):
+    """Every parameter drawn anew."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
+    return module.eval()
+
+
+def gelu(x):
+    return np.array([0.5 * v * (1 + math.erf(v / 2**0.5)) for v in x.ravel()]).reshape(x.shape)
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=lambda head: head.name)
+@pytest.mark.parametrize("expansion", ["sum", "product"])
+def test_an_untrained_learner_gives_the_plain_prompts_exactly(encoder, directions, metrics, head, expansion):
+    plain = plain_prompts(encoder, head)(directions, metrics)
+    learner = scorenet_learner(encoder, head, METRICS, Design(expansion)).eval()
+    tokens = learner(directions, metrics)
+    assert torch.equal(tokens, plain[:, :, : tokens.shape[2]])
+    assert int(learner.ends.max()) == tokens.shape[2] - 1
+    assert torch.equal(cocoop_learner(encoder, head)(directions, metrics), plain)
+
+
+@pytest.mark.parametrize("expansion", ["sum", "product"])
+def test_an_untrained_learner_has_a_slope(encoder, directions, metrics, expansion):
+    learner = scorenet_learner(encoder, HEADS["align"], METRICS, Design(expansion, dropout=0.0))
+    levels = level_embeddings(encoder, learner, directions, metrics)
+    HEADS["align"].score(directions, levels, 20.0).sum().backward()
+    assert float(learner.merge.weight.grad.abs().max()) > 1e-4
+
+
+@pytest.mark.parametrize("expansion", ["sum", "product"])
+@pytest.mark.parametrize("parts", ["both", "metrics", "image"])
+def test_tokens_are_those_of_the_formula(encoder, directions, metrics, expansion, parts):
+    design = Design(expansion, parts != "image", parts != "metrics", (7, 6), (5,))
+    learner = randomised(scorenet_learner(encoder, HEADS["clip"], METRICS, design))
+    learner.standardise(directions)
+    state = {key: value.double().numpy() for key, value in learner.state_dict().items()}
+
+    def generator(name, x, layers):
+        for layer in range(layers):
+            weight, bias = (state[f"{name}.{3 * layer}.{kind}"] for kind in ("weight", "bias"))
+            x = gelu(x @ weight.T + bias)
+        return x
+
+    hidden = []
+    if parts != "image":
+        hidden.append(generator("metric_context", metrics.double().numpy(), 2))
+    if parts != "metrics":
+        x = directions.double().numpy()
+        hidden.append(generator("image_context", np.clip((x - x.mean(0)) / x.std(0), -4, 4), 1))
+    both = np.concatenate(hidden, 1) @ state["merge.weight"].T + state["merge.bias"]
+    words = encoder.embed_prompts(HEADS["clip"].prompts).embeddings.double().numpy()
+    down, across = both[:, :3], both[:, 3:]  # good, photo, full stop
+    first = int(encoder.marks)
+    matrix = np.stack(
+        [
+            u[:, None] + v[None] if expansion == "sum" else np.outer(1 + u, v)
+            for u, v in zip(down, across, strict=True)
+        ]
+    )
+    spread = np.sqrt((words[:, first : first + 3] ** 2).mean())
+    expected = np.repeat(words[None, :, : 3 + 2 * first], len(both), 0)
+    expected[:, :, first : first + 3] += spread * matrix[:, None]
+    # float32 against float64, values near 1.
+    np.testing.assert_allclose(learner(directions, metrics).detach().numpy(), expected, atol=2e-6)
+
+
+def test_start_end_and_padding_are_never_changed(encoder, directions, metrics):
+    base = encoder.embed_prompts(["Good photo.", "The quality of the image is bad"])
+    learner = randomised(PromptLearner(base, word_places(encoder, base), EMBEDDING, METRICS, Design()))
+    changed = (learner(directions, metrics) != base.embeddings[:, : int(base.ends.max()) + 1]).any(3).any(0)
+    mark = [False] * encoder.marks
+    assert changed[0].tolist() == mark + [True] * 3 + [False] * 4 + mark
+    assert changed[1].tolist() == mark + [True] * 7 + mark
+
+
+def test_an_image_has_the_same_prompts_alone_and_in_a_batch(encoder, directions, metrics):
+    learner = randomised(scorenet_learner(encoder, HEADS["align"], METRICS, Design()))
+    together = level_embeddings(encoder, learner, directions, metrics)
+    for i in range(len(directions)):
+        alone = level_embeddings(encoder, learner, directions[i : i + 1], metrics[i : i + 1])
+        torch.testing.assert_close(alone[0], together[i], atol=1e-6, rtol=0)
+
+
+def test_heads_weigh_their_levels_by_how_well_they_fit(encoder, directions, metrics):
+    levels = level_embeddings(encoder, plain_prompts(encoder, HEADS["align"]), directions, metrics)
+    x, y = directions.double().numpy(), levels.double().numpy()
+    logits = 20 * np.einsum("bd,bld->bl", x, y)
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    expected = shares @ [1, 0.75, 0.5, 0.25, 0]
+    scores = HEADS["align"].score(directions, levels, 20.0)
+    np.testing.assert_allclose(scores.numpy(), expected, atol=1e-6)
+    assert HEADS["align"].prompts[1] == "The quality of the image is good"
+    pair = HEADS["clip"].score(directions, levels[:, :2], 20.0)
+    np.testing.assert_allclose(pair.numpy(), 1 / (1 + np.exp(logits[:, 1] - logits[:, 0])), atol=1e-6)
+
+
+@pytest.mark.parametrize(("head", "start", "count"), [("align", 0, 6), ("clip", 1, 2)])
+def test_the_context_takes_the_place_of_the_words_that_prompts_share(encoder, head, start, count):
+    base = encoder.embed_prompts(HEADS[head].prompts)
+    assert shared_words(base, word_places(encoder, base)) == (start + encoder.marks, count)
+
+
+def test_prompts_that_share_no_word_have_no_room_for_a_context(encoder):
+    base = encoder.embed_prompts(["good photo", "bad image"])
+    with pytest.raises(ConfigError, match="share no word"):
+        shared_words(base, word_places(encoder, base))
+
+
+def published_state(encoder, prefix=""):
+    """A prompt learner in the published layout: four tokens of context, three classes."""
+    generator = torch.Generator().manual_seed(5)
+
+    def draw(*shape):
+        return 0.2 * torch.randn(shape, generator=generator)
+
+    tokens = encoder.embed_prompts(["x x x x cat.", "x x x x dog.", "x x x x a bird."])
+    state = {
+        "ctx": draw(4, WIDTH),
+        "token_prefix": tokens.embeddings[:, :1],
+        "token_suffix": tokens.embeddings[:, 5:],
+        "meta_net.linear1.weight": draw(2, EMBEDDING),
+        "meta_net.linear1.bias": draw(2),
+        "meta_net.linear2.weight": draw(WIDTH, 2),
+        "meta_net.linear2.bias": draw(WIDTH),
+    }
+    return {prefix + key: value.contiguous() for key, value in state.items()}, tokens.ends
+
+
+@pytest.mark.parametrize("prefix", ["", "prompt_learner."])
+def test_a_published_cocoop_layout_gives_its_formula(marked, directions, metrics, tmp_path, prefix):
+    state, ends = published_state(marked, prefix)
+    torch.save(
+        {"state_dict": {**state, "other.weight": torch.ones(2)} if prefix else state},
+        tmp_path / "model.pth.tar",
+    )
+    learner = read_cocoop(tmp_path / "model.pth.tar", marked, ["cat", "dog", "a_bird"])
+    assert torch.equal(learner.ends, ends)
+    plain = {key.removeprefix(prefix): value.double().numpy() for key, value in state.items()}
+    for image, tokens in zip(
+        directions.double().numpy(), learner(directions, metrics).detach().numpy(), strict=True
+    ):
+        hidden = np.maximum(plain["meta_net.linear1.weight"] @ image + plain["meta_net.linear1.bias"], 0)
+        bias = plain["meta_net.linear2.weight"] @ hidden + plain["meta_net.linear2.bias"]
+        for number in range(3):
+            expected = np.vstack(
+                [plain["token_prefix"][number], plain["ctx"] + bias, plain["token_suffix"][number]]
+            )
+            np.testing.assert_allclose(tokens[number], expected, atol=1e-6)
+    # The prompts that these tokens are encode as the whole of them does: nothing was cut off.
+    whole = learner(directions, metrics)
+    flat = marked.encode_prompts(Prompts(whole.flatten(0, 1), learner.ends.repeat(len(directions))))
+    levels = level_embeddings(marked, learner, directions, metrics)
+    torch.testing.assert_close(levels.flatten(0, 1), flat, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "names", "message"),
+    [
+        ({"ctx": None}, 3, "missing: ctx"),
+        ({"meta_net.linear1.weight": torch.ones(2, EMBEDDING + 1)}, 3, r"meta_net\.linear1\.weight takes 13"),
+        ({"meta_net.linear2.bias": torch.ones(WIDTH - 1)}, 3, r"of another shape: meta_net\.linear2\.bias"),
+        ({"ctx": torch.ones(4, WIDTH + 1)}, 3, "ctx has the width 17"),
+        ({"ctx": torch.ones(4)}, 3, "ctx has the shape"),
+        ({"extra": torch.ones(1)}, 3, "unexpected: extra"),
+        ({}, 2, "for 3 classes, 2 names"),
+        ({"token_suffix": torch.ones(3, 2, WIDTH)}, 3, "token_suffix ends before"),
+    ],
+)
+def test_another_layout_than_cocoops_is_refused_with_its_keys(marked, tmp_path, change, names, message):
+    state, _ = published_state(marked)
+    state = {key: value for key, value in {**state, **change}.items() if value is not None}
+    save_file(state, tmp_path / "model.safetensors")
+    with pytest.raises(ConfigError, match=message):
+        read_cocoop(tmp_path / "model.safetensors", marked, ["cat", "dog", "bird"][:names])
+
+
+def test_an_encoder_without_a_mark_of_the_start_is_none_that_cocoop_is_published_for(marked, tmp_path):
+    save_file(published_state(marked)[0], tmp_path / "model.safetensors")
+    with pytest.raises(ConfigError, match="no mark of their start"):
+        read_cocoop(tmp_path / "model.safetensors", FakeEncoder(marks=False), ["cat", "dog", "bird"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"expansion": "outer"}, "sum or product"),
+        ({"use_metrics": False, "use_image": False}, "plain"),
+        ({"metric_widths": ()}, "widths"),
+        ({"image_widths": (0,)}, "widths"),
+        ({"dropout": 1.0}, "dropout"),
+    ],
+)
+def test_designs_that_cannot_be_built_are_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        Design(**options)
+
+
+def test_a_context_from_metrics_needs_metrics(encoder):
+    with pytest.raises(ConfigError, match="one metric or more"):
+        scorenet_learner(encoder, HEADS["align"], 0, Design())
