@@ -29,7 +29,6 @@ COMMANDS = {
     "compare-images": "isptune.commands.compare_images:compare_images",
     "distort": "isptune.commands.distort:distort",
     "study": "isptune.commands.study:study",
-    "dataset": "objectives.training.dataset.command:dataset",
     "list": "isptune.commands.listing:listing",
 }
 """The built-in commands; plug-ins add theirs by the entry point group `isptune.commands`."""

@@ -33,3 +33,9 @@ def parse_options(
             raise ConfigError(f"{name}: {key.strip()} is given twice")
         given[key.strip()] = value.strip()
     return {**defaults, **given}
+
+
+def refuse_argument(name: str, argument: str | None) -> None:
+    """Raise ConfigError for an argument where an objective takes none."""
+    if argument is not None:
+        raise ConfigError(f"the objective {name} takes no argument; got {name}:{argument}")

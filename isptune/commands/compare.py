@@ -46,7 +46,8 @@ def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **optio
         folder = Path(out) if out else default_folder(settings, Path("runs") / "compare")
         folders = _run_each(settings, folder, console, workers)
     from isptune.report.comparison import compare as compare_runs
-    from isptune.report.comparison import print_comparison, write_comparison
+    from isptune.report.comparison_report import write_comparison
+    from isptune.report.console import print_comparison
 
     comparison = compare_runs(folders)
     page = write_comparison(folder, comparison)

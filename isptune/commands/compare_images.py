@@ -35,7 +35,7 @@ def compare_images(
     from isptune.interfaces import Diagnoses
     from isptune.scenes.images import read_image
     from isptune.scenes.scene import Scene
-    from isptune.tuning.bench import choose_device
+    from isptune.system.device import choose_device
 
     target = choose_device(device)
     judge, perfect = judge_and_scene(spec, reference, target)

@@ -46,7 +46,7 @@ def describe(
     from isptune.interfaces import Diagnoses
     from isptune.scenes.images import read_image
     from isptune.scenes.scene import Scene
-    from isptune.tuning.bench import choose_device
+    from isptune.system.device import choose_device
 
     if heat_map and len(images) > 1:
         raise ConfigError(f"--heat-map takes one picture; there are {len(images)}")

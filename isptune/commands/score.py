@@ -57,7 +57,7 @@ def score(
     from isptune.registry import build
     from isptune.scenes.images import read_image
     from isptune.scenes.scene import photograph
-    from isptune.tuning.bench import choose_device
+    from isptune.system.device import choose_device
 
     objectives = objectives if prompt is None else with_prompt(objectives, prompt)
     built: dict[str, Objective] = {spec: build("objective", spec) for spec in objectives}

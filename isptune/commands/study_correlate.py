@@ -123,7 +123,7 @@ def _scores(study: "Study", specs: list[str], device: str) -> "dict[str, dict[tu
     """What each objective says of each picture, higher being better; what cannot be scored is told and left out."""
     from isptune.errors import ConfigError
     from isptune.registry import build
-    from isptune.tuning.bench import choose_device
+    from isptune.system.device import choose_device
 
     if not any(stimulus.file for stimulus in study.stimuli):
         raise ConfigError(f"{study.folder}: has votes but no pictures: there is nothing to score")

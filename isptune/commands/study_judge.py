@@ -54,7 +54,7 @@ def judge(folder: str, spec: str, pairs: str, ties: float, reference: bool, devi
     from isptune.registry import build
     from isptune.study.observers.judge import JudgeObserver, Pairs, judge_study
     from isptune.study.plan.folder import read_study
-    from isptune.tuning.bench import choose_device
+    from isptune.system.device import choose_device
 
     study = read_study(Path(folder))
     built = build("judge", spec.strip(), reference=reference)

@@ -158,7 +158,7 @@ def _rendered(
         from isptune.errors import ConfigError
         from isptune.registry import build
         from isptune.scenes.scene import load_scenes
-        from isptune.tuning.bench import choose_device
+        from isptune.system.device import choose_device
         from isptune.tuning.config import parse_assignments
 
         scenes = load_scenes([str(scene)], options["crop"], options["resize"])

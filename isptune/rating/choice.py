@@ -14,7 +14,7 @@ from isptune.scenes.images import read_image
 from isptune.scenes.sampling import interval_ranks
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Space
-from isptune.tuning.bench import choose_device
+from isptune.system.device import choose_device
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.settings import from_mapping
 

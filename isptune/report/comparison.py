@@ -13,7 +13,7 @@ from isptune.runs.answer import Answer, Distance, Interval, RepeatAnswer, Second
 from isptune.runs.record import LevelFacts, ObjectiveFacts, RunRecord, read_run
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 FREE = ("objectives", "second_opinions", "device")
 """Settings in which compared runs may differ; every other one decides where a run ends."""
@@ -107,24 +107,6 @@ def compare(folders: Sequence[Path]) -> Comparison:
     repeats = len(rows[0].scores)
     notes = _notes(records, repeats, len(differences))
     return Comparison(settings, records[0].levels, repeats, tuple(rows), differences, notes)
-
-
-def write_comparison(folder: Path, comparison: Comparison) -> Path:
-    """Write comparison.csv, comparison.json, plots/*.png and report.html. Returns the page's path.
-
-    Raises:
-        RunFolderError: the folder cannot be made or written.
-    """
-    from isptune.report.comparison_report import write
-
-    return write(Path(folder), comparison)
-
-
-def print_comparison(comparison: Comparison, console: "Console") -> None:
-    """Print the tables: with rules and colours on a terminal, as aligned plain text elsewhere."""
-    from isptune.report.console import print_tables
-
-    print_tables(comparison, console)
 
 
 def _check_comparable(first: RunRecord, other: RunRecord) -> None:

@@ -33,8 +33,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def write(folder: Path, comparison: Comparison) -> Path:
-    """Write comparison.csv, comparison.json, plots and the page; the same comparison gives the same bytes."""
+def write_comparison(folder: Path, comparison: Comparison) -> Path:
+    """Write comparison.csv, comparison.json, plots/*.png and report.html; the same comparison gives the same bytes.
+
+    Returns:
+        The page.
+
+    Raises:
+        DiskError: a file cannot be written.
+    """
     plots = {"distances": distances(comparison), "levels": levels(comparison)}
     write_plots(folder / "plots", plots)
     write_atomically(folder / "comparison.csv", as_csv(comparison).encode())

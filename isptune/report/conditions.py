@@ -162,7 +162,7 @@ def to_dict(series: ConditionSeries) -> dict[str, Any]:
 
 def print_series(series: ConditionSeries, console: "Console") -> None:
     """Print the table by condition."""
-    from isptune.report.console import print_table
+    from isptune.report.tables import print_table
 
     rows = [
         [param.name, *(number(s.values[param.name]) for s in series.sets.values()), param.unit]

@@ -1,12 +1,12 @@
 """Runs and comparisons on the console: tables on a terminal, aligned plain text elsewhere."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isptune.report import series
 from isptune.report.changes import bounds_reached, changes
 from isptune.report.digits import limits_of, mean_of, number, percent
+from isptune.report.tables import print_line, print_table
 from isptune.runs.answer import Answer, Interval, gamed
 from isptune.runs.log import REPORT
 from isptune.runs.record import RunRecord, read_run
@@ -31,14 +31,14 @@ def print_run(folder: Path, console: "Console") -> None:
     if record.answer:
         _print_answer(record, record.answer, console)
     report = record.folder / REPORT
-    _line(
+    print_line(
         console,
         f"report: {report}" if report.exists() else f"report: none yet; isptune report {record.folder}",
     )
 
 
-def print_tables(comparison: "Comparison", console: "Console") -> None:
-    """Print a comparison: where each objective led, and which differences are larger than chance."""
+def print_comparison(comparison: "Comparison", console: "Console") -> None:
+    """Print where each objective led, and which differences are larger than chance."""
     known = comparison.rows[0].l1_normalised is not None
     levels = [f"d_{i + 1} {level.name}" for i, level in enumerate(comparison.levels)] if known else []
     tail = ["l1", "l1 normalised"] if known else []
@@ -77,9 +77,9 @@ def print_tables(comparison: "Comparison", console: "Console") -> None:
         print_table(console, "differences", head, pairs)
     for row in comparison.rows:
         says = ", ".join(f"{o.objective} {o.says or 'could not score'}" for o in row.opinions)
-        _line(console, f"second opinions on {row.objective}: {says or 'none'}")
+        print_line(console, f"second opinions on {row.objective}: {says or 'none'}")
     for note in comparison.notes:
-        _line(console, f"note: {note}", "yellow")
+        print_line(console, f"note: {note}", "yellow")
 
 
 def _print_progress(record: RunRecord, console: "Console") -> None:
@@ -88,7 +88,7 @@ def _print_progress(record: RunRecord, console: "Console") -> None:
     optimizer = record.bench.get("optimizer") or config.get("optimizer")
     scenes = ", ".join(scene["name"] for scene in record.bench.get("scenes", []))
     objectives = " and ".join(o.name for o in record.objectives)
-    _line(
+    print_line(
         console,
         f"{record.folder}: {config.get('pipeline')} for {objectives} by {optimizer} on {scenes}",
         "bold",
@@ -98,21 +98,21 @@ def _print_progress(record: RunRecord, console: "Console") -> None:
     state = "finished" if record.answer else "not finished"
     failures = f", {failed} failed" if failed else ""
     done = len(record.generations)
-    _line(console, f"{state}: {done}{asked} generations, {len(trials)} trials{repeats}{failures}")
+    print_line(console, f"{state}: {done}{asked} generations, {len(trials)} trials{repeats}{failures}")
     for message, where in list(series.failures(record).items())[:3]:
-        _line(console, f"  {len(where)} x {message}")
+        print_line(console, f"  {len(where)} x {message}")
     for objective in record.objectives:
         best = record.best_trial(objective)
         if best is not None:
             level = "" if best.l1_normalised is None else f", its normalised l1 {number(best.l1_normalised)}"
-            _line(
+            print_line(
                 console,
                 f"best {objective.name} {objective.best_is}: {number(best.scores[objective.name])}{level}",
             )
 
 
 def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None:
-    _line(console, f"stopped: {answer.stop_reason}")
+    print_line(console, f"stopped: {answer.stop_reason}")
     rows = []
     for objective in record.objectives:
         if objective.name in answer.scores:
@@ -135,7 +135,7 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
     print_table(console, "evaluated again", ["", "default", "recommended", "aim"], rows)
     _print_scenes(record, answer, console)
     if answer.cost:
-        _line(
+        print_line(
             console,
             f"kept near the default: {percent(answer.distance or 0.0)} of the ranges away on average, which cost "
             f"{number(answer.cost)} in the search; the scores here are without that cost",
@@ -159,15 +159,15 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
         cells,
     )
     if len(knobs) > KNOBS:
-        _line(console, f"and {len(knobs) - KNOBS} more, which changed less, in the report")
+        print_line(console, f"and {len(knobs) - KNOBS} more, which changed less, in the report")
     opinions = [
         [o.objective, number(o.default), number(o.recommended), o.says or f"could not score: {o.error}"]
         for o in answer.second_opinions
     ]
     print_table(console, "second opinions", ["objective", "default", "recommended", "says"], opinions)
     for row in answer.diagnoses:
-        _line(console, f"{row.judge} on {row.scene}, default: {row.default}")
-        _line(console, f"{row.judge} on {row.scene}, recommended: {row.recommended}")
+        print_line(console, f"{row.judge} on {row.scene}, default: {row.default}")
+        print_line(console, f"{row.judge} on {row.scene}, recommended: {row.recommended}")
     _print_warnings(answer, bounds_reached(knobs), console)
 
 
@@ -189,13 +189,13 @@ def _print_scenes(record: RunRecord, answer: Answer, console: "Console") -> None
 
 def _print_warnings(answer: Answer, bounds: list[str], console: "Console") -> None:
     for text in answer.warnings:
-        _line(console, f"warning: {text}", "yellow")
+        print_line(console, f"warning: {text}", "yellow")
     if gamed(answer.second_opinions) and not answer.warnings:
-        _line(
+        print_line(
             console, "warning: most second opinions call the recommended set worse than the default", "yellow"
         )
     if bounds:
-        _line(
+        print_line(
             console, f"on a bound of its range: {', '.join(bounds)}; the best value may lie outside", "yellow"
         )
 
@@ -203,38 +203,3 @@ def _print_warnings(answer: Answer, bounds: list[str], console: "Console") -> No
 def _with_limits(interval: Interval) -> str:
     limits = limits_of(interval)
     return f"{mean_of(interval)} ({limits})" if interval.n > 1 else mean_of(interval)
-
-
-def _line(console: "Console", text: str, style: str | None = None) -> None:
-    # Names and messages come from outside: never read as markup.
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-def print_table(console: "Console", title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    if not rows:
-        return
-    if console.is_terminal:
-        _rich_table(console, title, head, rows)
-        return
-    columns = len(head)
-    padded = [[*row, *[""] * (columns - len(row))] for row in [head, *rows]]
-    widths = [max(len(row[i]) for row in padded) for i in range(columns)]
-    _line(console, f"{title}:")
-    for row in padded:
-        _line(
-            console,
-            "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(),
-        )
-
-
-def _rich_table(console: "Console", title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
-    for number_of, name in enumerate(head):
-        table.add_column(Text(name), justify="left" if number_of == 0 else "right")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console.print(table)

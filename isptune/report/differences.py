@@ -110,7 +110,7 @@ def to_dict(difference: Difference) -> dict[str, Any]:
 
 def print_difference(difference: Difference, console: "Console") -> None:
     """The same as a table."""
-    from isptune.report.console import print_table
+    from isptune.report.tables import print_table
 
     console.print(f"{difference.old} -> {difference.new}", highlight=False, soft_wrap=True)
     if not difference.changes:

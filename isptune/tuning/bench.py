@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from isptune.arrays import Images, Losses
-from isptune.errors import ConfigError
 from isptune.interfaces import (
     CarriesWeights,
     Composed,
@@ -33,6 +32,7 @@ from isptune.interfaces import (
 from isptune.registry import build, installed
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Choice, Integer, Param, Space, Value
+from isptune.system.device import choose_device, device_name
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.settings import RunSettings
 
@@ -209,24 +209,12 @@ class Bench:
             "python": platform.python_version(),
             "platform": platform.platform(),
             "packages": {name: version for name in PACKAGES if (version := _version(name))},
-            "device": _device_name(self.device),
+            "device": device_name(self.device),
             "threads": torch.get_num_threads(),
             "scenes": {scene.name: scene.sha256 for scene in self.scenes},
             "versions": self.versions,
             "weights": self.weights({**self.objectives, **self.second_opinions, **self.diagnosing}),
         }
-
-
-def choose_device(name: str) -> torch.device:
-    """A torch device; `auto` is CUDA where there is one. Raises ConfigError if it does not exist."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
-    return device
 
 
 def describe_objective(name: str, objective: Objective) -> dict[str, Any]:
@@ -281,9 +269,3 @@ def _git_commit() -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return f"{device} ({torch.cuda.get_device_name(device)})"
-    return str(device)

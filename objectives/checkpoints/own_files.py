@@ -13,6 +13,9 @@ from torch import Tensor
 from isptune.errors import ConfigError, one_line
 from objectives.checkpoints.reading import read_checkpoint
 
+BUNDLED = Path(__file__).parents[1] / "weights"
+"""Where the files are that come with the project."""
+
 Described = TypeVar("Described")
 Sizes = TypeVar("Sizes")
 

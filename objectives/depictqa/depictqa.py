@@ -29,13 +29,14 @@ from isptune.diagnosis.finding import CATEGORIES, LOCAL, SEVERITIES, Diagnosis, 
 from isptune.errors import ScoreError
 from isptune.scenes.scene import Scene
 from objectives.asking.pairs import reference_of
+from objectives.checkpoints.own_files import BUNDLED
 from objectives.checkpoints.reading import sha256_of
 from objectives.depictqa.differences import differences_of
 from objectives.depictqa.network import SETS, DepictQaNetwork, members_of_sets, read_network
 from objectives.depictqa.traces import displayed, seen_of
 from objectives.full_reference.objective import OneImage
 
-WEIGHTS_FILE = Path(__file__).parents[1] / "weights" / "depictqa.safetensors"
+WEIGHTS_FILE = BUNDLED / "depictqa.safetensors"
 
 TILE, MOST_TILES = 128, 12
 """Side of the parts of a heat map, pixels, and how many there are at most from the top down or across."""

@@ -18,11 +18,12 @@ from torch.nn import functional
 
 from isptune.arrays import Images
 from isptune.errors import ConfigError
-from objectives.checkpoints.own_files import read_own, sizes_in, write_own
+from objectives.checkpoints.own_files import BUNDLED, read_own, sizes_in, write_own
 from objectives.checkpoints.reading import load_strictly, sha256_of
 from objectives.encoders.bundled_network import ImageNetwork, TextNetwork, Widths, tone_shares
 from objectives.encoders.interface import Embeddings, Prompts
-from objectives.no_reference.texture_shares import BLOCK, texture_shares
+from objectives.no_reference.cells import JPEG_BLOCK
+from objectives.no_reference.texture_shares import texture_shares
 
 VIEW_SIDE = 112
 """Longer side of the small view of the whole picture, pixels."""
@@ -31,7 +32,7 @@ CROP_SIDE = 192
 CROPS_A_SIDE = 3
 """A picture of more pixels than all crops hold is seen through 3x3 crops, evenly spread; a smaller one whole."""
 
-WEIGHTS_FILE = Path(__file__).parents[1] / "weights" / "bundled_encoder.safetensors"
+WEIGHTS_FILE = BUNDLED / "bundled_encoder.safetensors"
 FORMAT = "isptune bundled encoder 1"
 
 SMALLEST_SIDE = 32
@@ -82,7 +83,7 @@ def _spread(room: int) -> list[int]:
     """Where crops begin: at both ends and in the middle; once if there is no room to move."""
     places = (room * i / (CROPS_A_SIDE - 1) for i in range(CROPS_A_SIDE))
     # On the grid of JPEG's blocks, which the texture looks for.
-    return sorted({int(place) // BLOCK * BLOCK for place in places})
+    return sorted({int(place) // JPEG_BLOCK * JPEG_BLOCK for place in places})
 
 
 def _at_least(images: Images, side: int) -> Float[Tensor, "batch 3 padded_height padded_width"]:

@@ -19,11 +19,11 @@ from objectives.full_reference.objective import (
     Scratch,
     filter_valid,
     length,
-    refuse_argument,
     shrink,
     shrink_plane,
 )
 from objectives.full_reference.phase_congruency import Bank, bank, phase_congruency, phase_congruency_plane
+from objectives.options import refuse_argument
 
 YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 """RGB to YIQ with the coefficients of the authors' code."""

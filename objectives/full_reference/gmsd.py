@@ -16,10 +16,10 @@ from objectives.full_reference.objective import (
     filter_valid,
     length,
     luma_plane,
-    refuse_argument,
     shrink,
     shrink_plane,
 )
+from objectives.options import refuse_argument
 
 STABILISER = 170 / 255**2
 """The paper's c = 170 for luma in [0, 255], brought to [0, 1]."""

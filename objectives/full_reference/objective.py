@@ -16,7 +16,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
-from isptune.errors import ConfigError, ScoreError
+from isptune.errors import ScoreError
 from isptune.interfaces import Direction
 from isptune.scenes.color import LUMA_BT601
 from isptune.scenes.scene import Scene
@@ -114,12 +114,6 @@ def matching_reference(name: str, images: Images, scene: Scene) -> OneImage:
     if images.device != reference.device:
         raise ScoreError(f"{name}: images are on {images.device}, the reference on {reference.device}")
     return reference
-
-
-def refuse_argument(name: str, argument: str | None) -> None:
-    """Raise ConfigError for an argument where an objective takes none."""
-    if argument is not None:
-        raise ConfigError(f"the objective {name} takes no argument; got {name}:{argument}")
 
 
 @final

@@ -1,14 +1,4 @@
-"""Full-reference objectives: PSNR here, and the entry points of the families beside it.
-
-| name | compares | best | direction |
-|---|---|---|---|
-| psnr | RGB | 100 dB | maximize |
-| ssim | RGB | 1 | maximize |
-| ms_ssim | RGB, five scales | 1 | maximize |
-| gmsd | luma at half size | 0 | minimize |
-| fsim | luma and chroma at about 256 pixels | 1 | maximize |
-| vif | luma, four scales | 1 (enhanced images above) | maximize |
-"""
+"""Peak signal-to-noise ratio."""
 
 import math
 
@@ -16,13 +6,8 @@ import cv2
 import torch
 
 from isptune.arrays import Images, Scores
-from objectives.full_reference.fsim import fsim
-from objectives.full_reference.gmsd import gmsd
-from objectives.full_reference.objective import FullReference, OneImage, Planes, Scratch, refuse_argument
-from objectives.full_reference.ssim import ms_ssim, ssim
-from objectives.full_reference.vif import vif
-
-__all__ = ["fsim", "gmsd", "ms_ssim", "psnr", "ssim", "vif"]
+from objectives.full_reference.objective import FullReference, OneImage, Planes, Scratch
+from objectives.options import refuse_argument
 
 PSNR_CAP_DB = 100.0
 """The PSNR of equal images, which would be infinite: a finite best keeps means and optimizers sound. It is

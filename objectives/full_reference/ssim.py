@@ -30,8 +30,8 @@ from objectives.full_reference.objective import (
     Scratch,
     filter_valid,
     gaussian_window,
-    refuse_argument,
 )
+from objectives.options import refuse_argument
 
 WINDOW = gaussian_window(11, 1.5)
 """Of Wang et al. 2004: 11 pixels wide, standard deviation 1.5 pixels."""

@@ -21,8 +21,8 @@ from objectives.full_reference.objective import (
     filter_valid,
     gaussian_window,
     luma_plane,
-    refuse_argument,
 )
+from objectives.options import refuse_argument
 
 NOISE_VARIANCE = 2.0 / 255**2
 """The variance of the noise of the visual system: 2 for luma in [0, 255] in the authors' code."""

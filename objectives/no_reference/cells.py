@@ -5,6 +5,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+JPEG_BLOCK = 8
+"""Side of a JPEG block, pixels."""
+
 
 def cell_means(
     planes: Float[Tensor, "*batch height width"], side: int

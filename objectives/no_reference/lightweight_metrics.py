@@ -1,16 +1,16 @@
 """Lightweight metrics as a vector: what ScoreNet's prompts learn from beside the image.
 
-| name | objective | squashed by | ms for 512x384 |
-|---|---|---|---|
-| tv | objectives.no_reference.statistics | log(1 + x / 0.05) | 0.4 |
-| sharpness | objectives.no_reference.statistics | log(1 + x / 100) | 0.7 |
-| colourfulness | objectives.no_reference.statistics | log(1 + x / 20) | 0.5 |
-| noise | objectives.no_reference.statistics | log(1 + x) | 1.4 |
-| blockiness | objectives.no_reference.statistics | as it is | 0.7 |
-| jpeg_trace | objectives.no_reference.statistics | as it is | 2.0 |
-| entropy | objectives.no_reference.statistics | as it is | 0.5 |
-| brisque | objectives.no_reference.natural_scenes | as it is | 4.5 |
-| niqe | objectives.no_reference.natural_scenes | log(1 + x) | 4.3 |
+| objective | squashed by | ms for 512x384 |
+|---|---|---|
+| tv | log(1 + x / 0.05) | 0.4 |
+| sharpness | log(1 + x / 100) | 0.7 |
+| colourfulness | log(1 + x / 20) | 0.5 |
+| noise | log(1 + x) | 1.4 |
+| blockiness | as it is | 0.7 |
+| jpeg_trace | as it is | 2.0 |
+| entropy | as it is | 0.5 |
+| brisque | as it is | 4.5 |
+| niqe | log(1 + x) | 4.3 |
 
 The default is the first seven, 6.2 ms together; the last two cost as much each (AMD EPYC, 2 threads, by
 benchmarks/scoring.py). Which metrics the authors of ScoreNet took is not known.
@@ -28,7 +28,15 @@ from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, ScoreError, UnknownName
 from isptune.interfaces import CarriesWeights, Objective
 from isptune.scenes.scene import Scene
-from objectives.no_reference import natural_scenes, statistics
+from objectives.no_reference.blockiness import blockiness
+from objectives.no_reference.brisque import brisque
+from objectives.no_reference.colourfulness import colourfulness
+from objectives.no_reference.entropy import entropy
+from objectives.no_reference.jpeg_trace import jpeg_trace
+from objectives.no_reference.niqe import niqe
+from objectives.no_reference.noise import noise
+from objectives.no_reference.sharpness import sharpness
+from objectives.no_reference.tv import tv
 
 OUTLIER = 4.0
 """Standardised values are cut off at this many deviations: a tuner shall not drive a network where it has no data."""
@@ -49,15 +57,15 @@ def _log1p(unit: float) -> Callable[[Scores], Scores]:
 
 
 _KNOWN: Mapping[str, tuple[Callable[[], Any], Callable[[Scores], Scores]]] = {
-    "tv": (statistics.total_variation, _log1p(0.05)),
-    "sharpness": (statistics.sharpness, _log1p(100.0)),
-    "colourfulness": (statistics.colourfulness, _log1p(20.0)),
-    "noise": (statistics.noise, _log1p(1.0)),
-    "blockiness": (statistics.blockiness, _as_it_is),
-    "jpeg_trace": (statistics.jpeg_trace, _as_it_is),
-    "entropy": (statistics.entropy, _as_it_is),
-    "brisque": (natural_scenes.brisque, _as_it_is),
-    "niqe": (natural_scenes.niqe, _log1p(1.0)),
+    "tv": (tv, _log1p(0.05)),
+    "sharpness": (sharpness, _log1p(100.0)),
+    "colourfulness": (colourfulness, _log1p(20.0)),
+    "noise": (noise, _log1p(1.0)),
+    "blockiness": (blockiness, _as_it_is),
+    "jpeg_trace": (jpeg_trace, _as_it_is),
+    "entropy": (entropy, _as_it_is),
+    "brisque": (brisque, _as_it_is),
+    "niqe": (niqe, _log1p(1.0)),
 }
 
 KNOWN = tuple(_KNOWN)

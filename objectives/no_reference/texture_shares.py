@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images
-from objectives.no_reference.cells import ascending, cell_means
+from objectives.no_reference.cells import JPEG_BLOCK, ascending, cell_means
 
 CELL = 8
 """Side of the cells whose energies are ranked, pixels."""
@@ -25,9 +25,6 @@ _LAST_TENTH = round(10 * STEPS[-1])
 
 FLOOR = 1e-3
 """Added to energies before their logarithm: a quarter of a level."""
-
-BLOCK = 8
-"""Side of a JPEG block, pixels."""
 
 _AT_ONCE = 4  # on a CPU: what fits its caches is faster
 
@@ -89,9 +86,9 @@ def _step_shares(differences: Float[Tensor, "batch height width"]) -> Float[Tens
 
 def _blocks(profile: Float[Tensor, "batch places"]) -> Float[Tensor, "batch 3"]:
     """Mean difference at each phase of a block against the mean of all: at the usual border, the largest, the least."""
-    length = profile.shape[1] // BLOCK * BLOCK
+    length = profile.shape[1] // JPEG_BLOCK * JPEG_BLOCK
     if not length:
         return profile.new_zeros(len(profile), 3)
-    phases = profile[:, :length].unflatten(1, (-1, BLOCK)).mean(1) + FLOOR
+    phases = profile[:, :length].unflatten(1, (-1, JPEG_BLOCK)).mean(1) + FLOOR
     relative = (phases / phases.mean(1, keepdim=True)).log()
-    return torch.stack([relative[:, BLOCK - 1], relative.amax(1), relative.amin(1)], 1)
+    return torch.stack([relative[:, JPEG_BLOCK - 1], relative.amax(1), relative.amin(1)], 1)

@@ -28,13 +28,13 @@ from torch.nn import functional as F
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, one_line
-from objectives.checkpoints.own_files import read_own, sizes_in, write_own
+from objectives.checkpoints.own_files import BUNDLED, read_own, sizes_in, write_own
 from objectives.checkpoints.reading import load_strictly
 from objectives.encoders.bundled_encoder import BundledEncoder
 from objectives.encoders.bundled_encoder import build as build_encoder
 from objectives.promptiqa.attention import Mlp, TransformerBlock
 
-WEIGHTS_FILE = Path(__file__).parents[1] / "weights" / "promptiqa.safetensors"
+WEIGHTS_FILE = BUNDLED / "promptiqa.safetensors"
 FORMAT = "isptune promptiqa 1"
 
 OUTLIER = 4.0

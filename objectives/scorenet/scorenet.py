@@ -26,6 +26,7 @@ from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, MissingExtra, one_line
 from isptune.interfaces import Direction
 from isptune.scenes.scene import Scene
+from objectives.checkpoints.own_files import BUNDLED
 from objectives.checkpoints.reading import sha256_of
 from objectives.encoders.build import build_encoder
 from objectives.encoders.interface import ImageTextEncoder
@@ -34,8 +35,6 @@ from objectives.no_reference.objective import score_finite
 from objectives.options import parse_options
 from objectives.scorenet.files import read_learned_for, read_learner
 from objectives.scorenet.prompts import HEADS, Head, PromptLearner, level_embeddings
-
-WEIGHTS = Path(__file__).parents[1] / "weights"
 
 IMAGES_AT_ONCE = 64
 """Whose prompts are encoded together: five each, so that even a large text encoder has room."""
@@ -139,7 +138,7 @@ def _build(name: str, argument: str | None, heads: tuple[str, ...]) -> ScoreNet:
 
 
 def _bundled(name: str, head: str) -> Path:
-    path = WEIGHTS / f"scorenet_{head}.safetensors"
+    path = BUNDLED / f"scorenet_{head}.safetensors"
     if not path.is_file():
         raise MissingExtra(
             f"{name}: its learned prompts, objectives/weights/{path.name}, are not here; learn some by `isptune "

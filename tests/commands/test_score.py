@@ -11,7 +11,8 @@ from isptune.commands.score import score
 from isptune.errors import SceneError, UnknownName
 from isptune.scenes.images import read_image, write_image
 from isptune.scenes.scene import photograph
-from objectives.full_reference.psnr import gmsd, psnr
+from objectives.full_reference.gmsd import gmsd
+from objectives.full_reference.psnr import psnr
 
 
 @pytest.fixture

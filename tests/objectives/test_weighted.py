@@ -8,7 +8,9 @@ import torch
 from isptune.errors import ConfigError
 from isptune.interfaces import CarriesWeights, Described, Objective, UsesReference
 from isptune.scenes.scene import photograph
-from objectives.full_reference.psnr import gmsd, psnr, ssim
+from objectives.full_reference.gmsd import gmsd
+from objectives.full_reference.psnr import psnr
+from objectives.full_reference.ssim import ssim
 from objectives.weighted import build, parse
 
 

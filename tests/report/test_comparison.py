@@ -10,7 +10,9 @@ import scipy.stats
 from rich.console import Console
 
 from isptune.errors import ConfigError, RunFolderError
-from isptune.report.comparison import compare, print_comparison, write_comparison
+from isptune.report.comparison import compare
+from isptune.report.comparison_report import write_comparison
+from isptune.report.console import print_comparison
 from tests.report.folders import write_run
 
 

@@ -26,8 +26,8 @@ from isptune.space import Space
 from isptune.study.by_eye.search import PAIRS_EACH, EyeSearch, population_for
 from isptune.study.plan.folder import Plan, Stimulus, new_folder, read_study, stimulus_file, write_study
 from isptune.study.votes.votes import Answer, Pair, VoteRecord
+from isptune.system.device import choose_device
 from isptune.system.disk import slug, write_atomically
-from isptune.tuning.bench import choose_device
 from isptune.tuning.evaluate import Evaluator
 
 SETTINGS, LOG, RECOMMENDED = "eye.json", "search.jsonl", "recommended.toml"

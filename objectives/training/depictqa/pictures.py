@@ -29,7 +29,8 @@ from isptune.scenes.images import to_images
 from isptune.scenes.scene import Scene
 from objectives.depictqa.differences import differences_of
 from objectives.depictqa.traces import displayed, seen_of
-from objectives.full_reference import psnr as reference
+from objectives.full_reference.fsim import fsim
+from objectives.full_reference.gmsd import gmsd
 from objectives.training.pictures.photographs import Photograph, read_photographs
 from objectives.training.pictures.tables import (
     PictureTable,
@@ -101,7 +102,7 @@ class Measuring:
     """Turns pictures into rows."""
 
     def __init__(self):
-        self.fsim, self.gmsd = reference.fsim(), reference.gmsd()
+        self.fsim, self.gmsd = fsim(), gmsd()
 
     def versions(self, images: Images, recipes: Sequence[Recipe], cut: int, photograph: int) -> Pictures:
         """Rows of a photograph, which comes first, and its versions of the same size."""

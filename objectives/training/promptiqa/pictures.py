@@ -21,11 +21,11 @@ from torch import Tensor
 from isptune.arrays import Images
 from isptune.distortions import preset
 from isptune.interfaces import Objective
+from isptune.registry import build
 from isptune.scenes.images import to_images
 from isptune.scenes.scene import Scene
 from objectives.encoders.bundled_encoder import BundledEncoder
 from objectives.encoders.bundled_encoder import build as build_encoder
-from objectives.full_reference import psnr as reference
 from objectives.training.pictures.captions import AXES
 from objectives.training.pictures.photographs import Photograph, read_photographs
 from objectives.training.pictures.spoilings import (
@@ -123,8 +123,7 @@ class Measuring:
 
     def __init__(self, encoder: BundledEncoder, metrics: Sequence[str] = FULL_REFERENCE):
         self.encoder = encoder
-        makers = {name: getattr(reference, name) for name in metrics}
-        self.metrics: dict[str, Objective] = {name: make() for name, make in makers.items()}
+        self.metrics: dict[str, Objective] = {name: build("objective", name) for name in metrics}
 
     def versions(
         self,

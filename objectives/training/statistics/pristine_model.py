@@ -25,7 +25,7 @@ from scipy.stats import rankdata
 from isptune.arrays import Images
 from isptune.scenes.images import read_image, to_uint8
 from isptune.scenes.scene import Scene
-from objectives.no_reference.natural_scenes import Niqe, mean_and_covariance, niqe, niqe_features
+from objectives.no_reference.niqe import Niqe, mean_and_covariance, niqe, niqe_features
 from objectives.no_reference.published_parameters import PristineModel
 
 SHARPNESS_THRESHOLD = 0.75

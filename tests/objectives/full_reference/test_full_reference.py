@@ -10,16 +10,16 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from isptune.errors import ConfigError, ScoreError
 from isptune.interfaces import Described, Objective, UsesReference
+from isptune.registry import build
 from isptune.scenes.scene import Scene, photograph
-from objectives.full_reference import psnr as family
 from tests.objectives.full_reference import oracles
 from tests.operations import Operations
 
 NAMES = ("psnr", "ssim", "ms_ssim", "gmsd", "fsim", "vif")
 
 
-def build(name):
-    return getattr(family, name)(None)
+def made(name):
+    return build("objective", name)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def as_arrays(images):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_objective_describes_itself_and_uses_the_reference(name):
-    objective = build(name)
+    objective = made(name)
     assert isinstance(objective, Objective)
     assert isinstance(objective, Described)
     assert isinstance(objective, UsesReference)
@@ -66,11 +66,11 @@ def test_objective_describes_itself_and_uses_the_reference(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_objective_refuses_an_argument(name):
     with pytest.raises(ConfigError, match=f"{name} takes no argument; got {name}:fast"):
-        getattr(family, name)("fast")
+        build("objective", f"{name}:fast")
 
 
 def test_psnr_is_that_of_scikit_image(scene, spoilt):
-    scores = build("psnr").score(spoilt, scene).numpy()
+    scores = made("psnr").score(spoilt, scene).numpy()
     truth = as_arrays(scene.reference[0])
     expected = [peak_signal_noise_ratio(truth, x, data_range=1) for x in as_arrays(spoilt[:-1])]
     np.testing.assert_allclose(scores[:-1], expected, atol=1e-4)
@@ -80,12 +80,12 @@ def test_psnr_is_that_of_scikit_image(scene, spoilt):
 @pytest.mark.parametrize(("shift", "decibels"), [(0.1, 20), (0.01, 40), (1e-3, 60)])
 def test_psnr_of_a_constant_shift_is_the_closed_form(shift, decibels):
     flat = torch.full((1, 3, 32, 32), 0.5)
-    score = build("psnr").score(flat + shift, photograph("flat", flat))
+    score = made("psnr").score(flat + shift, photograph("flat", flat))
     assert score.item() == pytest.approx(decibels, abs=1e-3)
 
 
 def test_ssim_is_that_of_scikit_image_in_float64(scene, spoilt):
-    scores = build("ssim").score(spoilt, scene).numpy()
+    scores = made("ssim").score(spoilt, scene).numpy()
     options = {"channel_axis": 0, "data_range": 1, "gaussian_weights": True, "use_sample_covariance": False}
     truth = as_arrays(scene.reference[0])
     expected = [structural_similarity(x, truth, **options) for x in as_arrays(spoilt)]
@@ -94,13 +94,13 @@ def test_ssim_is_that_of_scikit_image_in_float64(scene, spoilt):
 
 def test_ssim_of_flat_images_is_its_luminance_term():
     dark, light = torch.full((1, 3, 16, 16), 0.2), torch.full((1, 3, 16, 16), 0.6)
-    score = build("ssim").score(light, photograph("dark", dark))
+    score = made("ssim").score(light, photograph("dark", dark))
     assert score.item() == pytest.approx((2 * 0.12 + 1e-4) / (0.04 + 0.36 + 1e-4), abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["ms_ssim", "gmsd", "vif"])
 def test_score_is_that_of_an_independent_float64_version(name, scene, spoilt):
-    scores = build(name).score(spoilt, scene).numpy()
+    scores = made(name).score(spoilt, scene).numpy()
     truth = as_arrays(scene.reference[0])
     expected = [getattr(oracles, name)(x, truth) for x in as_arrays(spoilt)]
     np.testing.assert_allclose(scores, expected, atol=2e-5)
@@ -113,14 +113,14 @@ def test_fsim_is_that_of_an_independent_float64_version(height, width, factor):
     image = scene.reference
     noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(2))
     spoilt = torch.cat([(image + 0.1 * noise).clamp(0, 1), 0.6 * image + 0.1, image.flip(1), 1 - image])
-    scores = build("fsim").score(spoilt, scene).numpy()
+    scores = made("fsim").score(spoilt, scene).numpy()
     truth = as_arrays(image[0])
     expected = [oracles.fsim(x, truth, factor) for x in as_arrays(spoilt)]
     np.testing.assert_allclose(scores, expected, atol=2e-5)
 
 
 def test_fsim_of_an_odd_size_matches_too(scene, spoilt):
-    scores = build("fsim").score(spoilt[:3], scene).numpy()
+    scores = made("fsim").score(spoilt[:3], scene).numpy()
     truth = as_arrays(scene.reference[0])
     expected = [oracles.fsim(x, truth, 1) for x in as_arrays(spoilt[:3])]
     np.testing.assert_allclose(scores, expected, atol=2e-5)
@@ -128,7 +128,7 @@ def test_fsim_of_an_odd_size_matches_too(scene, spoilt):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_tensor_path_equals_the_cpu_path(name, scene, spoilt):
-    objective = build(name)
+    objective = made(name)
     on_cpu = objective.score(spoilt[::2], scene)
     as_tensor = objective.score_tensor(spoilt[::2], objective._prepare_once(scene.reference))
     torch.testing.assert_close(as_tensor, on_cpu, atol=2e-5, rtol=2e-5)
@@ -136,7 +136,7 @@ def test_tensor_path_equals_the_cpu_path(name, scene, spoilt):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_tensor_path_needs_no_convolution_which_a_gpu_would_round_to_ten_bits(name, scene, spoilt):
-    objective = build(name)
+    objective = made(name)
     with Operations() as asked:
         objective.score_tensor(spoilt[:1], objective.prepare(scene.reference))
     assert "aten.sub" in asked.names
@@ -145,9 +145,9 @@ def test_tensor_path_needs_no_convolution_which_a_gpu_would_round_to_ten_bits(na
 
 @pytest.mark.parametrize("name", NAMES)
 def test_score_in_a_batch_is_the_score_alone(name, scene, spoilt):
-    objective = build(name)
+    objective = made(name)
     together = objective.score(spoilt, scene)
-    another = build(name)
+    another = made(name)
     alone = torch.cat([another.score(image[None], scene) for image in spoilt])
     assert torch.equal(together, alone)
     assert torch.equal(together, objective.score(spoilt, scene))
@@ -157,7 +157,7 @@ def test_score_in_a_batch_is_the_score_alone(name, scene, spoilt):
     ("name", "best"), [("psnr", 100), ("ssim", 1), ("ms_ssim", 1), ("gmsd", 0), ("fsim", 1), ("vif", 1)]
 )
 def test_equal_image_scores_best_and_all_within_the_range(name, best, scene, spoilt):
-    objective = build(name)
+    objective = made(name)
     scores = objective.score(spoilt, scene)
     assert scores[-1].item() == pytest.approx(best, abs=1e-6)
     worse = scores[:-1] < best if objective.direction == "maximize" else scores[:-1] > best
@@ -170,7 +170,7 @@ def test_equal_image_scores_best_and_all_within_the_range(name, best, scene, spo
 def test_more_noise_scores_worse(name, scene):
     noise = torch.randn(scene.reference.shape, generator=torch.Generator().manual_seed(3))
     images = torch.cat([(scene.reference + s * noise).clamp(0, 1) for s in (0.01, 0.03, 0.1, 0.3)])
-    objective = build(name)
+    objective = made(name)
     steps = objective.score(images, scene).diff()
     assert (steps < 0).all() if objective.direction == "maximize" else (steps > 0).all()
 
@@ -179,7 +179,7 @@ def test_more_noise_scores_worse(name, scene):
 def test_lost_saturation_costs(name, scene):
     grey = torch.einsum("c,bchw->bhw", torch.tensor([0.299, 0.587, 0.114]), scene.reference)
     images = torch.cat([scene.reference, grey[:, None].expand(-1, 3, -1, -1)])
-    coloured, dull = build(name).score(images, scene).tolist()
+    coloured, dull = made(name).score(images, scene).tolist()
     assert dull < coloured - 1e-3
 
 
@@ -187,7 +187,7 @@ def test_lost_saturation_costs(name, scene):
 def test_nan_in_one_image_is_its_own_nan(name, scene, spoilt):
     images = spoilt[:3].clone()
     images[1, 2, 90, 90] = math.nan
-    scores = build(name).score(images, scene)
+    scores = made(name).score(images, scene)
     assert scores.isnan().tolist() == [False, True, False]
 
 
@@ -195,20 +195,20 @@ def test_nan_in_one_image_is_its_own_nan(name, scene, spoilt):
 def test_flat_reference_gives_finite_scores(name):
     flat = photograph("flat", torch.full((1, 3, 180, 180), 0.25))
     noise = torch.rand(flat.image.shape, generator=torch.Generator().manual_seed(4))
-    scores = build(name).score(torch.cat([flat.image, noise]), flat)
+    scores = made(name).score(torch.cat([flat.image, noise]), flat)
     assert scores.isfinite().all()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_scene_without_reference_is_refused_with_what_needs_none(name, scene):
     with pytest.raises(ScoreError, match=f"{name} compares with a reference.*'raw' has none.*niqe"):
-        build(name).score(scene.image, Scene("raw", scene.image))
+        made(name).score(scene.image, Scene("raw", scene.image))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_other_size_is_refused_with_both_sizes(name, scene):
     with pytest.raises(ScoreError, match="images are 190x170 and the reference of 'cat' is 195x180"):
-        build(name).score(scene.image[..., :170, :190], scene)
+        made(name).score(scene.image[..., :170, :190], scene)
 
 
 @pytest.mark.parametrize(
@@ -219,13 +219,13 @@ def test_images_below_the_smallest_size_are_refused(name, smallest):
         return photograph("x", torch.rand(1, 3, side, side + 5, generator=torch.Generator().manual_seed(5)))
 
     enough, too_small = textured(smallest), textured(smallest - 1)
-    assert build(name).score(enough.image, enough).isfinite().all()
+    assert made(name).score(enough.image, enough).isfinite().all()
     with pytest.raises(ScoreError, match=f"{name} is defined from {smallest} pixels a side"):
-        build(name).score(too_small.image, too_small)
+        made(name).score(too_small.image, too_small)
 
 
 def test_reference_is_prepared_once_and_again_when_it_changes(scene, spoilt, monkeypatch):
-    objective = build("ssim")
+    objective = made("ssim")
     prepared = []
     real = objective.prepare
     object.__setattr__(objective, "prepare", lambda r: prepared.append(1) or real(r))
@@ -239,7 +239,7 @@ def test_reference_is_prepared_once_and_again_when_it_changes(scene, spoilt, mon
 
 
 def test_few_references_are_kept(scene):
-    objective = build("psnr")
+    objective = made("psnr")
     for _ in range(10):
         objective.score(scene.image, photograph("copy", scene.image.clone()))
     assert len(objective._prepared) == 4
@@ -248,5 +248,5 @@ def test_few_references_are_kept(scene):
 def test_images_are_not_written_to(scene, spoilt):
     before = spoilt.clone()
     for name in NAMES:
-        build(name).score(spoilt, scene)
+        made(name).score(spoilt, scene)
     assert torch.equal(before, spoilt)

@@ -11,16 +11,20 @@ from skimage.measure import shannon_entropy
 
 from isptune.errors import ConfigError, ScoreError
 from isptune.interfaces import Described, Objective
+from isptune.registry import build
 from isptune.scenes.scene import bundled
-from objectives.no_reference import statistics as family
+from objectives.no_reference.blockiness import BLOCKINESS_FLOOR
+from objectives.no_reference.colourfulness import colourfulness
+from objectives.no_reference.jpeg_trace import NEAR_ZERO
+from objectives.no_reference.noise import noise
 from objectives.no_reference.objective import luma_levels
 
-NAMES = ("total_variation", "sharpness", "colourfulness", "noise", "blockiness", "jpeg_trace", "entropy")
+NAMES = ("tv", "sharpness", "colourfulness", "noise", "blockiness", "jpeg_trace", "entropy")
 
 
 @pytest.fixture(scope="module", params=NAMES)
 def objective(request):
-    return getattr(family, request.param)(None)
+    return build("objective", request.param)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,7 @@ def photos():
 
 
 def score(name, images):
-    return getattr(family, name)().score(images, bundled_scene())
+    return build("objective", name).score(images, bundled_scene())
 
 
 def bundled_scene():
@@ -65,19 +69,19 @@ def test_objective_describes_itself(objective):
 
 def test_objective_refuses_an_argument():
     with pytest.raises(ConfigError, match="takes no argument"):
-        family.noise("5")
+        noise("5")
 
 
 def test_total_variation_of_a_ramp_is_its_slope():
     x = torch.linspace(0, 1, 41).expand(1, 3, 30, 41)
-    assert float(score("total_variation", x)) == pytest.approx(1 / 40, abs=1e-6)
+    assert float(score("tv", x)) == pytest.approx(1 / 40, abs=1e-6)
     both = (x[..., :30] + x[..., :30].mT) / 2
-    assert float(score("total_variation", both)) == pytest.approx(1 / 40, abs=1e-6)
+    assert float(score("tv", both)) == pytest.approx(1 / 40, abs=1e-6)
 
 
 def test_total_variation_of_a_checkerboard_is_its_upper_bound():
     board = (torch.arange(20)[:, None] + torch.arange(20)) % 2
-    assert float(score("total_variation", board.float().expand(1, 3, 20, 20))) == pytest.approx(2)
+    assert float(score("tv", board.float().expand(1, 3, 20, 20))) == pytest.approx(2)
 
 
 def test_sharpness_is_the_variance_of_opencvs_laplacian(photos):
@@ -101,7 +105,7 @@ def test_colourfulness_is_zero_for_grey_and_bounded_for_pure_colours(photos):
     halves = torch.zeros(1, 3, 32, 32)
     halves[:, 0, :, :16] = 1
     halves[:, 2, :, 16:] = 1
-    assert 150 < float(score("colourfulness", halves)) < family.colourfulness().range[1]
+    assert 150 < float(score("colourfulness", halves)) < colourfulness().range[1]
 
 
 @pytest.mark.parametrize("levels", [1, 5, 20])
@@ -155,7 +159,7 @@ def test_jpeg_trace_counts_coefficients_near_zero_as_scipy_gives_them(photos):
 
     def share(plane):
         near = [
-            np.abs(scipy.fft.dctn(plane[y : y + 8, x : x + 8], norm="ortho")).ravel()[1:] < family.NEAR_ZERO
+            np.abs(scipy.fft.dctn(plane[y : y + 8, x : x + 8], norm="ortho")).ravel()[1:] < NEAR_ZERO
             for y in range(0, plane.shape[0] - 7, 8)
             for x in range(0, plane.shape[1] - 7, 8)
         ]
@@ -172,7 +176,7 @@ def test_blockiness_of_flat_blocks_is_its_formula():
     across = levels.diff(dim=3).abs().float().mean()
     down = levels.diff(dim=2).abs().float().mean()
     step = float(across + down) / 2
-    expected = step / (step + family.BLOCKINESS_FLOOR)
+    expected = step / (step + BLOCKINESS_FLOOR)
     assert float(score("blockiness", blocks.expand(-1, 3, -1, -1) / 255)) == pytest.approx(expected, rel=1e-5)
 
 

@@ -120,7 +120,7 @@ def test_pictures_of_any_size_have_a_score(file, scene, height, width):
 
 
 def test_without_bundled_prompts_it_says_how_to_learn_some(monkeypatch, tmp_path):
-    monkeypatch.setattr(family, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(family, "BUNDLED", tmp_path)
     for build, name in ((family.scorenet, "align"), (family.scorenet_clip, "clip")):
         with pytest.raises(MissingExtra, match=rf"scorenet_{name}\.safetensors.*isptune train scorenet"):
             build(None)

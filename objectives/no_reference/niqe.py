@@ -1,13 +1,11 @@
-"""NIQE and BRISQUE: how far the statistics of an image are from those of natural scenes.
+"""NIQE: how far the statistics of an image are from those of pristine photographs.
 
 | name | parameters | direction |
 |---|---|---|
 | niqe | ours, fitted to pristine photographs | minimize |
 | niqe:FILE | ours as .safetensors, the authors' modelparameters.mat, BasicSR's .npz | minimize |
-| brisque | ours, trained on the opinion scores of BIQ2021 | maximize, opinions are 0 to 1 |
-| brisque:FILE | OpenCV's brisque_model_live.yml with brisque_range_live.yml beside it | minimize, 0 to 100 |
 
-How ours were made, on what, and how well they do stands in `weights/niqe_pristine.md` and `weights/brisque_biq2021.md`.
+How ours were made, on what, and how well they do stands in `objectives/weights/niqe_pristine.md`.
 """
 
 from collections.abc import Mapping
@@ -23,35 +21,22 @@ from isptune.arrays import Images, Scores
 from isptune.errors import ScoreError
 from isptune.interfaces import Direction
 from isptune.scenes.scene import Scene
+from objectives.checkpoints.own_files import BUNDLED
 from objectives.checkpoints.reading import sha256_of
-from objectives.no_reference.generalized_gaussian import fit_aggd, fit_ggd
-from objectives.no_reference.objective import require_side, score_finite
+from objectives.no_reference.objective import score_finite
 from objectives.no_reference.published_parameters import (
     PristineModel,
-    Regression,
     read_pristine_model,
-    read_regression,
 )
 from objectives.no_reference.scene_statistics import (
-    BRISQUE_2012,
     NIQE_2013,
-    OPENCV,
-    brisque_features,
-    mscn,
     patch_features,
 )
 
-__all__ = ["brisque", "brisque_features", "fit_aggd", "fit_ggd", "mscn", "niqe", "niqe_features"]
-
-WEIGHTS = Path(__file__).parents[1] / "weights"
-PRISTINE_FILE = WEIGHTS / "niqe_pristine.safetensors"
-REGRESSION_FILE = WEIGHTS / "brisque_biq2021.safetensors"
+PRISTINE_FILE = BUNDLED / "niqe_pristine.safetensors"
 
 BLOCK = 96
 """Side of NIQE's blocks at the first scale, pixels; half of it at the second."""
-
-BRISQUE_SMALLEST_SIDE = 16
-"""Below, half the size holds too few pixels to fit distributions to."""
 
 
 @final
@@ -139,56 +124,3 @@ def mean_and_covariance(
     mean = (features * weight).sum(1) / count
     centred = (features - mean.unsqueeze(1)) * weight
     return mean, centred.mT @ centred / (count - 1).unsqueeze(2)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Brisque:
-    """A regression from the 36 features to opinions of quality.
-
-    Attributes:
-        regression: kernel machine with the scaling of its features.
-        weights: the files that it came from, with their hashes.
-    """
-
-    regression: Regression
-    weights: Mapping[str, str]
-    direction: Direction
-    range: tuple[float, float]
-    unit: str
-    source: str
-
-    @torch.no_grad()
-    def score(self, images: Images, scene: Scene) -> Scores:
-        """One predicted opinion an image, within `range`; NaN in an image gives NaN.
-
-        Raises:
-            ScoreError: the images are smaller than 16 pixels a side.
-        """
-        require_side("brisque", images, BRISQUE_SMALLEST_SIDE)
-        return score_finite(self._opinions, images)
-
-    def _opinions(self, images: Images) -> Scores:
-        definition = OPENCV if self.regression.opencv else BRISQUE_2012
-        features = brisque_features(images, definition)
-        return self.regression.predict(features).clamp(*self.range).float()
-
-
-def brisque(argument: str | None = None) -> Brisque:
-    """BRISQUE with our regression, or with OpenCV's model in the file that the argument names.
-
-    Raises:
-        ConfigError: the file, or the one with the ranges beside it, cannot be read as such a model.
-    """
-    path = REGRESSION_FILE if argument is None else Path(argument)
-    regression = read_regression(path)
-    ours = not regression.opencv
-    return Brisque(
-        regression=regression,
-        weights={file.name: sha256_of(file) for file in regression.files},
-        direction="maximize" if ours else "minimize",
-        # Cut off at 0, ours would give an optimizer no slope wherever pictures are worse than any photograph.
-        range=(-float("inf"), float("inf")) if ours else (0.0, 100.0),
-        unit="predicted mean opinion (BIQ2021)" if ours else "predicted difference mean opinion (LIVE)",
-        source="Mittal, Moorthy and Bovik 2012, No-reference image quality assessment in the spatial domain",
-    )
