@@ -126,11 +126,13 @@ def bundled(argument: str | None) -> list[Scene]:
     return [photograph(name, to_images(getattr(skimage.data, name)(), name)) for name in names]
 
 
-def load_scenes(specs: Iterable[str], crop: str | None = None, resize: str | None = None) -> list[Scene]:
+def load_scenes(
+    specs: Iterable[str | Scene], crop: str | None = None, resize: str | None = None
+) -> list[Scene]:
     """Load files and `SOURCE:ARGUMENT` specs, then crop and resize each.
 
     Args:
-        specs: paths, names of bundled photographs, or sources such as `bundled:cat`.
+        specs: paths, names of bundled photographs, sources such as `bundled:cat`, or scenes that are loaded already.
         crop: `WIDTHxHEIGHT` from the centre, or `WIDTHxHEIGHT+X+Y`; of raw captures, down to even numbers. Raw
             files are cut to about 1 megapixel without it.
         resize: `WIDTHxHEIGHT`, or one number for the longer side; not for raw captures.
@@ -144,7 +146,9 @@ def load_scenes(specs: Iterable[str], crop: str | None = None, resize: str | Non
     return _with_unique_names(scenes)
 
 
-def _load_cropped(spec: str, crop: str | None) -> list[Scene]:
+def _load_cropped(spec: str | Scene, crop: str | None) -> list[Scene]:
+    if isinstance(spec, Scene):
+        return [crop_scene(spec, crop)]
     if Path(spec).exists() and is_raw(spec):  # cut before it is looked at: raw files are large
         return [_read_raw_scene(spec, crop, {})]
     return [crop_scene(scene, crop) for scene in _load(spec)]

@@ -1,0 +1,69 @@
+"""What a run was made with: versions, machine, and hashes of what went in."""
+
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from isptune.interfaces import CarriesWeights, Pipeline, Versioned
+from isptune.system.device import device_name
+from isptune.tuning.bench import Bench
+
+PACKAGES = (
+    "torch", "numpy", "scipy", "opencv-python-headless", "pillow", "scikit-image", "rawpy",
+    "cma", "cmaes", "nevergrad", "optuna",
+)  # fmt: skip
+
+
+def provenance(bench: Bench) -> dict[str, Any]:
+    """What provenance.json holds."""
+    return {
+        "isptune": metadata.version("isptune"),
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "device": device_name(bench.device),
+        "threads": torch.get_num_threads(),
+        "scenes": {scene.name: scene.sha256 for scene in bench.scenes},
+        "versions": versions(bench.pipeline),
+        "weights": weights({**bench.objectives, **bench.second_opinions, **bench.diagnosing}),
+    }
+
+
+def versions(pipeline: Pipeline) -> dict[str, str]:
+    """Of programs and files outside of isptune that the pipeline depends on."""
+    return dict(pipeline.versions) if isinstance(pipeline, Versioned) else {}
+
+
+def weights(objectives: Mapping[str, object]) -> dict[str, str]:
+    """The hashes of the files that objectives and judges were built from, by file name."""
+    found: dict[str, str] = {}
+    for spec, objective in objectives.items():
+        for file, digest in objective.weights.items() if isinstance(objective, CarriesWeights) else ():
+            other = found.get(file, digest) != digest  # another file of the same name
+            found[f"{file} of {spec}" if other else file] = digest
+    return found
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    """The commit of the checkout that isptune runs from; None for an installed package."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
