@@ -1,8 +1,8 @@
 """Photographs turned into raw captures whose perfect rendering is known: scenes `unprocessed:FILE[?iso=1600&...]`.
 
-After Brooks, Mildenhall, Xue, Chen, Sharlet and Barron 2019, "Unprocessing images for learned raw denoising": the
-steps of a camera backwards (tone curve, encoding, colour matrix, brightness and white balance), then a mosaic with
-shot and read noise. Ranges of the camera's numbers, colour matrices and the noise law are theirs.
+After Brooks, Mildenhall, Xue, Chen, Sharlet and Barron 2019, "Unprocessing images for learned raw denoising",
+arXiv:1811.11127: the steps of a camera backwards (tone curve, encoding, colour matrix, brightness and white balance),
+then a mosaic with shot and read noise. Ranges of the camera's numbers, colour matrices and the noise law are theirs.
 
 Two of their steps are options here and off: the S curve of the tone, which the neutral rendering has not, and the
 gain that lets highlights clip, which has no inverse. So the rendering at the defaults would give the photograph back
