@@ -59,8 +59,8 @@ def build(kind: str, spec: str, *positional: Any, **options: Any) -> Any:
     """
     if own_file(spec):
         raise ConfigError(
-            f"{spec}: a file of one's own is run only where it is named on the command line or in Python itself, not where "
-            "a folder, a set or another spec names it"
+            f"{spec}: a file of one's own is run only where it is named on the command line or in Python itself, "
+            "not where a folder, a set or another spec names it"
         )
     name, argument = split_name(spec)
     if name == FUNCTION:

@@ -107,7 +107,7 @@ def _refuse_unnamed(settings: "RunSettings", named: set[str | None]) -> None:
     for spec in own_specs(settings):
         if spec not in named:
             raise ConfigError(
-                f"{spec}: a file of one's own is run only where the command names it: give --pipeline or --objective {spec}"
+                f"{spec}: a file of one's own is run only where the command names it, as --pipeline or --objective"
             )
 
 

@@ -53,8 +53,8 @@ class FunctionObjective:
         wanted = parameters(function, "the objective")
         if not wanted or [name for name in wanted[1:] if name not in _MORE]:
             raise ConfigError(
-                f"the objective {name_of(function)} takes ({', '.join(wanted)}); it must take one picture, or `images` for "
-                f"a batch of them, and then at most: {', '.join(_MORE)}"
+                f"the objective {name_of(function)} takes ({', '.join(wanted)}); it must take one picture, or "
+                f"`images` for a batch of them, and then at most: {', '.join(_MORE)}"
             )
         self.function = function
         self._batched, self._more = wanted[0] == _ON_BATCHES, wanted[1:]
@@ -72,7 +72,7 @@ class FunctionObjective:
         return self.function(*arguments)
 
     def score(self, images: Images, scene: Scene) -> Scores:
-        """The function's scores. Raises ScoreError for whatever goes wrong in it, and where the reference is missing."""
+        """The function's scores. Raises ScoreError for whatever goes wrong in it, or without a reference."""
         if self.facts.uses_reference and scene.reference is None:
             raise ScoreError(f"{name_of(self.function)} needs a reference; the scene {scene.name} has none")
         more = [self._given(name, scene) for name in self._more]

@@ -29,7 +29,8 @@ def as_images(picture: Any) -> Images:
         images = picture[None] if picture.ndim == 3 else picture
         if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
             raise SceneError(
-                f"a tensor of shape {tuple(picture.shape)}, {picture.dtype}, is no picture: [3, H, W] or [batch, 3, H, W], floats"
+                f"a tensor of shape {tuple(picture.shape)}, {picture.dtype}, is no picture; that is [3, H, W] or "
+                "[batch, 3, H, W], floats"
             )
         return images.float()
     if hasattr(picture, "__array__"):

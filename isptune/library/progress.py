@@ -26,6 +26,7 @@ class RunProgress:
         self._done = 0
         self._began = time.monotonic()
         self._bar: Progress | None = None
+        self._line: Any = None
         self._task: Any = None
 
     def __enter__(self) -> "RunProgress":
@@ -42,6 +43,10 @@ class RunProgress:
             self._bar = Progress(*columns, *elapsed, *left, console=self.console)
             self._bar.start()
             self._task = self._bar.add_task(self.label, total=None, text="")
+        elif self.console.is_jupyter and not self.console.quiet:
+            from IPython.display import display  # pyright: ignore[reportMissingImports] - a notebook has it
+
+            self._line = display({"text/plain": self.label}, raw=True, display_id=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,6 +71,8 @@ class RunProgress:
             text += f"  {status.failed} failed"
         if self._bar:
             self._bar.update(self._task, completed=status.evaluations, total=status.budget, text=text)
+        elif self._line:
+            self._line.update({"text/plain": f"{self.label}: {text}"}, raw=True)
         elif not status.replayed and self._due(status):
             self.console.print(f"generation {status.generation}: {text}", highlight=False, soft_wrap=True)
 
@@ -73,7 +80,7 @@ class RunProgress:
         """Show that so many trials of a generation are done; not on a terminal only where it takes long."""
         if self._bar:
             self._bar.update(self._task, completed=self._done + done)
-        elif done < total and time.monotonic() - self._began >= PLAIN_PART_EVERY_S:
+        elif not self._line and done < total and time.monotonic() - self._began >= PLAIN_PART_EVERY_S:
             self._began = time.monotonic()
             self.console.print(f"{done:.0f} of {total} trials of this generation", highlight=False)
 

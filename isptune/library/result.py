@@ -64,7 +64,7 @@ class Result:
 
     @property
     def scores(self) -> dict[str, ScorePair]:
-        """By objective: the scores of `recommended` and `default` on fresh noise, with 95 % intervals, and the `gain`."""
+        """By objective: scores of `recommended` and `default` on fresh noise, with 95 % intervals, and the `gain`."""
         return dict(self.answer.scores)
 
     @property
@@ -79,7 +79,7 @@ class Result:
 
     @cached_property
     def trials(self) -> Any:
-        """One row a trial, in order: generation, repeat, params, scores, l1 where it is known, and the error of a failed one.
+        """One row a trial, in order: generation, repeat, params, scores, l1 where it is known, error of a failed one.
 
         A pandas DataFrame where pandas is installed, else a list of dicts.
         """
@@ -98,7 +98,7 @@ class Result:
         return _table(rows)
 
     def images(self, scene: str | int = 0) -> dict[str, np.ndarray]:
-        """The pictures of a scene, `default`, `recommended` and, where there is one, `reference`: [H, W, 3] in [0, 1]."""
+        """The pictures of a scene, `default`, `recommended`, and `reference` where there is one: [H, W, 3], [0, 1]."""
         name = self._scenes[scene] if isinstance(scene, int) else scene
         paths = {
             kind: image_path(self.folder, name, kind) for kind in ("default", "recommended", "reference")
@@ -159,7 +159,7 @@ class Comparison:
 
     @property
     def rows(self) -> Any:
-        """One row an objective: its best repeat's score, and where known the mean distance from pristine with interval."""
+        """One row an objective: its best repeat's score, and where known the mean distance from pristine."""
         rows = [
             {
                 "objective": row.objective,
@@ -222,7 +222,8 @@ def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _strip(scene: str, crops: dict[str, bytes]) -> str:
     pictures = "".join(
-        f'<figure style="display:inline-block;margin:4px"><img src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+        '<figure style="display:inline-block;margin:4px">'
+        f'<img src="data:image/png;base64,{base64.b64encode(png).decode()}">'
         f"<figcaption>{html.escape(kind)}</figcaption></figure>"
         for kind, png in crops.items()
     )

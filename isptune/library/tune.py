@@ -45,12 +45,12 @@ def tune(
             `isptune.functions.pipeline.FunctionPipeline`; or a spec, as the command line takes it: "raw",
             "command:isp.toml", "my_isp.py:isp".
         params: what can be tuned, for a function.
-        objective: a function of a picture, see `isptune.functions.objective.FunctionObjective` (more is better; else put
-            `isptune.objective(direction="minimize")` above it); or a spec: "scorenet", "ssim", "weighted:0.7*ssim+0.3*niqe",
-            "my_metric.py:sharp". Several in a list give a Pareto front.
+        objective: a function of a picture, see `isptune.functions.objective.FunctionObjective` (more is better, unless
+            `isptune.objective(direction="minimize")` stands above it); or a spec: "scorenet", "ssim",
+            "weighted:0.7*ssim+0.3*niqe", "my_metric.py:sharp". Several in a list give a Pareto front.
         scenes: one or several photographs or raw files: paths, bundled names, arrays [H, W, 3], `isptune.Scene`.
-        out: the run's folder; given again, a run that was cut off goes on there. A temporary one by default, which lasts
-            as long as the result.
+        out: the run's folder; given again, a run that was cut off goes on there. A temporary one by default, which
+            lasts as long as the result.
         workers: processes to render and score in, for what is named by a spec.
         progress: whether to show it.
         batched: whether the function renders a whole population at once.
@@ -142,10 +142,10 @@ def _given(
 def _pipeline(
     pipeline: AnyPipeline, params: Iterable[Param] | None, batched: bool
 ) -> tuple[str, Pipeline | None]:
-    if isinstance(pipeline, str | Path) or isinstance(pipeline, Pipeline):
+    if isinstance(pipeline, (str, Path, Pipeline)):
         if params is not None:
             raise ConfigError(
-                "params are for a function; what a pipeline has of its own is chosen by tune='denoise.*'"
+                "params are for a function; of a pipeline's own some are chosen by tune='denoise.*'"
             )
         named = isinstance(pipeline, str | Path)
         return (str(pipeline), None) if named else (_name(pipeline), pipeline)

@@ -82,8 +82,8 @@ def opened_bench(
         return
     if at_hand is not None:
         raise ConfigError(
-            f"workers = {workers_spec!r}: functions and objects of this process cannot be sent to workers; put them into a "
-            "file and name them, as my_isp.py:isp"
+            f"workers = {workers_spec!r}: functions and objects of this process cannot be sent to workers; put them "
+            "into a file and name them, as my_isp.py:isp"
         )
     with workers(workers_spec, settings, own_files) as run_parts:
         yield Bench(settings, run_parts, own_parts(settings) if own_files else None)
