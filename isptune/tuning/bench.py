@@ -13,22 +13,8 @@ import numpy as np
 import torch
 
 from isptune.arrays import Images, Losses
-from isptune.interfaces import (
-    CarriesWeights,
-    Composed,
-    Described,
-    Diagnoses,
-    Direction,
-    IgnoresSeed,
-    KnownLevels,
-    Objective,
-    Optimizer,
-    Pipeline,
-    ScoresAmong,
-    UsesReference,
-    Versioned,
-    Warns,
-)
+from isptune.facts import Direction, gathered_weights
+from isptune.interfaces import Diagnoses, Judge, Objective, Optimizer, Pipeline, Warns
 from isptune.registry import build, installed
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Choice, Integer, Param, Space, Value
@@ -90,20 +76,22 @@ class Bench:
     @property
     def first_objective(self) -> tuple[str, Direction]:
         name = self.settings.objectives[0]
-        return name, self.objectives[name].direction
+        return name, self.objectives[name].facts.direction
 
     @property
     def relative(self) -> bool:
         """Whether scores of one generation do not compare with those of another."""
-        return any(isinstance(objective, ScoresAmong) for objective in self.objectives.values())
+        return any(objective.facts.rivals for objective in self.objectives.values())
 
     @property
     def level_names(self) -> Sequence[str]:
-        return self.pipeline.level_names if isinstance(self.pipeline, KnownLevels) else ()
+        return [level.name for level in self.pipeline.facts.levels]
 
     def losses(self, scores: Sequence[Mapping[str, float]]) -> Losses:
         """Scores as losses, one row a candidate; a candidate without scores has failed: a row of NaN."""
-        signs = {name: 1.0 if o.direction == "minimize" else -1.0 for name, o in self.objectives.items()}
+        signs = {
+            name: 1.0 if o.facts.direction == "minimize" else -1.0 for name, o in self.objectives.items()
+        }
         rows = [[signs[name] * row.get(name, np.nan) for name in self.objectives] for row in scores]
         return np.array(rows, dtype=np.float64).reshape(len(scores), len(self.objectives))
 
@@ -126,13 +114,13 @@ class Bench:
         return self._seeds_from(2**31 + 2**30, SELECTION_SEEDS)
 
     def _seeds_from(self, index: int, count: int) -> list[int]:
-        wanted = 1 if isinstance(self.pipeline, IgnoresSeed) else count
+        wanted = count if self.pipeline.facts.uses_seed else 1
         return [self.noise_seed(index + i) for i in range(wanted)]
 
     @property
     def versions(self) -> dict[str, str]:
         """Of programs and files outside of isptune that the pipeline depends on."""
-        return dict(self.pipeline.versions) if isinstance(self.pipeline, Versioned) else {}
+        return dict(self.pipeline.facts.versions)
 
     @cached_property
     def second_opinions(self) -> dict[str, Objective]:
@@ -141,10 +129,10 @@ class Bench:
         names = [n for name in asked for n in (installed("second_opinion") if name == "auto" else (name,))]
         took_part = set(self.objectives)
         for objective in self.objectives.values():
-            took_part |= set(objective.components) if isinstance(objective, Composed) else set()
+            took_part |= set(objective.facts.components)
         built = {name: build("objective", name) for name in names if name not in took_part}
         referenced = all(scene.reference is not None for scene in self.scenes)
-        return {name: o for name, o in built.items() if referenced or not isinstance(o, UsesReference)}
+        return {name: o for name, o in built.items() if referenced or not o.facts.uses_reference}
 
     @cached_property
     def diagnosing(self) -> dict[str, Diagnoses]:
@@ -174,32 +162,25 @@ class Bench:
 
     def description(self) -> dict[str, Any]:
         """What bench.json holds: all that a report needs to know without building the bench again."""
-        pipeline = self.pipeline
-        levels = None
-        if isinstance(pipeline, KnownLevels):
-            levels = {
-                "names": list(pipeline.level_names),
-                "ranges": list(pipeline.level_ranges),
-                "units": list(pipeline.level_units),
-            }
+        known = self.pipeline.facts.levels
+        levels = {
+            "names": [level.name for level in known],
+            "ranges": [level.limit for level in known],
+            "units": [level.unit for level in known],
+        }
         return {
             "space": [
                 _describe_param(param) for param in self.pipeline.space.starting_at(self.settings.start)
             ],
-            "levels": levels,
+            "levels": levels if known else None,
             "optimizer": self.optimizer_spec,
             "objectives": [describe_objective(name, o) for name, o in self.objectives.items()],
             "scenes": [_describe_scene(scene) for scene in self.scenes],
         }
 
-    def weights(self, objectives: Mapping[str, object]) -> dict[str, str]:
+    def weights(self, plug_ins: Mapping[str, Objective | Judge | Diagnoses]) -> dict[str, str]:
         """The hashes of the files that objectives and judges were built from, by file name."""
-        weights: dict[str, str] = {}
-        for spec, objective in objectives.items():
-            for file, digest in objective.weights.items() if isinstance(objective, CarriesWeights) else ():
-                other = weights.get(file, digest) != digest  # another file of the same name
-                weights[f"{file} of {spec}" if other else file] = digest
-        return weights
+        return gathered_weights({spec: one.facts for spec, one in plug_ins.items()})
 
     def provenance(self) -> dict[str, Any]:
         """Versions, machine, and hashes of what went in."""
@@ -218,20 +199,16 @@ class Bench:
 
 
 def describe_objective(name: str, objective: Objective) -> dict[str, Any]:
-    """Name, direction, unit, range and source, as far as the objective says."""
-    described: dict[str, Any] = {
+    """Name, direction, unit, range and source; and whether its scores hold within a generation only."""
+    facts = objective.facts
+    described = {
         "name": name,
-        "direction": objective.direction,
-        "unit": "",
-        "range": [None, None],
-        "source": "",
+        "direction": facts.direction,
+        "unit": facts.unit,
+        "range": [float(limit) if np.isfinite(limit) else None for limit in facts.range],
+        "source": facts.source,
     }
-    if isinstance(objective, ScoresAmong):
-        described["relative"] = True
-    if isinstance(objective, Described):
-        limits = [float(limit) if np.isfinite(limit) else None for limit in objective.range]
-        described |= {"unit": objective.unit, "range": limits, "source": objective.source}
-    return described
+    return {**described, "relative": True} if facts.rivals else described
 
 
 def _describe_param(param: Param) -> dict[str, Any]:

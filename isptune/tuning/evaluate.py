@@ -11,10 +11,11 @@ import torch
 
 from isptune.arrays import Images, OtherImages, Params
 from isptune.errors import RenderError, ScoreError, in_words
-from isptune.interfaces import KnownLevels, Objective, Pipeline, ScoresAmong
+from isptune.interfaces import KnownLevels, Objective, Pipeline
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.tuning.aggregate import parse_aggregate
+from isptune.tuning.rivals import others_than, rivals_among, score_beside
 
 PIXELS_A_BATCH = {"cpu": 2_500_000, "cuda": 128_000_000}
 """How many pixels one batch may have. On a CPU a tensor of a batch stays below 32 MB, up to which the C library
@@ -37,7 +38,7 @@ class Evaluation:
 class Part:
     """What is rendered and scored as one batch: candidates of equal choices, one scene, one noise seed.
 
-    `rivals` are what objectives that compare (`ScoresAmong`) compare with, of any choices.
+    `rivals` are what objectives that compare (by their facts) compare with, of any choices.
     """
 
     candidates: tuple[Candidate, ...]
@@ -103,7 +104,7 @@ class Evaluator:
             for group in groups
             for start in range(0, len(group), limit)
         ]
-        rivals = tuple(candidates[i] for i in self._rival_indices(len(candidates)))
+        rivals = rivals_among(candidates, max((o.facts.rivals for o in self.objectives.values()), default=0))
         parts = [Part(tuple(candidates[i] for i in index), scene, seed, rivals) for scene, index in indices]
         found: list[dict[str, dict[str, float] | str]] = [{} for _ in candidates]
         for (scene, index), outcome in zip(indices, self._outcomes(parts, len(candidates)), strict=True):
@@ -111,11 +112,6 @@ class Evaluator:
                 found[i][self.scenes[scene].name] = result
         levels = self._levels(candidates)
         return [self._evaluation(found[i], levels[i]) for i in range(len(candidates))]
-
-    def _rival_indices(self, count: int) -> list[int]:
-        """Which of so many candidates are rivals: all, or evenly spaced ones."""
-        wanted = max((o.rivals for o in self.objectives.values() if isinstance(o, ScoresAmong)), default=0)
-        return list(range(count)) if wanted >= count else [i * count // wanted for i in range(wanted)]
 
     def _outcomes(self, parts: Sequence[Part], total: int) -> list[Outcome]:
         """The outcomes in the order of the parts, in whatever order they come."""
@@ -163,9 +159,9 @@ class Evaluator:
         with clock.scoring():
             scores: dict[str, list[float]] = {}
             for name, objective in self.objectives.items():
-                if isinstance(objective, ScoresAmong) and rivals:
-                    others = _others(part.candidates, rivals.candidates).to(self.device)
-                    found = objective.score_among(images, rivals.images, others, scene)
+                if rivals:
+                    others = others_than(part.candidates, rivals.candidates).to(self.device)
+                    found = score_beside(objective, images, rivals.images, others, scene)
                 else:
                     found = objective.score(images, scene)
                 if found.shape != (len(images),):
@@ -193,6 +189,9 @@ class Evaluator:
                     working += self._rendered(some, part.scene, part.seed)
             if not working:
                 raise ScoreError("there is nothing to compare with: none of the rivals can be rendered")
+            working.sort(
+                key=lambda pair: part.rivals.index(pair[0])
+            )  # choices went apart; their order counts
             candidates, images = zip(*working, strict=True)
             self._last_rivals = _Rivals(key, candidates, torch.cat(images))
         return self._last_rivals
@@ -211,10 +210,10 @@ class Evaluator:
     def _batch_limit(self, scene: Scene) -> int:
         pixels = scene.image.shape[-2] * scene.image.shape[-1]
         budget = PIXELS_A_BATCH.get(self.device.type, PIXELS_A_BATCH["cpu"])
-        return max(1, min(self.pipeline.max_batch, budget // pixels))
+        return max(1, min(self.pipeline.facts.max_batch, budget // pixels))
 
     def _levels(self, candidates: Sequence[Candidate]) -> list[tuple[float, ...]]:
-        if not isinstance(self.pipeline, KnownLevels):
+        if not self.pipeline.facts.levels or not isinstance(self.pipeline, KnownLevels):
             return [() for _ in candidates]
         levels: list[tuple[float, ...]] = [() for _ in candidates]
         for group in _equal_choices(candidates):
@@ -227,17 +226,19 @@ class Evaluator:
         self, found: Mapping[str, dict[str, float] | str], levels: tuple[float, ...]
     ) -> Evaluation:
         l1 = l1_normalised = None
-        if isinstance(self.pipeline, KnownLevels):
+        if self.pipeline.facts.levels:
             l1 = sum(abs(d) for d in levels) / len(levels)
-            ranges = self.pipeline.level_ranges
-            l1_normalised = sum(abs(d) / r for d, r in zip(levels, ranges, strict=True)) / len(levels)
+            known = self.pipeline.facts.levels
+            l1_normalised = sum(abs(d) / level.limit for d, level in zip(levels, known, strict=True)) / len(
+                levels
+            )
         scenes = {name: result for name, result in found.items() if isinstance(result, dict)}
         if len(scenes) < len(found):
             error = next(f"{name}: {result}" for name, result in found.items() if isinstance(result, str))
             return Evaluation({}, {}, levels, l1, l1_normalised, error)
         rows = list(scenes.values())
         scores = {
-            name: self.aggregate([row[name] for row in rows], objective.direction)
+            name: self.aggregate([row[name] for row in rows], objective.facts.direction)
             for name, objective in self.objectives.items()
         }
         return Evaluation(scores, scenes if len(scenes) > 1 else {}, levels, l1, l1_normalised)
@@ -250,11 +251,6 @@ class _Rivals:
     key: tuple[int, int, str]
     candidates: tuple[Candidate, ...]
     images: OtherImages
-
-
-def _others(candidates: Sequence[Candidate], rivals: Sequence[Candidate]) -> torch.Tensor:
-    """Which rivals each candidate can be compared with: not with itself. Booleans, [candidates, rivals]."""
-    return torch.tensor([[candidate != rival for rival in rivals] for candidate in candidates])
 
 
 class _Clock:
