@@ -1,9 +1,13 @@
 """`isptune export`: a parameter set as a file that a program or a camera loads."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from isptune.parameter_set import ParameterSet
+    from isptune.space import Param
 
 
 @click.command()
@@ -59,14 +63,14 @@ def _rendered(source: Path, file_format: str, template: str | None) -> bytes:
     return write(chosen, _params(source)).encode()
 
 
-def _params(source: Path) -> Any:
+def _params(source: Path) -> "tuple[Param, ...]":
     """What the run's folder says of the parameters; nothing for a file."""
     from isptune.runs.record import read_run
 
     return read_run(source).space if source.is_dir() else ()
 
 
-def _by_pipeline(chosen: Any, file_format: str, template: str | None) -> bytes:
+def _by_pipeline(chosen: "ParameterSet", file_format: str, template: str | None) -> bytes:
     """Build the set's pipeline and ask it for the file."""
     from isptune.errors import ConfigError
     from isptune.interfaces import WritesParameterFiles

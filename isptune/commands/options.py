@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from isptune.commands.prompted import PROMPT_HELP, with_prompt
+
+if TYPE_CHECKING:
+    from isptune.tuning.settings import RunSettings
 
 PIPELINE_OPTION = click.option(
     "-P",
@@ -70,7 +73,7 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def settings_from(options: dict[str, Any]) -> Any:
+def settings_from(options: dict[str, Any]) -> "RunSettings":
     """Checked settings from the options of `settings_options`, which are taken out of the dict.
 
     A set that is started from brings its pipeline along, unless `--pipeline` or a configuration says which.

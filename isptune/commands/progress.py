@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -14,6 +14,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+if TYPE_CHECKING:
+    from isptune.tuning.run import Status
 
 PLAIN_EVERY_S = 2.0
 """Not on a terminal, at most one line in this many seconds, and the last one."""
@@ -57,7 +60,7 @@ class RunProgress:
         if self._bar:
             self._bar.stop()
 
-    def update(self, status: Any) -> None:
+    def update(self, status: "Status") -> None:
         """Show an `isptune.tuning.run.Status`."""
         if status.replayed:
             self._replayed = status.generation
@@ -86,7 +89,7 @@ class RunProgress:
             self._began = time.monotonic()
             self.console.print(f"{done:.0f} of {total} trials of this generation", highlight=False)
 
-    def _due(self, status: Any) -> bool:
+    def _due(self, status: "Status") -> bool:
         now = time.monotonic()
         if now - self._last < PLAIN_EVERY_S and status.evaluations < status.budget:
             return False

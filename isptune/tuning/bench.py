@@ -1,56 +1,84 @@
 """The bench of a run: pipeline, objectives, scenes and optimizers, built once from the settings."""
 
-import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import metadata
-from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
-import torch
 
-from isptune.arrays import Images, Losses
-from isptune.facts import Direction, gathered_weights
-from isptune.interfaces import Diagnoses, Judge, Objective, Optimizer, Pipeline, Warns
+from isptune.arrays import Images
+from isptune.facts import Direction
+from isptune.interfaces import Diagnoses, Objective, Optimizer, Pipeline, Warns
 from isptune.registry import build, installed
 from isptune.scenes.scene import Scene, load_scenes
-from isptune.space import Choice, Integer, Param, Space, Value
-from isptune.system.device import choose_device, device_name
-from isptune.tuning.evaluate import Evaluator
+from isptune.space import Choice, Integer, Param, Space
+from isptune.system.device import choose_device
+from isptune.tuning.evaluate import Evaluator, RunParts
+from isptune.tuning.losses import LossRule
+from isptune.tuning.noise_seeds import NoiseSeeds
 from isptune.tuning.settings import RunSettings
 
-SELECTION_SEEDS = 4
-"""Noise fields under which contenders for the recommendation are compared."""
 
-PACKAGES = (
-    "torch", "numpy", "scipy", "opencv-python-headless", "pillow", "scikit-image", "rawpy",
-    "cma", "cmaes", "nevergrad", "optuna",
-)  # fmt: skip
+@dataclass(frozen=True)
+class AtHand:
+    """Parts of a bench that are built already, in place of what the settings would name.
+
+    Attributes:
+        pipeline: in place of the settings' one.
+        objectives: in place of those of the settings that have these specs.
+        scenes: by the name that the settings have for them.
+    """
+
+    pipeline: Pipeline | None = None
+    objectives: Mapping[str, Objective] = field(default_factory=dict)
+    scenes: Mapping[str, Scene] = field(default_factory=dict)
 
 
+@final
 class Bench:
     """What a run works with. Building it finds every mistake in the settings before any work is done.
+
+    Args:
+        settings: of the run.
+        run_parts: evaluates elsewhere, see `isptune.tuning.workers`.
+        at_hand: what is built already.
+
+    Attributes:
+        pipeline, objectives, scenes, evaluator: what the settings name, built.
+        space: what is tuned of the pipeline's space, starting where the settings say.
+        rule: from scores to losses.
+        seeds: all noise of the run.
 
     Raises:
         ConfigError: a setting names something that does not exist or does not fit.
         MissingExtra: something that is named needs a package or weights that are not there.
     """
 
-    def __init__(self, settings: RunSettings):
+    def __init__(
+        self, settings: RunSettings, run_parts: RunParts | None = None, at_hand: AtHand | None = None
+    ):
         self.settings = settings
+        at_hand = at_hand or AtHand()
         self.device = choose_device(settings.device)
-        self.pipeline: Pipeline = build("pipeline", settings.pipeline, **settings.pipeline_options)
+        self.pipeline: Pipeline = at_hand.pipeline or build(
+            "pipeline", settings.pipeline, **settings.pipeline_options
+        )
         self.space: Space = self.pipeline.space.starting_at(settings.start).select(settings.tune)
         self.objectives: dict[str, Objective] = {
-            spec: build("objective", spec) for spec in settings.objectives
+            spec: at_hand.objectives.get(spec) or build("objective", spec) for spec in settings.objectives
         }
-        self.scenes: list[Scene] = load_scenes(settings.scenes, settings.crop, settings.resize)
+        scenes = [at_hand.scenes.get(spec, spec) for spec in settings.scenes]
+        self.scenes: list[Scene] = load_scenes(scenes, settings.crop, settings.resize)
         self.evaluator = Evaluator(
-            self.pipeline, self.objectives, self.scenes, self.device, settings.aggregate
+            self.pipeline, self.objectives, self.scenes, self.device, settings.aggregate, run_parts
         )
+        directions: dict[str, Direction] = {
+            name: objective.facts.direction for name, objective in self.objectives.items()
+        }
+        self.rule = LossRule(directions, self.space, settings.stay_near)
+        self.seeds = NoiseSeeds(settings.seed, settings.confirm, self.pipeline.facts.uses_seed)
         self.optimizer(0)  # refuses an unknown name, several objectives, choices ...
 
     def optimizer(self, repeat: int) -> Optimizer:
@@ -87,41 +115,6 @@ class Bench:
     def level_names(self) -> Sequence[str]:
         return [level.name for level in self.pipeline.facts.levels]
 
-    def losses(self, scores: Sequence[Mapping[str, float]]) -> Losses:
-        """Scores as losses, one row a candidate; a candidate without scores has failed: a row of NaN."""
-        signs = {
-            name: 1.0 if o.facts.direction == "minimize" else -1.0 for name, o in self.objectives.items()
-        }
-        rows = [[signs[name] * row.get(name, np.nan) for name in self.objectives] for row in scores]
-        return np.array(rows, dtype=np.float64).reshape(len(scores), len(self.objectives))
-
-    def cost(self, candidate: Mapping[str, Value]) -> float:
-        """What the candidate's distance from the start costs it: 0 unless `stay_near` is set."""
-        if not self.settings.stay_near:
-            return 0.0
-        return self.settings.stay_near * self.space.distance(self.space.default, candidate)
-
-    def noise_seed(self, index: int) -> int:
-        """The seed of a generation's noise field; those from 2^31 on are for confirmation."""
-        return int(np.random.SeedSequence([self.settings.seed, index]).generate_state(1, np.uint64)[0] >> 1)
-
-    def confirmation_seeds(self) -> list[int]:
-        """Noise that no generation sees; one of it for a pipeline that has none."""
-        return self._seeds_from(2**31, self.settings.confirm)
-
-    def selection_seeds(self) -> list[int]:
-        """Noise to choose by what is then confirmed on other noise; one of it for a pipeline that has none."""
-        return self._seeds_from(2**31 + 2**30, SELECTION_SEEDS)
-
-    def _seeds_from(self, index: int, count: int) -> list[int]:
-        wanted = count if self.pipeline.facts.uses_seed else 1
-        return [self.noise_seed(index + i) for i in range(wanted)]
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """Of programs and files outside of isptune that the pipeline depends on."""
-        return dict(self.pipeline.facts.versions)
-
     @cached_property
     def second_opinions(self) -> dict[str, Objective]:
         """Objectives that took no part and can score these scenes."""
@@ -156,7 +149,7 @@ class Bench:
         for scene in self.evaluator.scenes:
             with suppress(Exception):  # a plug-in may raise anything
                 images.append(
-                    self.evaluator.render_one(self.space.complete({}), scene, self.confirmation_seeds()[0])
+                    self.evaluator.render_one(self.space.complete({}), scene, self.seeds.to_confirm()[0])
                 )
         return images
 
@@ -176,25 +169,6 @@ class Bench:
             "optimizer": self.optimizer_spec,
             "objectives": [describe_objective(name, o) for name, o in self.objectives.items()],
             "scenes": [_describe_scene(scene) for scene in self.scenes],
-        }
-
-    def weights(self, plug_ins: Mapping[str, Objective | Judge | Diagnoses]) -> dict[str, str]:
-        """The hashes of the files that objectives and judges were built from, by file name."""
-        return gathered_weights({spec: one.facts for spec, one in plug_ins.items()})
-
-    def provenance(self) -> dict[str, Any]:
-        """Versions, machine, and hashes of what went in."""
-        return {
-            "isptune": metadata.version("isptune"),
-            "git_commit": _git_commit(),
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "packages": {name: version for name in PACKAGES if (version := _version(name))},
-            "device": device_name(self.device),
-            "threads": torch.get_num_threads(),
-            "scenes": {scene.name: scene.sha256 for scene in self.scenes},
-            "versions": self.versions,
-            "weights": self.weights({**self.objectives, **self.second_opinions, **self.diagnosing}),
         }
 
 
@@ -227,22 +201,3 @@ def _describe_scene(scene: Scene) -> dict[str, Any]:
         "height": height,
         "has_reference": scene.reference is not None,
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _git_commit() -> str | None:
-    """The commit of the checkout that isptune runs from; None for an installed package."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from isptune.errors import ConfigError
+from isptune.spec import typed
 from isptune.system.disk import slug
 from isptune.tuning.settings import RunSettings, from_mapping
 
@@ -41,10 +42,7 @@ def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
         key, equals, text = pair.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"{option} {pair!r} is not KEY=VALUE")
-        try:
-            values[key.strip()] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            values[key.strip()] = text.strip()
+        values[key.strip()] = typed(text)
     return values
 
 

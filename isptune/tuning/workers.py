@@ -61,6 +61,20 @@ def workers(spec: str, settings: RunSettings) -> Iterator[RunParts]:
 
 
 @contextmanager
+def opened_bench(settings: RunSettings, workers_spec: str | None) -> Iterator[Bench]:
+    """The bench of a run, with workers for as long as the context is open where any are wanted.
+
+    Raises:
+        ConfigError, MissingExtra: as `Bench` and `workers`.
+    """
+    if workers_spec is None:
+        yield Bench(settings)
+        return
+    with workers(workers_spec, settings) as run_parts:
+        yield Bench(settings, run_parts)
+
+
+@contextmanager
 def _executor(spec: str) -> Iterator[Executor]:
     kind, _, address = spec.partition(":")
     if kind == "dask" and address:

@@ -36,6 +36,7 @@ from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError
 from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
+from isptune.spec import escaped, has_options
 from objectives.checkpoints.reading import sha256_of
 from objectives.no_reference.objective import score_finite
 from objectives.options import parse_options
@@ -155,6 +156,8 @@ class Build:
 
     def with_prompt(self, argument: str | None, prompt: str) -> str:
         """The options with `prompt=FILE` behind them, for `--prompt FILE`. Raises ConfigError for one with a comma."""
+        if has_options(argument):
+            return f"{argument}&prompt={escaped(prompt)}"
         if "," in prompt:
             raise ConfigError(f"--prompt {prompt}: a comma parts options; give the file another name")
         return f"{argument},prompt={prompt}" if argument else f"prompt={prompt}"

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from isptune.registry import factory, installed, parse
+from isptune.registry import factory, installed
 from isptune.space import Real, Space
+from isptune.spec import split_name
 from isptune.testing import check_optimizer
 
 SPECS = {
@@ -26,23 +27,23 @@ SPECS = {
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_optimizer_keeps_the_contract(spec):
-    name, argument = parse(spec)
+    name, argument = split_name(spec)
     check_optimizer(factory("optimizer", name), argument, **SPECS[spec])
 
 
 @pytest.mark.parametrize("spec", ["optuna:NSGA-II", "optuna:nsga-iii"])
 def test_optimizer_for_several_objectives_keeps_the_contract(spec):
-    name, argument = parse(spec)
+    name, argument = split_name(spec)
     check_optimizer(factory("optimizer", name), argument, objectives=2, learns=False)
 
 
 def test_gaussian_process_keeps_the_contract_before_it_begins_to_model():
-    name, argument = parse("optuna:GP")
+    name, argument = split_name("optuna:GP")
     check_optimizer(factory("optimizer", name), argument, generations=2, population=4, learns=False)
 
 
 def test_gaussian_process_models_and_is_reproducible():
-    name, argument = parse("optuna:GP")
+    name, argument = split_name("optuna:GP")
     space = Space((Real("a", 0.0, 1.0, 0.5),))
 
     def asked():
@@ -59,4 +60,4 @@ def test_gaussian_process_models_and_is_reproducible():
 
 
 def test_every_installed_optimizer_is_held_to_the_contract():
-    assert set(installed("optimizer")) <= {parse(spec)[0] for spec in SPECS}
+    assert set(installed("optimizer")) <= {split_name(spec)[0] for spec in SPECS}

@@ -5,7 +5,7 @@ import resource
 
 import pytest
 
-from isptune.errors import RunFolderError
+from isptune.errors import DiskError, RunFolderError
 from isptune.runs.log import Generation, RunLog, Trial, write_csv
 
 
@@ -85,7 +85,7 @@ def test_json_files_are_replaced_in_one_step(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", refuse)
-    with pytest.raises(RunFolderError, match="No space left"):
+    with pytest.raises(DiskError, match="No space left"):
         log.write_json("a.json", {"x": 2})
     assert log.read_json("a.json") == {"x": None, "y": [1, None]}
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

@@ -36,7 +36,7 @@ def test_batches_are_cut_at_the_limit_of_the_pipeline(scenes):
 
 
 def test_batches_are_cut_by_pixels_on_large_scenes(monkeypatch):
-    monkeypatch.setattr("isptune.tuning.evaluate.PIXELS_A_BATCH", {"cpu": 150})
+    monkeypatch.setattr("isptune.tuning.batches.PIXELS_A_BATCH", {"cpu": 150})
     pipeline = toys.Tint()
     scene = photograph("s", torch.zeros(1, 3, 7, 7))
     Evaluator(pipeline, {"red": toys.redness(None)}, [scene]).evaluate(_candidates(5), seed=0)

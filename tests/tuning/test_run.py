@@ -92,7 +92,7 @@ def test_a_run_killed_while_it_wrote_its_settings_can_be_given_again(tmp_path):
     killed = tmp_path / "killed"
     killed.mkdir()
     (killed / ".lock").touch()
-    (killed / "config.json.part").write_text('{"pipeli')
+    (killed / ".config.json.0a1b2c3d.part").write_text('{"pipeli')
     assert _bytes(run(_bench(), killed)) == whole
 
 

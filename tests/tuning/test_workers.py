@@ -8,7 +8,7 @@ from isptune.errors import ConfigError
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
 from isptune.tuning.settings import RunSettings
-from isptune.tuning.workers import workers
+from isptune.tuning.workers import opened_bench, workers
 
 SETTINGS = RunSettings(
     scenes=("cat", "rocket"),
@@ -23,9 +23,7 @@ SETTINGS = RunSettings(
 
 def test_spawned_processes_give_the_same_log(tmp_path):
     here = run(Bench(SETTINGS), tmp_path / "here")
-    bench = Bench(SETTINGS)
-    with workers("2", SETTINGS) as run_parts:
-        bench.evaluator.run_parts = run_parts
+    with opened_bench(SETTINGS, "2") as bench:
         there = run(bench, tmp_path / "there")
     for name in ("trials.jsonl", "recommended.json"):
         assert (there / name).read_bytes() == (here / name).read_bytes()

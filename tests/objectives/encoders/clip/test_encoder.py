@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from isptune.errors import ConfigError, MissingExtra, ScoreError
 from isptune.scenes.scene import bundled
 from objectives.encoders.build import build_encoder
+from objectives.encoders.clip import encoder as clip_encoder
 from objectives.encoders.clip import tokenizer as clip_tokenizer
 from objectives.encoders.clip.files import OPENAI_SHA256
 from objectives.encoders.clip.preprocessing import MEAN, Preprocessing
