@@ -102,6 +102,7 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
 
 def _refuse_unnamed(settings: "RunSettings", named: set[str | None]) -> None:
     """Files of one's own are run where the command names them, not where a set or a configuration does."""
+    from isptune.errors import ConfigError
     from isptune.tuning.own_parts import own_specs
 
     for spec in own_specs(settings):

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, ScoreError
+from isptune.facts import Direction, ObjectiveFacts
 from isptune.functions.said import in_its_words, name_of, parameters, source_hash
-from isptune.interfaces import Direction, ObjectiveFacts
 from isptune.scenes.scene import Scene
 
 _ON_BATCHES = "images"

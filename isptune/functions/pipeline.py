@@ -9,8 +9,8 @@ from torch import Tensor
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError, RenderError, SceneError
+from isptune.facts import PipelineFacts
 from isptune.functions.said import in_its_words, name_of, parameters, plain, source_hash
-from isptune.interfaces import PipelineFacts
 from isptune.scenes.images import to_images
 from isptune.scenes.scene import Scene
 from isptune.space import Integer, Param, Space

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from isptune.errors import ConfigError, IsptuneError, in_words
+from isptune.errors import ConfigError, in_words
 
 
 def parameters(function: Callable[..., Any], what: str) -> list[str]:
@@ -47,8 +47,6 @@ def source_hash(function: Callable[..., Any], *others: object) -> str:
 
 def in_its_words(error: Exception, function: Callable[..., Any]) -> str:
     """What went wrong in a function on one line, with the line of its file where it did."""
-    if isinstance(error, IsptuneError):
-        return str(error)
     own = getattr(getattr(function, "__code__", None), "co_filename", None)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == own]
     place = f" ({Path(own).name}, line {lines[-1]})" if own and lines else ""

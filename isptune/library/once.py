@@ -22,7 +22,7 @@ from isptune.scenes.scene import Scene, photograph
 
 def score(
     pictures: Any,
-    objective: AnyObjective | Sequence[AnyObjective],
+    objective: AnyObjective,
     reference: Any = None,
     device: str = "cpu",
 ) -> Any:

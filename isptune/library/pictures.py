@@ -33,7 +33,7 @@ def as_images(picture: Any) -> Images:
                 "[batch, 3, H, W], floats"
             )
         return images.float()
-    if hasattr(picture, "__array__"):
+    if hasattr(picture, "__array_interface__"):
         return to_images(np.asarray(picture), "the picture")
     raise SceneError(
         f"{type(picture).__name__} is no picture: give a path, an array, a tensor or an image of Pillow"

@@ -1,7 +1,7 @@
 """Tuning and comparing from Python."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,16 @@ from isptune.tuning.bench import AtHand
 from isptune.tuning.settings import RunSettings, from_mapping
 from isptune.tuning.workers import opened_bench
 
-AnyPipeline = str | Path | Pipeline | Callable[..., Any]
-AnyObjective = str | Objective | Callable[..., Any]
+# Checked here, in words, and not by their annotations: people give anything.
+AnyPipeline = Any
+AnyObjective = Any
 
 
 def tune(
     pipeline: AnyPipeline,
     params: Iterable[Param] | None = None,
     *,
-    objective: AnyObjective | Sequence[AnyObjective] = "scorenet",
+    objective: AnyObjective = "scorenet",
     scenes: Any = "bundled:astronaut",
     out: str | Path | None = None,
     workers: int | str | None = None,
