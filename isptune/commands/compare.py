@@ -58,11 +58,11 @@ def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **optio
 def _check_free(folder: Any) -> None:
     """A comparison must not write over a run's report, or anybody else's."""
     from isptune.errors import RunFolderError
-    from isptune.runs.log import CONFIG, REPORT
+    from isptune.runs.files import COMPARISON, CONFIG, REPORT
 
     if (folder / CONFIG).exists():
         raise RunFolderError(f"{folder}: holds a run; choose another --out")
-    if (folder / REPORT).exists() and not (folder / "comparison.json").exists():
+    if (folder / REPORT).exists() and not (folder / COMPARISON).exists():
         raise RunFolderError(f"{folder}: holds a {REPORT} that is no comparison's; choose another --out")
 
 

@@ -58,7 +58,7 @@ def _print_objectives(console) -> None:
     from isptune.errors import IsptuneError
     from isptune.interfaces import UsesReference
     from isptune.registry import build, installed
-    from isptune.tuning.bench import describe_objective
+    from isptune.runs.description import describe_objective
 
     rows = [("name", "direction", "range", "unit", "reference", "source")]
     for name, point in installed("objective").items():
@@ -68,10 +68,10 @@ def _print_objectives(console) -> None:
             rows.append((f"{name}:...", "", "", "", "", _first_line(point)))
             continue
         facts = describe_objective(name, objective)
-        low, high = facts["range"]
+        low, high = facts.range
         limits = f"{'-inf' if low is None else f'{low:g}'} .. {'inf' if high is None else f'{high:g}'}"
         reference = "needs it" if isinstance(objective, UsesReference) else "none"
-        rows.append((name, facts["direction"], limits, facts["unit"], reference, facts["source"]))
+        rows.append((name, facts.direction, limits, facts.unit, reference, facts.source))
     _print_table(console, rows)
 
 

@@ -60,7 +60,7 @@ def run_with_progress(bench: Any, folder: Any, console: Any, workers: str | None
     from isptune.commands.expected import announce
     from isptune.commands.progress import RunProgress
     from isptune.errors import one_line
-    from isptune.runs.log import RECOMMENDED
+    from isptune.runs.files import RECOMMENDED
     from isptune.tuning.run import run as run_to_end
     from isptune.tuning.workers import workers as open_workers
 

@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, field, fields, is_dataclass
 from pathlib import Path
-from types import NoneType, UnionType
+from types import GenericAlias, NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -35,11 +35,14 @@ LARGEST_INTEGER = 2**63 - 1
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Size = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 """A width or a depth that somebody else's file names, and that memory is taken for."""
+Pixels = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 Record = TypeVar("Record")
 Refusal = type[IsptuneError]
+Kind = type[Record] | GenericAlias
+"""A class, or a list or table of one: `dict[str, float]`."""
 Steps = list[str | int]
 """The way from the outermost table to a value: names, keys and numbers in lists."""
 
@@ -66,7 +69,7 @@ def _field(default: Any, factory: Any, left_out: Callable[[Any, Any], bool]) -> 
 
 
 def plain(value: Any) -> Any:
-    """A record as JSON has it: tables and lists. JSON knows no NaN or infinity: they become null.
+    """A record as tables and lists.
 
     Raises:
         ConfigError: a text that UTF-8 cannot hold, as names of files may be.
@@ -83,7 +86,7 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, str) and not _is_text(value):
         raise ConfigError(f"{value!r} is no text that a file can hold: it has halves of characters")
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return value
 
 
 def _is_left_out(part: "Field[Any]", record: Any, value: Any) -> bool:
@@ -92,12 +95,20 @@ def _is_left_out(part: "Field[Any]", record: Any, value: Any) -> bool:
 
 
 def to_json(value: Any) -> bytes:
-    """A record, or plain data, as the text of a JSON file."""
-    return (json.dumps(plain(value), indent=2, allow_nan=False) + "\n").encode()
+    """A record, or plain data, as a JSON file. JSON knows no NaN or infinity: they become null."""
+    return (json.dumps(_without_nan(plain(value)), indent=2, allow_nan=False) + "\n").encode()
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_json(
-    path: Path, kind: type[Record], refusal: Refusal = ConfigError, largest: int = LARGEST_BYTES
+    path: Path, kind: Kind[Record], refusal: Refusal = ConfigError, largest: int = LARGEST_BYTES
 ) -> Record:
     """The record in a JSON file. Raises `refusal`, as all that follow, in one line that names the file."""
     return convert(
@@ -156,8 +167,17 @@ def parse_toml(
     return _checked(value, place, refusal)
 
 
+def toml_value(text: str, place: str) -> Any:
+    """What stands behind a `=`: read as TOML (number, true, list, ...), else taken as text. Raises ConfigError."""
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):
+        return text.strip()
+    return _checked(value, place, ConfigError)
+
+
 def convert(
-    value: Any, kind: type[Record], place: str, refusal: Refusal = ConfigError, known_only: bool = False
+    value: Any, kind: Kind[Record], place: str, refusal: Refusal = ConfigError, known_only: bool = False
 ) -> Record:
     """Plain data as a record, or as any other type that a field may have.
 
@@ -323,7 +343,9 @@ def _expected(fault: str) -> str:
     names = fault.split("`")[1].split(" | ")
     if "float" in names:
         names = [name for name in names if name != "int"]
-    bounds = fault.split("`")[2].partition(", got")[0]
+    bounds = re.sub(r"(\d)\.0$", r"\1", fault.split("`")[2].partition(", got")[0])
+    bounds = re.sub(r" >= (\S+)$", r" of \1 or more", re.sub(r" > (\S+)$", r" above \1", bounds))
+    bounds = re.sub(r" <= (\S+)$", r" of \1 or less", bounds)
     return " or ".join(_WORDS.get(name, name) for name in names) + bounds
 
 

@@ -1,13 +1,8 @@
 """The bench of a run: pipeline, objectives, scenes and optimizers, built once from the settings."""
 
-import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from importlib import metadata
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +11,6 @@ from isptune.arrays import Images, Losses
 from isptune.interfaces import (
     CarriesWeights,
     Composed,
-    Described,
     Diagnoses,
     Direction,
     IgnoresSeed,
@@ -30,19 +24,17 @@ from isptune.interfaces import (
     Warns,
 )
 from isptune.registry import build, installed
+from isptune.runs.description import describe_objective, describe_params, describe_scenes
+from isptune.runs.facts import BenchRecord, LevelsRecord
+from isptune.runs.provenance import Provenance, provenance_of
+from isptune.runs.settings import RunSettings
 from isptune.scenes.scene import Scene, load_scenes
-from isptune.space import Choice, Integer, Param, Space, Value
+from isptune.space import Space, Value
 from isptune.system.device import choose_device, device_name
 from isptune.tuning.evaluate import Evaluator
-from isptune.tuning.settings import RunSettings
 
 SELECTION_SEEDS = 4
 """Noise fields under which contenders for the recommendation are compared."""
-
-PACKAGES = (
-    "torch", "numpy", "scipy", "opencv-python-headless", "pillow", "scikit-image", "rawpy",
-    "cma", "cmaes", "nevergrad", "optuna",
-)  # fmt: skip
 
 
 class Bench:
@@ -172,25 +164,21 @@ class Bench:
                 )
         return images
 
-    def description(self) -> dict[str, Any]:
+    def description(self) -> BenchRecord:
         """What bench.json holds: all that a report needs to know without building the bench again."""
         pipeline = self.pipeline
         levels = None
         if isinstance(pipeline, KnownLevels):
-            levels = {
-                "names": list(pipeline.level_names),
-                "ranges": list(pipeline.level_ranges),
-                "units": list(pipeline.level_units),
-            }
-        return {
-            "space": [
-                _describe_param(param) for param in self.pipeline.space.starting_at(self.settings.start)
-            ],
-            "levels": levels,
-            "optimizer": self.optimizer_spec,
-            "objectives": [describe_objective(name, o) for name, o in self.objectives.items()],
-            "scenes": [_describe_scene(scene) for scene in self.scenes],
-        }
+            levels = LevelsRecord(
+                tuple(pipeline.level_names), tuple(pipeline.level_ranges), tuple(pipeline.level_units)
+            )
+        return BenchRecord(
+            space=describe_params(self.pipeline.space.starting_at(self.settings.start)),
+            levels=levels,
+            optimizer=self.optimizer_spec,
+            objectives=tuple(describe_objective(name, o) for name, o in self.objectives.items()),
+            scenes=describe_scenes(self.scenes),
+        )
 
     def weights(self, objectives: Mapping[str, object]) -> dict[str, str]:
         """The hashes of the files that objectives and judges were built from, by file name."""
@@ -201,71 +189,12 @@ class Bench:
                 weights[f"{file} of {spec}" if other else file] = digest
         return weights
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Provenance:
         """Versions, machine, and hashes of what went in."""
-        return {
-            "isptune": metadata.version("isptune"),
-            "git_commit": _git_commit(),
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "packages": {name: version for name in PACKAGES if (version := _version(name))},
-            "device": device_name(self.device),
-            "threads": torch.get_num_threads(),
-            "scenes": {scene.name: scene.sha256 for scene in self.scenes},
-            "versions": self.versions,
-            "weights": self.weights({**self.objectives, **self.second_opinions, **self.diagnosing}),
-        }
-
-
-def describe_objective(name: str, objective: Objective) -> dict[str, Any]:
-    """Name, direction, unit, range and source, as far as the objective says."""
-    described: dict[str, Any] = {
-        "name": name,
-        "direction": objective.direction,
-        "unit": "",
-        "range": [None, None],
-        "source": "",
-    }
-    if isinstance(objective, ScoresAmong):
-        described["relative"] = True
-    if isinstance(objective, Described):
-        limits = [float(limit) if np.isfinite(limit) else None for limit in objective.range]
-        described |= {"unit": objective.unit, "range": limits, "source": objective.source}
-    return described
-
-
-def _describe_param(param: Param) -> dict[str, Any]:
-    shared = {"name": param.name, "default": param.default, "unit": param.unit, "help": param.help}
-    if isinstance(param, Choice):
-        return {**shared, "kind": "choice", "options": list(param.options)}
-    kind = "integer" if isinstance(param, Integer) else "real"
-    return {**shared, "kind": kind, "low": param.low, "high": param.high, "log": param.log}
-
-
-def _describe_scene(scene: Scene) -> dict[str, Any]:
-    height, width = scene.image.shape[-2:]
-    return {
-        "name": scene.name,
-        "width": width,
-        "height": height,
-        "has_reference": scene.reference is not None,
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _git_commit() -> str | None:
-    """The commit of the checkout that isptune runs from; None for an installed package."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
+        return provenance_of(
+            device_name(self.device),
+            torch.get_num_threads(),
+            {scene.name: scene.sha256 for scene in self.scenes},
+            self.versions,
+            self.weights({**self.objectives, **self.second_opinions, **self.diagnosing}),
+        )

@@ -5,32 +5,22 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 
 from isptune.arrays import Images, OtherImages, Params
 from isptune.errors import RenderError, ScoreError, in_words
 from isptune.interfaces import KnownLevels, Objective, Pipeline, ScoresAmong
+from isptune.runs.aggregate import parse_aggregate
+from isptune.runs.log import Trial
+from isptune.runs.unfinished import Outcome
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
-from isptune.tuning.aggregate import parse_aggregate
 
 PIXELS_A_BATCH = {"cpu": 2_500_000, "cuda": 128_000_000}
 """How many pixels one batch may have. On a CPU a tensor of a batch stays below 32 MB, up to which the C library
 keeps freed memory: beyond it every new tensor pays for its pages again, which costs more than most filters."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What became of one candidate; see `isptune.runs.log.Trial` for the fields."""
-
-    scores: Mapping[str, float] = field(default_factory=dict)
-    scenes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    levels: tuple[float, ...] = ()
-    l1: float | None = None
-    l1_normalised: float | None = None
-    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,15 +36,6 @@ class Part:
     rivals: tuple[Candidate, ...] = ()
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a part: for each candidate its scores by objective, or why it failed."""
-
-    results: tuple[dict[str, float] | str, ...]
-    render_s: float
-    score_s: float
-
-
 RunParts = Callable[[Sequence[Part]], Iterable[tuple[int, Outcome]]]
 """Evaluates parts somewhere, and gives the number of each with its outcome as they come, in any order."""
 
@@ -65,7 +46,7 @@ class Evaluator:
     Args:
         pipeline, objectives, scenes: what to work with.
         device: where the scenes are put, and so where everything is computed.
-        aggregate: how the scores of several scenes become one, see `isptune.tuning.aggregate`.
+        aggregate: how the scores of several scenes become one, see `isptune.runs.aggregate`.
         run_parts: evaluates the parts elsewhere (`isptune.tuning.workers`); by default they are evaluated here. The
             parts do not depend on it, so neither do the scores.
 
@@ -94,8 +75,11 @@ class Evaluator:
         self.score_s = 0.0
         self._last_rivals: _Rivals | None = None
 
-    def evaluate(self, candidates: Sequence[Candidate], seed: int) -> list[Evaluation]:
-        """Evaluate complete candidates (every parameter of the pipeline), in order, under one noise seed."""
+    def evaluate(self, candidates: Sequence[Candidate], seed: int) -> list[Trial]:
+        """Evaluate complete candidates (every parameter of the pipeline), in order, under one noise seed.
+
+        Who asked for them is not known here: the trials are those of repeat 0.
+        """
         groups = _equal_choices(candidates)
         indices = [
             (scene, group[start : start + limit])
@@ -105,12 +89,12 @@ class Evaluator:
         ]
         rivals = tuple(candidates[i] for i in self._rival_indices(len(candidates)))
         parts = [Part(tuple(candidates[i] for i in index), scene, seed, rivals) for scene, index in indices]
-        found: list[dict[str, dict[str, float] | str]] = [{} for _ in candidates]
+        found: list[dict[str, Mapping[str, float] | str]] = [{} for _ in candidates]
         for (scene, index), outcome in zip(indices, self._outcomes(parts, len(candidates)), strict=True):
             for i, result in zip(index, outcome.results, strict=True):
                 found[i][self.scenes[scene].name] = result
         levels = self._levels(candidates)
-        return [self._evaluation(found[i], levels[i]) for i in range(len(candidates))]
+        return [self._trial(candidates[i], found[i], levels[i]) for i in range(len(candidates))]
 
     def _rival_indices(self, count: int) -> list[int]:
         """Which of so many candidates are rivals: all, or evenly spaced ones."""
@@ -223,24 +207,27 @@ class Evaluator:
                 levels[i] = tuple(row)
         return levels
 
-    def _evaluation(
-        self, found: Mapping[str, dict[str, float] | str], levels: tuple[float, ...]
-    ) -> Evaluation:
+    def _trial(
+        self,
+        candidate: Candidate,
+        found: Mapping[str, Mapping[str, float] | str],
+        levels: tuple[float, ...],
+    ) -> Trial:
         l1 = l1_normalised = None
         if isinstance(self.pipeline, KnownLevels):
             l1 = sum(abs(d) for d in levels) / len(levels)
             ranges = self.pipeline.level_ranges
             l1_normalised = sum(abs(d) / r for d, r in zip(levels, ranges, strict=True)) / len(levels)
-        scenes = {name: result for name, result in found.items() if isinstance(result, dict)}
+        scenes = {name: result for name, result in found.items() if not isinstance(result, str)}
         if len(scenes) < len(found):
             error = next(f"{name}: {result}" for name, result in found.items() if isinstance(result, str))
-            return Evaluation({}, {}, levels, l1, l1_normalised, error)
+            return Trial(0, candidate, {}, {}, levels, l1, l1_normalised, error)
         rows = list(scenes.values())
         scores = {
             name: self.aggregate([row[name] for row in rows], objective.direction)
             for name, objective in self.objectives.items()
         }
-        return Evaluation(scores, scenes if len(scenes) > 1 else {}, levels, l1, l1_normalised)
+        return Trial(0, candidate, scores, scenes if len(scenes) > 1 else {}, levels, l1, l1_normalised)
 
 
 @dataclass(frozen=True)

@@ -1,35 +1,26 @@
 """The loop: ask, render, score, tell, append; and replay, which makes the log a checkpoint."""
 
-import dataclasses
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from isptune.errors import AllFailed, RunFolderError, one_line
 from isptune.interfaces import Optimizer
-from isptune.runs.log import (
-    CONFIG,
-    PROVENANCE,
-    RECOMMENDED,
-    TIMING,
-    Generation,
-    LogWriter,
-    RunLog,
-    Trial,
-    write_csv,
-)
+from isptune.runs.facts import write_bench
+from isptune.runs.files import CONFIG, PROVENANCE, RECOMMENDED, TABLE
+from isptune.runs.log import Generation, LogWriter, RunLog, Trial, write_csv
+from isptune.runs.provenance import read_provenance, write_provenance
+from isptune.runs.settings import RunSettings, keys, read_settings, write_settings
+from isptune.runs.timing import write_timing
 from isptune.space import Candidate
 from isptune.system.claim import LOCK, claimed
 from isptune.system.disk import is_unfinished
 from isptune.tuning.bench import Bench
 from isptune.tuning.clock import SearchClock
-from isptune.tuning.evaluate import Evaluation
 from isptune.tuning.handover import hand_over
-from isptune.tuning.settings import RunSettings
 from isptune.tuning.unfinished import Unfinished, keeping_outcomes
 
 
@@ -82,24 +73,25 @@ def run(bench: Bench, folder: Path, on_generation: Callable[[Status], None] = la
         _ = bench.second_opinions  # a name that does not exist is refused before there is a folder
     with claimed(folder, RunFolderError, "run folder"):
         log = RunLog(folder)
-        _check_or_write_config(log, bench.settings)
-        log.write_json("bench.json", bench.description())
+        _check_or_write_config(folder, bench.settings)
+        write_bench(folder, bench.description())
         if (folder / PROVENANCE).exists():
-            _check_bench(log, bench)
+            _check_bench(folder, bench)
         else:
-            log.write_json(PROVENANCE, bench.provenance())
+            write_provenance(folder, bench.provenance())
         lanes = [
             _Lane(bench.optimizer(repeat), bench.settings.budget) for repeat in range(bench.settings.repeats)
         ]
-        loop = _Loop(bench, lanes, on_generation, SearchClock(log, bench.settings.budget_time))
+        loop = _Loop(bench, lanes, on_generation, SearchClock(folder, bench.settings.budget_time))
         with log.open() as writer, keeping_outcomes(bench.evaluator, folder) as unfinished:
             generations = loop.replay(log.generations())
             generations += loop.search(writer, len(generations), unfinished)
-        write_csv(folder / "trials.csv", generations, bench.level_names)
+        write_csv(folder / TABLE, generations, bench.level_names)
         if not (folder / RECOMMENDED).exists():
             trials = [trial for generation in generations for trial in generation.trials]
-            hand_over(bench, log, [lane.optimizer for lane in lanes], loop.stop_reasons, trials)
-        _write_timing(log, loop)
+            hand_over(bench, folder, [lane.optimizer for lane in lanes], loop.stop_reasons, trials)
+        if loop.searched:
+            write_timing(folder, loop.searched, loop.total_s, loop.render_s, loop.score_s)
     return folder
 
 
@@ -126,10 +118,10 @@ class _Loop:
             asked = self._asking()
             expected = [(repeat, candidate) for repeat, lane in asked for candidate in lane.population]
             logged = [(trial.repeat, trial.params) for trial in generation.trials]
-            same_noise = (generation.index, generation.seed) == (index, self.bench.noise_seed(index))
+            same_noise = (generation.generation, generation.seed) == (index, self.bench.noise_seed(index))
             if logged != expected or not same_noise:
                 raise RunFolderError(
-                    f"generation {generation.index} of the log is not what the optimizer asks for now: another "
+                    f"generation {generation.generation} of the log is not what the optimizer asks for now: another "
                     "version of isptune or of the optimizer's package wrote it; start a new run with --out"
                 )
             for repeat, lane in asked:
@@ -169,13 +161,13 @@ class _Loop:
     def _evaluate(self, index: int, seed: int) -> Generation:
         asked = [(repeat, candidate) for repeat, lane in self._asking() for candidate in lane.population]
         complete = [self.bench.space.complete(candidate) for _, candidate in asked]
-        evaluations = self.bench.evaluator.evaluate(complete, seed)
-        if all(evaluation.error is not None for evaluation in evaluations):
+        found = self.bench.evaluator.evaluate(complete, seed)
+        if all(trial.error is not None for trial in found):
             raise AllFailed(
-                f"all {len(evaluations)} candidates of generation {index} failed; the first: {evaluations[0].error}"
+                f"all {len(found)} candidates of generation {index} failed; the first: {found[0].error}"
             )
-        trials = tuple(_trial(r, c, e) for (r, c), e in zip(asked, evaluations, strict=True))
-        return Generation(index, seed, trials)
+        trials = (replace(trial, repeat=r, params=c) for (r, c), trial in zip(asked, found, strict=True))
+        return Generation(index, seed, tuple(trials))
 
     def _tell(self, lane: _Lane, trials: Sequence[Trial]) -> None:
         losses = self.bench.losses([trial.scores for trial in trials])
@@ -196,7 +188,7 @@ class _Loop:
                 self.best = trial
         self.on_generation(
             Status(
-                generation=generation.index + 1,
+                generation=generation.generation + 1,
                 evaluations=sum(lane.used for lane in self.lanes),
                 budget=sum(lane.budget for lane in self.lanes),
                 best=None if self.best is None else self.best.scores[name],
@@ -207,72 +199,66 @@ class _Loop:
         )
 
 
-def _trial(repeat: int, candidate: Candidate, evaluation: Evaluation) -> Trial:
-    fields = {f.name: getattr(evaluation, f.name) for f in dataclasses.fields(evaluation)}
-    return Trial(repeat=repeat, params=candidate, **fields)
-
-
-def _check_or_write_config(log: RunLog, settings: RunSettings) -> None:
+def _check_or_write_config(folder: Path, new: RunSettings) -> None:
     """A new folder gets the settings; an old one must hold the same, and gets nothing."""
-    new = json.loads(json.dumps(settings.as_dict()))
-    if not (log.folder / CONFIG).exists():
+    if not (folder / CONFIG).exists():
         strangers = sorted(
-            path.name for path in log.folder.iterdir() if path.name != LOCK and not is_unfinished(path)
+            path.name for path in folder.iterdir() if path.name != LOCK and not is_unfinished(path)
         )
         if strangers:
             raise RunFolderError(
-                f"{log.folder}: is not empty ({strangers[0]}) and holds no run; choose another --out"
+                f"{folder}: is not empty ({strangers[0]}) and holds no run; choose another --out"
             )
-        log.write_json(CONFIG, new)
+        write_settings(folder, new)
         return
-    old = log.read_json(CONFIG)
-    # A run that an earlier version began lacks the settings that came later: they stood at their defaults.
-    old = {**json.loads(json.dumps(RunSettings().as_dict())), **old}
-    differing = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+    there, now = read_settings(folder).as_dict(), new.as_dict()
+    differing = [key for key in sorted(keys()) if there[key] != now[key]]
     if differing:
-        shown = ", ".join(f"{key} = {old.get(key)!r} there, {new.get(key)!r} now" for key in differing)
-        raise RunFolderError(f"{log.folder}: holds another run ({shown}); choose another --out")
+        shown = ", ".join(f"{key} = {there[key]!r} there, {now[key]!r} now" for key in differing)
+        raise RunFolderError(f"{folder}: holds another run ({shown}); choose another --out")
 
 
-def _check_bench(log: RunLog, bench: Bench) -> None:
+def _check_bench(folder: Path, bench: Bench) -> None:
     """The settings name files and leave device and threads to the machine: any may be another one now.
 
     Half of the trials would then be of another picture or metric, or differ in their last digits.
     """
-    then = log.read_json(PROVENANCE)
-    for scene in bench.scenes:
-        if then.get("scenes", {}).get(scene.name, scene.sha256) != scene.sha256:
-            raise RunFolderError(
-                f"{log.folder}: the scene {scene.name!r} is not the picture that this run began with; "
-                "choose another --out"
-            )
-    weights = then.get("weights", {})
+    then = read_provenance(folder)
+    other = then.another_picture({scene.name: scene.sha256 for scene in bench.scenes})
+    if other is not None:
+        raise RunFolderError(
+            f"{folder}: the scene {other!r} is not the picture that this run began with; choose another --out"
+        )
+    weights = then.weights or {}
     own = bench.weights(bench.objectives)
-    _check_weights(log, {name: weights.get(name, digest) for name, digest in own.items()}, own)
-    if (log.folder / RECOMMENDED).exists():
+    _check_weights(folder, {name: weights.get(name, digest) for name, digest in own.items()}, own)
+    if (folder / RECOMMENDED).exists():
         return  # nothing more is rendered, nor asked of second opinions
     now = bench.provenance()
-    for key, way_out in (("device", "--device"), ("threads", "--threads")):
-        if then.get(key, now[key]) != now[key]:
+    for key in ("device", "threads"):
+        before, after = getattr(then, key), getattr(now, key)
+        if before is not None and before != after:
             raise RunFolderError(
-                f"{log.folder}: this run began with {key} {then[key]}, now it is {now[key]}, which would not give "
-                f"the same bytes; go on with {way_out} as before, or choose another --out"
+                f"{folder}: this run began with {key} {before}, now it is {after}, which would not give "
+                f"the same bytes; go on with --{key} as before, or choose another --out"
             )
-    _check_weights(log, then.get("weights", now["weights"]), now["weights"])
-    versions = then.get("versions", now["versions"])
-    changed = sorted(
-        name for name in {*versions, *now["versions"]} if versions.get(name) != now["versions"].get(name)
-    )
+    if then.weights is not None:
+        _check_weights(folder, then.weights, now.weights or {})
+    changed = [] if then.versions is None else _differing(then.versions, now.versions or {})
     if changed:
         raise RunFolderError(
-            f"{log.folder}: {', '.join(changed)} changed since this run began, which would not give the same bytes; "
+            f"{folder}: {', '.join(changed)} changed since this run began, which would not give the same bytes; "
             "go on with what it began with, or choose another --out"
         )
 
 
-def _check_weights(log: RunLog, then: Mapping[str, str], now: Mapping[str, str]) -> None:
+def _differing(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
+
+
+def _check_weights(folder: Path, then: Mapping[str, str], now: Mapping[str, str]) -> None:
     """The files that objectives were built from: weights, and what else they learned from."""
-    changed = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
+    changed = _differing(then, now)
     if changed:
         more = f" (and {len(changed) - 3} more)" if len(changed) > 3 else ""
         shown = ", ".join(
@@ -280,21 +266,6 @@ def _check_weights(log: RunLog, then: Mapping[str, str], now: Mapping[str, str])
             for name in changed[:3]
         )
         raise RunFolderError(
-            f"{log.folder}: this run began with other files: by sha256 {shown}{more}; go on with the old ones, "
+            f"{folder}: this run began with other files: by sha256 {shown}{more}; go on with the old ones, "
             "or choose another --out"
         )
-
-
-def _write_timing(log: RunLog, loop: _Loop) -> None:
-    if not loop.searched:
-        return
-    log.write_json(
-        TIMING,
-        {
-            "trials": loop.searched,
-            "search_s": round(loop.total_s, 3),
-            "render_s": round(loop.render_s, 3),
-            "score_s": round(loop.score_s, 3),
-            "other_s": round(loop.total_s - loop.render_s - loop.score_s, 3),
-        },
-    )

@@ -19,10 +19,12 @@ from typing import Final
 import torch
 
 from isptune.errors import ConfigError, IsptuneError, MissingExtra
+from isptune.runs.settings import RunSettings, from_mapping
+from isptune.runs.unfinished import Outcome
 from isptune.system.processes import end_with, terminated_on
+from isptune.system.records import parse_json
 from isptune.tuning.bench import Bench
-from isptune.tuning.evaluate import Outcome, Part, RunParts
-from isptune.tuning.settings import RunSettings, from_mapping
+from isptune.tuning.evaluate import Part, RunParts
 
 _ASKED_TO_END: Final = threading.Event()
 """In a worker: parts that wait in its queue, which nobody can cancel any more, are in vain."""
@@ -110,4 +112,4 @@ def _evaluate(recipe: str, threads: int, part: Part) -> Outcome:
 
 @lru_cache(maxsize=2)
 def _bench(recipe: str) -> Bench:
-    return Bench(from_mapping(json.loads(recipe), "recipe"))
+    return Bench(from_mapping(parse_json(recipe, "recipe"), "recipe"))
