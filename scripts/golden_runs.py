@@ -5,8 +5,8 @@
     any
 
 Make one folder by a checkout of the old commit, one by the new one, on one machine and with nothing else at work on it.
-Compared are the log of trials as bytes without its `format`, tables, pictures and votes as bytes, and JSON without what a version may add:
-its `format`, its provenance and the seconds that it took. About three minutes on 2 cores.
+Compared are the log of trials as bytes without its `format`, tables, pictures and votes as bytes, and JSON without what
+a version may add: its `format`, its provenance and the seconds that it took. About three minutes on 2 cores.
 """
 
 import argparse
