@@ -7,7 +7,6 @@ the run itself measures (timing.json). "Other" is the optimizer, the log with it
 """
 
 import argparse
-import json
 import platform
 import tempfile
 import time
@@ -15,9 +14,11 @@ from pathlib import Path
 
 import torch
 
+from isptune.runs.files import TIMING, read_record
+from isptune.runs.settings import RunSettings
+from isptune.runs.timing import Timing
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
-from isptune.tuning.settings import RunSettings
 
 
 def main() -> None:
@@ -44,13 +45,13 @@ def main() -> None:
         start = time.perf_counter()
         run(Bench(settings), Path(folder) / "run")
         whole_s = time.perf_counter() - start
-        timing = json.loads((Path(folder) / "run" / "timing.json").read_text())
-    print(f"{timing['trials']} trials at 512x384, {arguments.objective}, {arguments.optimizer}")
+        timing = read_record(Path(folder) / "run", TIMING, Timing)
+    print(f"{timing.trials} trials at 512x384, {arguments.objective}, {arguments.optimizer}")
     for part in ("render", "score", "other"):
-        seconds = timing[f"{part}_s"]
-        share = seconds / timing["search_s"]
-        print(f"{part:8} {seconds:8.2f} s  {share:6.1%}  {1000 * seconds / timing['trials']:7.2f} ms a trial")
-    print(f"{'search':8} {timing['search_s']:8.2f} s")
+        seconds = getattr(timing, f"{part}_s")
+        share = seconds / timing.search_s
+        print(f"{part:8} {seconds:8.2f} s  {share:6.1%}  {1000 * seconds / timing.trials:7.2f} ms a trial")
+    print(f"{'search':8} {timing.search_s:8.2f} s")
     print(f"{'whole':8} {whole_s:8.2f} s, with building the bench and confirming the result")
 
 

@@ -55,6 +55,11 @@ class LevelFacts:
     limit: float
     unit: str = ""
 
+    @property
+    def label(self) -> str:
+        """Name with unit, for axes and table heads."""
+        return f"{self.name}, {self.unit}" if self.unit else self.name
+
 
 @dataclass(frozen=True)
 class PipelineFacts:

@@ -12,21 +12,21 @@ the same thing.
 """
 
 import json
-import math
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from isptune.errors import ConfigError, RunFolderError
 from isptune.interfaces import Pipeline
 from isptune.registry import build, factory, installed
-from isptune.runs.log import CONFIG, RECOMMENDED, RunLog
+from isptune.runs.answer import ScorePair, read_answer
+from isptune.runs.files import RECOMMENDED
+from isptune.runs.settings import read_settings
 from isptune.space import Candidate, Choice, Param, Value
+from isptune.system.records import convert, parse_json, parse_toml, read_bytes
 from isptune.system.toml_text import inline, key_path, quoted
 
-KEYS = ("name", "pipeline", "pipeline_options", "values", "start", "scores")
 FORMATS = ("toml", "json")
 """What the core writes by itself; pipelines add others, see `isptune.interfaces.WritesParameterFiles`."""
 
@@ -55,6 +55,21 @@ class ParameterSet:
     scores: Scores = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _SetFile:
+    """What a file of a set may hold; see `ParameterSet`."""
+
+    values: Mapping[str, Value]
+    name: str | None = None
+    pipeline: str | None = None
+    pipeline_options: Mapping[str, Any] = field(default_factory=dict)
+    start: Mapping[str, Value] = field(default_factory=dict)
+    scores: Scores = field(default_factory=dict)
+
+
+KEYS = tuple(part.name for part in fields(_SetFile))
+
+
 def read_set(path: Path, template: Path | None = None) -> ParameterSet:
     """Read the set that a file holds, or that a finished run recommends.
 
@@ -75,38 +90,25 @@ def read_set(path: Path, template: Path | None = None) -> ParameterSet:
         found = factory("set_reader", name)(data, path, beside)
         if found is not None:
             return found
-    try:
-        return parse_set(data.decode("utf-8-sig"), path)
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is no parameter set that can be read: {error}") from error
+    return parse_set(data, path)
 
 
 def _bytes_of(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file or run folder") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: is no parameter set that can be read: {error}") from error
+    if not path.exists():
+        raise ConfigError(f"{path}: no such file or run folder")
+    return read_bytes(path)
 
 
-def parse_set(text: str, path: Path) -> ParameterSet:
+def parse_set(data: bytes | str, path: Path) -> ParameterSet:
     """The set that a TOML or JSON text holds; `path` is for its name and for messages. Raises ConfigError."""
-    table = _parse(text, path)
-    unknown = sorted(set(table) - set(KEYS))
-    if unknown or not isinstance(table.get("values"), Mapping) or not table["values"]:
-        what = f"has the key {unknown[0]!r}" if unknown else "has no table 'values'"
-        raise ConfigError(f"{path}: {what}; a parameter set has 'values', and may have: {', '.join(KEYS)}")
-    for key, kind in (("pipeline", str), ("name", str), ("pipeline_options", Mapping), ("start", Mapping)):
-        if key in table and not isinstance(table[key], kind):
-            raise ConfigError(f"{path}: {key} = {table[key]!r} is not {'text' if kind is str else 'a table'}")
+    held = _of_file(data, path)
     return ParameterSet(
-        name=table.get("name", path.stem),
-        values=_flat(table["values"], path),
-        pipeline=table.get("pipeline"),
-        pipeline_options=table.get("pipeline_options", {}),
-        start=_flat(table.get("start", {}), path),
-        scores=_scores(table.get("scores", {}), path),
+        name=path.stem if held.name is None else held.name,
+        values=dict(held.values),
+        pipeline=held.pipeline,
+        pipeline_options=held.pipeline_options,
+        start=dict(held.start),
+        scores=held.scores,
     )
 
 
@@ -167,65 +169,46 @@ def _in_order(values: Mapping[str, Value], params: Sequence[Param]) -> list[str]
 
 
 def _of_run(folder: Path) -> ParameterSet:
-    log = RunLog(folder)
-    config = log.read_json(CONFIG)
+    settings = read_settings(folder)
     if not (folder / RECOMMENDED).exists():
         raise RunFolderError(f"{folder}: this run is not finished; give the command that began it again")
-    answer = log.read_json(RECOMMENDED)
-    try:
-        scores = {
-            name: {who: pair[who]["mean"] for who in ("recommended", "default") if who in pair}
-            for name, pair in answer["objectives"].items()
-        }
-        return ParameterSet(
-            name=folder.resolve().name,
-            values=dict(answer["params"]),
-            pipeline=config["pipeline"],
-            pipeline_options=config.get("pipeline_options", {}),
-            start=dict(answer["default"]),
-            scores=scores,
-        )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise RunFolderError(f"{folder}: {RECOMMENDED} or {CONFIG} is damaged: {error!r}") from error
+    answer = read_answer(folder)
+    return ParameterSet(
+        name=folder.resolve().name,
+        values=dict(answer.params),
+        pipeline=settings.pipeline,
+        pipeline_options=settings.pipeline_options,
+        start=dict(answer.default),
+        scores={name: _means(pair) for name, pair in answer.objectives.items()},
+    )
 
 
-def _parse(text: str, path: Path) -> Mapping[str, Any]:
-    is_json = text.lstrip().startswith("{")
-    try:
-        table = json.loads(text) if is_json else tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        kind = "JSON" if is_json else "TOML"
+def _means(pair: ScorePair) -> dict[str, float]:
+    """The scores of both, as far as they are known."""
+    both = {"recommended": pair.recommended, "default": pair.default}
+    return {who: interval.mean for who, interval in both.items() if interval.n}
+
+
+def _of_file(data: bytes | str, path: Path) -> _SetFile:
+    text = data.decode("utf-8-sig", "replace") if isinstance(data, bytes) else data.removeprefix("\ufeff")
+    parse = parse_json if text.lstrip().startswith("{") else parse_toml
+    table = convert(parse(data, f"{path}, read as a parameter set"), dict[str, Any], str(path))
+    if not isinstance(table.get("values"), Mapping) or not table["values"]:
+        held = f", but {', '.join(map(repr, table))}" if table else ""
         raise ConfigError(
-            f"{path}: is no parameter set: it is not {kind} that can be read: {error}"
-        ) from error
-    return table
+            f"{path}: has no table 'values'{held}; a parameter set has that, and may have: {', '.join(KEYS)}"
+        )
+    flat = {key: _flat(table[key]) for key in ("values", "start") if isinstance(table.get(key), Mapping)}
+    return convert({**table, **flat}, _SetFile, str(path), known_only=True)
 
 
-def _flat(table: Mapping[str, Any], path: Path, prefix: str = "") -> Candidate:
-    """Nested tables as names with dots. Raises ConfigError for a value that no parameter can have."""
-    values: Candidate = {}
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as names with dots."""
+    values: dict[str, Any] = {}
     for key, value in table.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            values |= _flat(value, path, f"{name}.")
-        elif isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise ConfigError(f"{path}: {name} = {value!r} is neither a number nor text")
-        else:
-            values[name] = value
+        values |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return values
-
-
-def _scores(table: Any, path: Path) -> Scores:
-    rows = table.values() if isinstance(table, Mapping) else [None]
-    if not all(isinstance(row, Mapping) and all(_is_score(v) for v in row.values()) for row in rows):
-        raise ConfigError(f"{path}: scores = {table!r} is not a table of tables of numbers")
-    return {name: dict(row) for name, row in table.items()}
-
-
-def _is_score(value: Any) -> bool:
-    return value is None or (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    )
 
 
 def _comment(param: Param | None, start: Value | None) -> str:

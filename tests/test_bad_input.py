@@ -10,7 +10,7 @@ import tifffile
 import torch
 
 from isptune.errors import DiskError, RunFolderError, SceneError
-from isptune.runs.log import RunLog, image_path
+from isptune.runs.files import image_path, read_table
 from isptune.scenes.images import read_image, write_image
 from isptune.scenes.scene import load_scenes
 from tests.test_cli import SHORT, TOY
@@ -85,7 +85,7 @@ def test_scenes_of_similar_names_keep_their_pictures_apart(tmp_path):
 def test_a_file_of_a_run_that_is_no_object_is_named(tmp_path, name, content):
     (tmp_path / name).write_text(content)
     with pytest.raises(RunFolderError, match=f"{name}: is damaged"):
-        RunLog(tmp_path).read_json(name)
+        read_table(tmp_path, name)
 
 
 def test_pictures_of_two_sizes_are_named_by_the_report(isptune, tmp_path):

@@ -6,8 +6,8 @@ import pytest
 
 from isptune.errors import ConfigError, RunFolderError
 from isptune.parameter_set import ParameterSet, parse_set, read_set, to_json, to_toml
+from isptune.runs.aggregate import parse_aggregate
 from isptune.space import Choice, Integer, Real, Space
-from isptune.tuning.aggregate import parse_aggregate
 
 PARAMS = (
     Real("denoise.strength", 0.01, 1.0, 0.5, log=True, unit="sigma"),
@@ -55,18 +55,22 @@ def test_a_set_written_by_hand_needs_values_only(tmp_path):
     ("text", "message"),
     [
         ("", "has no table 'values'"),
-        ("denoise = 3", "has the key 'denoise'; a parameter set has 'values'"),
+        (
+            "denoise = 3",
+            "has no table 'values', but 'denoise'; a parameter set has that, and may have: values, name",
+        ),
         ("values = 3", "has no table 'values'"),
-        ("[values]\na = true", "a = True is neither a number nor text"),
-        ("[values]\na = [1]", r"a = \[1\] is neither"),
-        ('{"values": {"a": null}}', "a = None is neither"),
-        ('{"values": ', "it is not JSON that can be read"),
-        ("values = ", "it is not TOML that can be read"),
-        ("pipeline = 3\n[values]\na = 1", "pipeline = 3 is not text"),
-        ("scores = 3\n[values]\na = 1", "scores = 3 is not a table"),
-        ("[values]\na = 1\n[scores]\nx.y = nan", "is not a table of tables of numbers"),
-        ("[" * 5000, "it is not TOML that can be read"),
-        ('{"a":' * 5000, "it is not JSON that can be read"),
+        ("denoise = 3\n[values]\na = 1", "unknown key 'denoise'; known are: values, name, pipeline, "),
+        ("[values]\na = true", "values.a = True must be a number or text"),
+        ("[values]\na = [1]", r"values.a = \[1\] must be a number or text"),
+        ('{"values": {"a": null}}', "values.a = None must be a number or text"),
+        ('{"values": ', "is not JSON that can be read"),
+        ("values = ", "is not a TOML file that can be read"),
+        ("pipeline = 3\n[values]\na = 1", "pipeline = 3 must be text"),
+        ("scores = 3\n[values]\na = 1", "scores = 3 must be a table"),
+        ("[values]\na = 1\n[scores]\nx.y = nan", "scores.x.y = nan is no number to work with"),
+        ("[" * 5000, "is not a TOML file that can be read"),
+        ('{"a":' * 5000, "is not JSON that can be read"),
     ],
 )
 def test_a_file_that_is_no_set_is_refused_in_words(tmp_path, text, message):
@@ -80,7 +84,7 @@ def test_what_is_not_there_or_binary_or_no_run_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="no such file or run folder"):
         read_set(tmp_path / "none")
     (tmp_path / "picture").write_bytes(b"\x89PNG\xff")
-    with pytest.raises(ConfigError, match="is no parameter set that can be read"):
+    with pytest.raises(ConfigError, match="read as a parameter set: is not a TOML file that can be read"):
         read_set(tmp_path / "picture")
     with pytest.raises(RunFolderError, match=r"holds no config\.json; is it a run folder"):
         read_set(tmp_path)

@@ -18,14 +18,14 @@ import torch
 from PIL import Image
 
 from isptune.registry import build
-from isptune.runs.log import RECOMMENDED, RunLog
+from isptune.runs.answer import read_answer
+from isptune.runs.settings import RunSettings
 from isptune.scenes.images import to_uint8
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Candidate
 from isptune.tuning.bench import Bench
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.run import run
-from isptune.tuning.settings import RunSettings
 
 TUNED = (
     "defects.threshold", "raw_denoise.*", "demosaic.median_passes", "denoise.*", "sharpen.*", "local.detail",
@@ -80,7 +80,7 @@ def main() -> None:
     named = f"{options.objective}_seed{options.seed}" if options.seed else options.objective
     folder = options.runs / named
     run(bench, folder)
-    chosen = RunLog(folder).read_json(RECOMMENDED)["params"]
+    chosen = read_answer(folder).params
     rows = compare(bench, chosen, options)
     options.out.mkdir(parents=True, exist_ok=True)
     target = options.out / f"unprocessed_gain_{named}.csv"

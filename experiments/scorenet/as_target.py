@@ -10,7 +10,6 @@ in --runs, and finished ones are not done again. It writes, beside this file, `a
 
 import argparse
 import csv
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from isptune.runs.answer import read_answer
+from isptune.runs.settings import RunSettings
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
-from isptune.tuning.settings import RunSettings
 
 HERE = Path(__file__).parent
 FAMILIES = ("identity", "warped", "coupled")
@@ -115,14 +115,15 @@ def _ends(
     if seed:
         folder = folder.with_name(f"{folder.name}_{seed}")
     bench = Bench(settings)
-    result = json.loads(run(bench, folder).joinpath("recommended.json").read_text())
+    answer = read_answer(run(bench, folder))
     ranges = np.array([level.limit for level in bench.pipeline.facts.levels])
     ends = []
-    for repeat in result["repeats"]:
-        relative = tuple((np.array(repeat["levels"]) / ranges).round(5).tolist())
+    for repeat in answer.repeats:
+        relative = tuple((np.array(repeat.levels) / ranges).round(5).tolist())
         sign = 1.0 if bench.objectives[objective].facts.direction == "minimize" else -1.0
-        loss = sign * repeat["objectives"][objective]["mean"]
-        ends.append(End(objective, family, name, repeat["seed"], relative, repeat["l1_normalised"], loss))
+        loss = sign * repeat.objectives[objective].mean
+        assert repeat.l1_normalised is not None, "the synthetic pipeline knows its levels"
+        ends.append(End(objective, family, name, repeat.seed, relative, repeat.l1_normalised, loss))
     mean = np.mean([end.l1_normalised for end in ends])
     print(f"{objective} {family} {name}: l1 normalised {mean:.4f}", flush=True)
     return ends

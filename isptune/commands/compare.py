@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from isptune.tuning.settings import RunSettings
+    from isptune.runs.settings import RunSettings
 
 
 @click.command()
@@ -65,11 +65,11 @@ def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **optio
 def _check_free(folder: "Path") -> None:
     """A comparison must not write over a run's report, or anybody else's."""
     from isptune.errors import RunFolderError
-    from isptune.runs.log import CONFIG, REPORT
+    from isptune.runs.files import COMPARISON, CONFIG, REPORT
 
     if (folder / CONFIG).exists():
         raise RunFolderError(f"{folder}: holds a run; choose another --out")
-    if (folder / REPORT).exists() and not (folder / "comparison.json").exists():
+    if (folder / REPORT).exists() and not (folder / COMPARISON).exists():
         raise RunFolderError(f"{folder}: holds a {REPORT} that is no comparison's; choose another --out")
 
 

@@ -9,7 +9,7 @@ import click
 from isptune.commands.prompted import PROMPT_HELP, with_prompt
 
 if TYPE_CHECKING:
-    from isptune.tuning.settings import RunSettings
+    from isptune.runs.settings import RunSettings
 
 PIPELINE_OPTION = click.option(
     "-P",

@@ -7,7 +7,7 @@ import click
 from isptune.commands.options import settings_from, settings_options
 
 if TYPE_CHECKING:
-    from isptune.tuning.settings import RunSettings
+    from isptune.runs.settings import RunSettings
 
 
 @click.command()

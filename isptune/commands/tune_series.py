@@ -10,7 +10,7 @@ from isptune.commands.options import settings_from, settings_options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from isptune.tuning.settings import RunSettings
+    from isptune.runs.settings import RunSettings
 
 
 @click.command(name="tune-series")

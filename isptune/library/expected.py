@@ -17,7 +17,7 @@ def announce(bench: "Bench", folder: Path, console: Console, workers: str | None
     """Evaluate the start, and say what all trials will take if one takes long."""
     from isptune.errors import one_line
     from isptune.runs.log import RunLog
-    from isptune.tuning.durations import in_time_words, parse_duration
+    from isptune.system.durations import in_time_words, parse_duration
 
     trial_s, error = _measure(bench)
     if error is not None:

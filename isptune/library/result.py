@@ -21,7 +21,7 @@ from isptune.report.digits import number
 from isptune.report.pictures import before_after
 from isptune.report.run_report import write_report
 from isptune.runs.answer import Answer, ScorePair
-from isptune.runs.log import image_path
+from isptune.runs.files import image_path
 from isptune.runs.record import RunRecord, read_run
 from isptune.scenes.images import read_image
 from isptune.space import Value
@@ -65,7 +65,7 @@ class Result:
     @property
     def scores(self) -> dict[str, ScorePair]:
         """By objective: scores of `recommended` and `default` on fresh noise, with 95 % intervals, and the `gain`."""
-        return dict(self.answer.scores)
+        return dict(self.answer.objectives)
 
     @property
     def front(self) -> list[dict[str, Any]]:
@@ -85,7 +85,7 @@ class Result:
         """
         rows = [
             {
-                "generation": generation.index,
+                "generation": generation.generation,
                 "repeat": trial.repeat,
                 **trial.params,
                 **trial.scores,
@@ -111,7 +111,7 @@ class Result:
 
     @property
     def _scenes(self) -> list[str]:
-        return [scene["name"] for scene in self.record.bench["scenes"]]
+        return [scene.name for scene in self.record.bench.scenes]
 
     def __repr__(self) -> str:
         return _printed(lambda console: print_run(self.folder, console))

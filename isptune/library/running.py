@@ -7,7 +7,7 @@ from rich.console import Console
 from isptune.errors import one_line
 from isptune.library.expected import announce
 from isptune.library.progress import RunProgress
-from isptune.runs.log import RECOMMENDED
+from isptune.runs.files import RECOMMENDED
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
 

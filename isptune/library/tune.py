@@ -16,10 +16,10 @@ from isptune.library.pictures import as_scenes
 from isptune.library.result import Comparison, Result
 from isptune.library.running import run_with_progress
 from isptune.registry import FUNCTION
+from isptune.runs.settings import RunSettings, from_mapping
 from isptune.space import Param
 from isptune.system.disk import slug
 from isptune.tuning.bench import AtHand
-from isptune.tuning.settings import RunSettings, from_mapping
 from isptune.tuning.workers import opened_bench
 
 # Checked here, in words, and not by their annotations: people give anything.

@@ -16,7 +16,6 @@ from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Space
 from isptune.system.device import choose_device
 from isptune.tuning.evaluate import Evaluator
-from isptune.tuning.settings import from_mapping
 
 if TYPE_CHECKING:
     from isptune.interfaces import Objective
@@ -140,12 +139,12 @@ def _trials(record: RunRecord) -> Iterator[tuple[int, Trial]]:
 
 def _renderer(record: RunRecord, name: str | None) -> tuple[Space, Evaluator, Scene]:
     """What renders the run's candidates again, without its objectives, and the scene to do it on."""
-    settings = from_mapping(record.config, str(record.folder / "config.json"))
+    settings = record.config
     pipeline = build("pipeline", settings.pipeline, **settings.pipeline_options)
     scenes = load_scenes(settings.scenes, settings.crop, settings.resize)
     evaluator = Evaluator(pipeline, {}, scenes, choose_device(settings.device))
     scene = _named("scene", name, {scene.name: scene for scene in evaluator.scenes})
-    if record.provenance.get("scenes", {}).get(scene.name, scene.sha256) != scene.sha256:
+    if record.provenance.another_picture({scene.name: scene.sha256}) is not None:
         raise RunFolderError(
             f"{record.folder}: the scene {scene.name!r} is not the picture that this run was made on"
         )

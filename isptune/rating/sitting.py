@@ -27,6 +27,7 @@ from isptune.rating.choice import FEWEST, Chosen
 from isptune.rating.contact_sheet import write_contact_sheet
 from isptune.scenes.images import write_image
 from isptune.system.disk import write_atomically
+from isptune.system.records import Kind, Record, convert, parse_json, read_bytes
 
 SITTING, RATINGS, SHEET = "sitting.json", "ratings.json", "contact_sheet.png"
 
@@ -145,25 +146,41 @@ def _write_pictures(
     return pictures
 
 
+@dataclass(frozen=True)
+class _Picture:
+    """What sitting.json must say of a picture; where it is from stands beside that, for people."""
+
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _SittingFile:
+    source: Mapping[str, Any]
+    pictures: tuple[_Picture, ...]
+
+
+def _held(path: Path, kind: Kind[Record]) -> Record:
+    place = f"{path}: is damaged"
+    return convert(parse_json(read_bytes(path), place), kind, place)
+
+
 def go_on(target: Path) -> Sitting:
     """The rating of a CSV as it stands. Raises ConfigError if the folder holds something else, or is damaged."""
     folder = folder_of(target)
+    if not (folder / SITTING).is_file():
+        raise ConfigError(f"{folder}: exists and holds no rating that was begun; give another name")
+    sitting = _held(folder / SITTING, _SittingFile)
+    held = folder / RATINGS
+    kept = _held(held, dict[str, float]) if held.exists() else {}
     try:
-        sitting = json.loads((folder / SITTING).read_text(encoding="utf-8"))
-        sizes = [(int(picture["size"][0]), int(picture["size"][1])) for picture in sitting["pictures"]]
-        held = folder / RATINGS
-        kept = json.loads(held.read_text(encoding="utf-8")) if held.exists() else {}
-        scores = {int(number): float(score) for number, score in kept.items()}
-        found = Sitting(target, dict(sitting["source"]), sizes, scores)
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"{folder}: exists and holds no rating that was begun; give another name"
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ConfigError(f"{folder}: {SITTING} or {RATINGS} is damaged: {error}") from error
+        scores = {int(number): score for number, score in kept.items()}
+    except ValueError as error:
+        raise ConfigError(f"{held}: is damaged: {error}") from error
+    sizes = [picture.size for picture in sitting.pictures]
+    found = Sitting(target, dict(sitting.source), sizes, scores)
     for number in found.numbers:
         if not found.picture(number).is_file():
             raise ConfigError(f"{folder}: picture {number} is missing")
-    if not set(scores) <= set(found.numbers) or not all(map(math.isfinite, scores.values())):
+    if not set(scores) <= set(found.numbers):
         raise ConfigError(f"{folder}: {RATINGS} is damaged: it has scores of other pictures, or none")
     return found

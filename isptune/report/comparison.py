@@ -5,15 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isptune.errors import ConfigError, RunFolderError
 from isptune.report.resampling import LEVEL, holm, mean_interval, sign_flip_p, smallest_p
-from isptune.runs.answer import Answer, Distance, Interval, RepeatAnswer, SecondOpinion
-from isptune.runs.record import LevelFacts, ObjectiveFacts, RunRecord, read_run
-
-if TYPE_CHECKING:
-    pass
+from isptune.runs.answer import UNKNOWN, Answer, Distance, Interval, RepeatAnswer, SecondOpinion
+from isptune.runs.facts import ObjectiveRecord
+from isptune.runs.record import LevelFacts, RunRecord, read_run
 
 FREE = ("objectives", "second_opinions", "device")
 """Settings in which compared runs may differ; every other one decides where a run ends."""
@@ -103,23 +101,24 @@ def compare(folders: Sequence[Path]) -> Comparison:
     if all(row.l1_normalised is not None for row in rows):
         rows.sort(key=lambda row: row.l1_normalised.mean if row.l1_normalised else math.inf)
     differences = _differences(rows)
-    settings = {key: value for key, value in records[0].config.items() if key not in FREE}
+    settings = {key: value for key, value in records[0].config.as_dict().items() if key not in FREE}
     repeats = len(rows[0].scores)
     notes = _notes(records, repeats, len(differences))
     return Comparison(settings, records[0].levels, repeats, tuple(rows), differences, notes)
 
 
 def _check_comparable(first: RunRecord, other: RunRecord) -> None:
-    for key in sorted({*first.config, *other.config} - {*FREE}):
-        mine, theirs = first.config.get(key), other.config.get(key)
+    here, there = first.config.as_dict(), other.config.as_dict()
+    for key in sorted({*here} - {*FREE}):
+        mine, theirs = here[key], there[key]
         if mine != theirs:
             raise ConfigError(
                 f"{other.folder} cannot be compared with {first.folder}: {key} is {theirs!r} there and {mine!r} here"
             )
     for name, mine, theirs in (
-        ("the parameter space", first.bench["space"], other.bench["space"]),
+        ("the parameter space", first.bench.space, other.bench.space),
         ("the distortion levels", first.levels, other.levels),
-        ("the pixels of the scenes", first.provenance.get("scenes"), other.provenance.get("scenes")),
+        ("the pixels of the scenes", first.provenance.scenes, other.provenance.scenes),
     ):
         if mine != theirs:
             raise ConfigError(f"{other.folder} cannot be compared with {first.folder}: {name} differ")
@@ -130,7 +129,7 @@ def _row(record: RunRecord) -> Row:
     if answer is None:
         raise RunFolderError(f"{record.folder}: the run is not finished; give its command again to go on")
     repeats = answer.repeats or (_only_repeat(answer),)
-    scores = tuple(part.scores[objective.name].mean if part.scores else math.nan for part in repeats)
+    scores = tuple(part.objectives[objective.name].mean if part.objectives else math.nan for part in repeats)
     best = repeats[_best(scores, objective)]
     distances = tuple(part.distance for part in repeats)
     known = all(distance.l1_normalised is not None and distance.levels for distance in distances)
@@ -140,7 +139,7 @@ def _row(record: RunRecord) -> Row:
         direction=objective.direction,
         folder=record.name,
         best_repeat=best.repeat,
-        best_score=best.scores.get(objective.name, Interval(math.nan, math.nan, math.nan, 0)),
+        best_score=best.objectives.get(objective.name, UNKNOWN),
         best=best.distance,
         scores=scores,
         distances=distances,
@@ -154,12 +153,21 @@ def _row(record: RunRecord) -> Row:
 
 def _only_repeat(answer: Answer) -> RepeatAnswer:
     """A run without a list of repeats has one: its answer."""
-    scores = {name: pair.recommended for name, pair in answer.scores.items()}
+    scores = {name: pair.recommended for name, pair in answer.objectives.items()}
     distance = answer.recommended_distance
-    return RepeatAnswer(answer.repeat, 0, answer.params, scores, distance, answer.stop_reason)
+    return RepeatAnswer(
+        answer.repeat,
+        0,
+        answer.params,
+        scores,
+        distance.levels,
+        distance.l1,
+        distance.l1_normalised,
+        answer.stop_reason,
+    )
 
 
-def _best(scores: Sequence[float], objective: ObjectiveFacts) -> int:
+def _best(scores: Sequence[float], objective: ObjectiveRecord) -> int:
     ranked = [objective.sign * score if score == score else -math.inf for score in scores]
     return max(range(len(scores)), key=lambda i: ranked[i])
 
@@ -201,7 +209,7 @@ def _notes(records: Sequence[RunRecord], repeats: int, pairs: int) -> tuple[str,
             f"{repeats} repeats cannot show {what} to be larger than chance, however clear; "
             f"{_needed(pairs)} or more can."
         )
-    optimizers = {str(record.bench.get("optimizer")) for record in records}
+    optimizers = {record.bench.optimizer for record in records}
     if len(optimizers) > 1:
         notes.append(
             f"The runs used different optimizers ({', '.join(sorted(optimizers))}); that may explain part."

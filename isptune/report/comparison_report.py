@@ -26,7 +26,7 @@ from isptune.report.page import render
 from isptune.report.resampling import mean_interval
 from isptune.report.run_report import flat, write_plots
 from isptune.runs.answer import Interval, SecondOpinion
-from isptune.runs.log import REPORT, RunLog
+from isptune.runs.files import COMPARISON, REPORT, write_record
 from isptune.system.disk import write_atomically
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
     plots = {"distances": distances(comparison), "levels": levels(comparison)}
     write_plots(folder / "plots", plots)
     write_atomically(folder / "comparison.csv", as_csv(comparison).encode())
-    RunLog(folder).write_json("comparison.json", asdict(comparison))
+    write_record(folder, COMPARISON, asdict(comparison))
     page = render(
         "comparison.html",
         comparison=comparison,

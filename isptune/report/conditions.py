@@ -1,11 +1,10 @@
 """The result of a series: every parameter by condition, as a table, as TOML and JSON, and as a page."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from isptune.errors import RunFolderError
 from isptune.parameter_set import ParameterSet, read_set, to_toml
@@ -13,9 +12,10 @@ from isptune.report.digits import mean_of, number
 from isptune.report.figures import BLUE, in_our_style, log_scale, panels, to_png
 from isptune.report.page import render
 from isptune.runs.answer import Answer, Interval, ScorePair
-from isptune.runs.log import REPORT
-from isptune.runs.record import ObjectiveFacts, RunRecord, read_run
-from isptune.space import Candidate, Choice, Param, Space
+from isptune.runs.facts import ObjectiveRecord
+from isptune.runs.files import REPORT, SERIES, write_record
+from isptune.runs.record import RunRecord, read_run
+from isptune.space import Candidate, Choice, Param, Space, Value
 from isptune.system.disk import write_atomically
 from isptune.system.toml_text import inline, key_path, quoted
 
@@ -41,7 +41,7 @@ class ConditionSeries:
     """
 
     params: tuple[Param, ...]
-    objectives: tuple[ObjectiveFacts, ...]
+    objectives: tuple[ObjectiveRecord, ...]
     sets: Mapping[str, ParameterSet]
     scores: Mapping[str, Mapping[str, ScorePair]]
     folders: Mapping[str, str]
@@ -62,6 +62,25 @@ class ConditionSeries:
         return max(places) - min(places)
 
 
+@dataclass(frozen=True)
+class SeriesScores:
+    """An objective's scores by condition: of what its search started from, and of its set."""
+
+    start: tuple[float, ...]
+    tuned: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class SeriesRecord:
+    """series.json: values by parameter, scores by objective and steps, each in the order of the conditions."""
+
+    conditions: tuple[str, ...]
+    values: Mapping[str, tuple[Value, ...]]
+    scores: Mapping[str, SeriesScores]
+    steps: tuple[float, ...]
+    kept: tuple[str, ...]
+
+
 def read_series(folders: Mapping[str, Path]) -> ConditionSeries:
     """Read finished runs, by condition. Raises RunFolderError for one that is not finished or damaged."""
     records = {name: read_run(folder) for name, folder in folders.items()}
@@ -72,7 +91,7 @@ def read_series(folders: Mapping[str, Path]) -> ConditionSeries:
         params=first.params,
         objectives=first.objectives,
         sets={name: replace(chosen_set(folder), name=name) for name, folder in folders.items()},
-        scores={name: answer.scores for name, answer in answers.items()},
+        scores={name: answer.objectives for name, answer in answers.items()},
         folders={name: folder.name for name, folder in folders.items()},
         steps={name: 0.0 if name in kept else answer.distance or 0.0 for name, answer in answers.items()},
         kept=kept,
@@ -91,9 +110,9 @@ def pays(record: RunRecord) -> bool:
     Of several objectives, none of which has the last word, it always does.
     """
     answer = _answer(record)
-    if record.single is None or record.single.name not in answer.scores:
+    if record.single is None or record.single.name not in answer.objectives:
         return True
-    pair = answer.scores[record.single.name]
+    pair = answer.objectives[record.single.name]
     gain = record.single.gain(pair.recommended.mean, pair.default.mean)
     return math.isnan(gain) or gain > answer.cost
 
@@ -104,7 +123,7 @@ def _answer(record: RunRecord) -> Answer:
     return record.answer
 
 
-def reached(series: ConditionSeries, condition: str, objective: ObjectiveFacts) -> Interval:
+def reached(series: ConditionSeries, condition: str, objective: ObjectiveRecord) -> Interval:
     """The score of a condition's set."""
     pair = series.scores[condition][objective.name]
     return pair.default if condition in series.kept else pair.recommended
@@ -117,7 +136,7 @@ def write_series(folder: Path, series: ConditionSeries) -> Path:
         text = to_toml(chosen, read_run(folder / series.folders[name]).space)
         write_atomically(folder / "sets" / f"{series.folders[name]}.toml", text.encode())
     write_atomically(folder / "series.toml", to_table(series).encode())
-    write_atomically(folder / "series.json", (json.dumps(to_dict(series), indent=2) + "\n").encode())
+    write_record(folder, SERIES, to_record(series))
     moving = sorted(series.params, key=lambda param: -series.moved(param))
     page = render(
         "conditions.html",
@@ -143,21 +162,21 @@ def to_table(series: ConditionSeries) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_dict(series: ConditionSeries) -> dict[str, Any]:
+def to_record(series: ConditionSeries) -> SeriesRecord:
     """The same for JSON, with scores and steps."""
-    return {
-        "conditions": series.conditions,
-        "values": {name: [s.values[name] for s in series.sets.values()] for name in _names(series)},
-        "scores": {
-            o.name: {
-                "start": [series.scores[c][o.name].default.mean for c in series.conditions],
-                "tuned": [reached(series, c, o).mean for c in series.conditions],
-            }
+    return SeriesRecord(
+        conditions=tuple(series.conditions),
+        values={name: tuple(s.values[name] for s in series.sets.values()) for name in _names(series)},
+        scores={
+            o.name: SeriesScores(
+                start=tuple(series.scores[c][o.name].default.mean for c in series.conditions),
+                tuned=tuple(reached(series, c, o).mean for c in series.conditions),
+            )
             for o in series.objectives
         },
-        "steps": [series.steps[c] for c in series.conditions],
-        "kept": list(series.kept),
-    }
+        steps=tuple(series.steps[c] for c in series.conditions),
+        kept=series.kept,
+    )
 
 
 def print_series(series: ConditionSeries, console: "Console") -> None:

@@ -8,7 +8,7 @@ from isptune.report.changes import bounds_reached, changes
 from isptune.report.digits import limits_of, mean_of, number, percent
 from isptune.report.tables import print_line, print_table
 from isptune.runs.answer import Answer, Interval, gamed
-from isptune.runs.log import REPORT
+from isptune.runs.files import REPORT
 from isptune.runs.record import RunRecord, read_run
 
 if TYPE_CHECKING:
@@ -85,20 +85,22 @@ def print_comparison(comparison: "Comparison", console: "Console") -> None:
 def _print_progress(record: RunRecord, console: "Console") -> None:
     config, trials = record.config, list(record.trials())
     failed = sum(trial.error is not None for trial in trials)
-    optimizer = record.bench.get("optimizer") or config.get("optimizer")
-    scenes = ", ".join(scene["name"] for scene in record.bench.get("scenes", []))
+    optimizer = record.bench.optimizer or config.optimizer
+    scenes = ", ".join(scene.name for scene in record.bench.scenes)
     objectives = " and ".join(o.name for o in record.objectives)
     print_line(
         console,
-        f"{record.folder}: {config.get('pipeline')} for {objectives} by {optimizer} on {scenes}",
+        f"{record.folder}: {config.pipeline} for {objectives} by {optimizer} on {scenes}",
         "bold",
     )
-    asked = f" of {config['generations']}" if config.get("generations") else ""
     repeats = f" in {len(record.repeats)} repeats" if len(record.repeats) > 1 else ""
     state = "finished" if record.answer else "not finished"
     failures = f", {failed} failed" if failed else ""
     done = len(record.generations)
-    print_line(console, f"{state}: {done}{asked} generations, {len(trials)} trials{repeats}{failures}")
+    print_line(
+        console,
+        f"{state}: {done} of {config.generations} generations, {len(trials)} trials{repeats}{failures}",
+    )
     for message, where in list(series.failures(record).items())[:3]:
         print_line(console, f"  {len(where)} x {message}")
     for objective in record.objectives:
@@ -115,8 +117,8 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
     print_line(console, f"stopped: {answer.stop_reason}")
     rows = []
     for objective in record.objectives:
-        if objective.name in answer.scores:
-            pair = answer.scores[objective.name]
+        if objective.name in answer.objectives:
+            pair = answer.objectives[objective.name]
             rows.append(
                 [
                     objective.label,
@@ -166,8 +168,8 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
     ]
     print_table(console, "second opinions", ["objective", "default", "recommended", "says"], opinions)
     for row in answer.diagnoses:
-        print_line(console, f"{row.judge} on {row.scene}, default: {row.default}")
-        print_line(console, f"{row.judge} on {row.scene}, recommended: {row.recommended}")
+        print_line(console, f"{row.judge} on {row.scene}, default: {row.default.words}")
+        print_line(console, f"{row.judge} on {row.scene}, recommended: {row.recommended.words}")
     _print_warnings(answer, bounds_reached(knobs), console)
 
 
@@ -183,7 +185,7 @@ def _print_scenes(record: RunRecord, answer: Answer, console: "Console") -> None
         ]
         rows.append([scene, *cells])
     heads = [text for o in record.objectives for text in (f"{o.name} default", "recommended")]
-    aggregate = record.config.get("aggregate", "mean")
+    aggregate = record.config.aggregate
     print_table(console, f"scene by scene (optimised: {aggregate})", ["scene", *heads], rows)
 
 

@@ -89,7 +89,7 @@ def _fill(path: Path, record: RunRecord) -> None:
         distributions = {param.name: distribution(param) for param in record.params}
         for generation in record.generations:
             study.add_trials(
-                _frozen(trial, generation.index, record, distributions) for trial in generation.trials
+                _frozen(trial, generation.generation, record, distributions) for trial in generation.trials
             )
     finally:
         optuna.logging.set_verbosity(before)

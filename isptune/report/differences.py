@@ -12,7 +12,7 @@ from isptune.report.digits import limits_of, mean_of, number, percent
 from isptune.runs.answer import Interval
 from isptune.runs.record import read_run
 from isptune.space import Choice, Param
-from isptune.tuning import recommend
+from isptune.system.records import plain
 from isptune.tuning.bench import Bench
 from isptune.tuning.effects import Effects, bench_of, effects
 
@@ -98,7 +98,7 @@ def to_dict(difference: Difference) -> dict[str, Any]:
                 "new": change.recommended,
                 "change_percent": None if isinstance(change.param, Choice) else 100 * change.share,
                 "if_it_goes_back": {
-                    name: interval.as_dict()
+                    name: plain(interval)
                     for name, interval in difference.effects.get(change.param.name, {}).items()
                 },
                 "error": difference.failed.get(change.param.name),
@@ -142,8 +142,7 @@ def stage(param: Param) -> str:
     return first if dot else ""
 
 
-def _effect(measured: recommend.Interval, direction: str) -> str:
-    interval = Interval(**measured.as_dict())
+def _effect(interval: Interval, direction: str) -> str:
     sign = 1 if direction == "maximize" else -1
     low, high = sorted((sign * interval.low, sign * interval.high))
     says = "worse" if high < 0 else "better" if low > 0 else "no clear change"

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from isptune.runs.facts import ObjectiveRecord
 from isptune.runs.log import Trial
-from isptune.runs.record import ObjectiveFacts, RunRecord
+from isptune.runs.record import RunRecord
 from isptune.space import Choice, Param, Space
 
 KNOTS = 5
@@ -41,7 +42,7 @@ class Importance:
     explained: float
 
 
-def importance(record: RunRecord, objective: ObjectiveFacts) -> Importance | None:
+def importance(record: RunRecord, objective: ObjectiveRecord) -> Importance | None:
     """The importance of each tuned parameter for one objective; None where there are too few trials."""
     trials = [trial for trial in record.trials() if objective.name in trial.scores]
     scores = np.array([trial.scores[objective.name] for trial in trials], dtype=np.float64)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isptune.errors import RunFolderError
-from isptune.runs.log import image_path
+from isptune.runs.files import image_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image

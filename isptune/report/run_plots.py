@@ -25,8 +25,9 @@ from isptune.report.figures import (
     to_png,
 )
 from isptune.report.importance import Importance
+from isptune.runs.facts import ObjectiveRecord
 from isptune.runs.log import Trial
-from isptune.runs.record import ObjectiveFacts, RunRecord
+from isptune.runs.record import RunRecord
 from isptune.space import Choice, Numeric, Value
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def front(record: RunRecord) -> bytes | None:
     return to_png(figure)
 
 
-def _draw_convergence(panel: "Axes", record: RunRecord, objective: ObjectiveFacts) -> None:
+def _draw_convergence(panel: "Axes", record: RunRecord, objective: ObjectiveRecord) -> None:
     x = series.indices(record)
     each = series.spread(record, lambda trial: trial.scores.get(objective.name), quantiles=SPREAD)
     panel.fill_between(
@@ -140,8 +141,8 @@ def _draw_convergence(panel: "Axes", record: RunRecord, objective: ObjectiveFact
     label = "best of the generation" if objective.relative else "best so far"
     label += "" if len(curves) <= MANY_REPEATS else f", median of {len(curves)} repeats"
     panel.plot(x, series.median_over(curves), color=VERMILLION, linewidth=1.8, label=label)
-    if record.answer and objective.name in record.answer.scores and not objective.relative:
-        panel.axhline(record.answer.scores[objective.name].default.mean, label="default", **DEFAULT_LINE)
+    if record.answer and objective.name in record.answer.objectives and not objective.relative:
+        panel.axhline(record.answer.objectives[objective.name].default.mean, label="default", **DEFAULT_LINE)
     word = "higher" if objective.sign > 0 else "lower"
     panel.set(
         title=objective.name,
@@ -150,7 +151,7 @@ def _draw_convergence(panel: "Axes", record: RunRecord, objective: ObjectiveFact
     )
 
 
-def _look_closer(panel: "Axes", record: RunRecord, objective: ObjectiveFacts) -> None:
+def _look_closer(panel: "Axes", record: RunRecord, objective: ObjectiveRecord) -> None:
     """Limit a panel to the last half of the generations and to what the trials there scored."""
     half = len(record.generations) // 2
     each = series.spread(record, lambda trial: trial.scores.get(objective.name), quantiles=SPREAD)
@@ -258,7 +259,7 @@ def _mark(panel: "Axes", default: Value | None, recommended: Value | None) -> No
         panel.axhline(float(recommended), label="recommended", **RECOMMENDED_LINE)
 
 
-def _draw_front(panel: "Axes", record: RunRecord, first: ObjectiveFacts, second: ObjectiveFacts) -> None:
+def _draw_front(panel: "Axes", record: RunRecord, first: ObjectiveRecord, second: ObjectiveRecord) -> None:
     both = [t.scores for t in record.trials() if first.name in t.scores and second.name in t.scores]
     xs, ys = [scores[first.name] for scores in both], [scores[second.name] for scores in both]
     panel.plot(xs, ys, ".", color=FAINT, markersize=4, label="all trials")
@@ -270,7 +271,9 @@ def _draw_front(panel: "Axes", record: RunRecord, first: ObjectiveFacts, second:
         )
         for marker, label, colour in (("s", "default", "#22262b"), ("D", "recommended", VERMILLION)):
             means = [
-                getattr(answer.scores[o.name], label).mean for o in (first, second) if o.name in answer.scores
+                getattr(answer.objectives[o.name], label).mean
+                for o in (first, second)
+                if o.name in answer.objectives
             ]
             if len(means) == 2:
                 panel.plot(*means, marker, color=colour, markersize=7, label=label)

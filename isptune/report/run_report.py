@@ -13,9 +13,11 @@ from isptune.report.importance import Importance, importance
 from isptune.report.page import render
 from isptune.report.pictures import before_after
 from isptune.runs.answer import Answer, ScorePair, gamed
-from isptune.runs.log import REPORT
-from isptune.runs.record import ObjectiveFacts, RunRecord, fixed_values, read_run
+from isptune.runs.facts import ObjectiveRecord
+from isptune.runs.files import REPORT
+from isptune.runs.record import RunRecord, fixed_values, read_run
 from isptune.system.disk import write_atomically
+from isptune.system.records import plain
 
 RELIABLE = 0.5
 """Below this share of explained variance, importances come with a warning."""
@@ -75,9 +77,7 @@ def _context(
     failed = series.failures(record)
     answer = record.answer
     knobs = changes(record, answer) if answer else []
-    pictures, left_out = before_after(
-        record.folder, [scene["name"] for scene in record.bench.get("scenes", [])]
-    )
+    pictures, left_out = before_after(record.folder, [scene.name for scene in record.bench.scenes])
     return {
         "record": record,
         "answer": answer,
@@ -86,12 +86,12 @@ def _context(
         "failed": sum(len(where) for where in failed.values()),
         "failures": list(failed.items())[:FAILURE_ROWS],
         "kinds_of_failure": len(failed),
-        "asked": record.config.get("generations"),
+        "asked": record.config.generations,
         "headlines": [_headline(record, objective) for objective in record.objectives],
         "distance": _distance(answer) if answer else None,
         "scene_rows": scene_rows(record, answer) if answer else [],
-        "aggregate": record.config.get("aggregate", "mean"),
-        "stay_near": record.config.get("stay_near", 0.0),
+        "aggregate": record.config.aggregate,
+        "stay_near": record.config.stay_near,
         "knobs": knobs,
         "headline_knobs": _headline_knobs(record, knobs),
         "bounds": bounds_reached(knobs),
@@ -102,15 +102,15 @@ def _context(
         "opposed": gamed(answer.second_opinions) if answer else [],
         "front": answer.front[:FRONT_ROWS] if answer else (),
         "best": [(objective, record.best_trial(objective)) for objective in record.objectives],
-        "settings": flat(record.config),
-        "provenance": flat(record.provenance),
-        "timing": flat(record.timing),
+        "settings": flat(plain(record.config)),
+        "provenance": flat(plain(record.provenance)),
+        "timing": flat(plain(record.timing)) if record.timing else [],
     }
 
 
-def _headline(record: RunRecord, objective: ObjectiveFacts) -> dict[str, Any]:
+def _headline(record: RunRecord, objective: ObjectiveRecord) -> dict[str, Any]:
     """What the top of the page says of one objective; `verdict` is better, worse or same."""
-    pair = record.answer.scores.get(objective.name) if record.answer else None
+    pair = record.answer.objectives.get(objective.name) if record.answer else None
     gain = pair.difference if pair else None
     return {
         "objective": objective,
@@ -148,7 +148,7 @@ def _headline_knobs(record: RunRecord, knobs: list[Change]) -> list[Change]:
     return sorted(knobs, key=lambda change: order.index(change.param.name))
 
 
-def _verdict(objective: ObjectiveFacts, pair: ScorePair) -> str:
+def _verdict(objective: ObjectiveRecord, pair: ScorePair) -> str:
     difference = pair.difference
     if math.isnan(difference.mean):
         return "unknown"

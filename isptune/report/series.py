@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isptune.runs.facts import ObjectiveRecord
 from isptune.runs.log import Generation, Trial
-from isptune.runs.record import ObjectiveFacts, RunRecord
+from isptune.runs.record import RunRecord
 
 Measure = Callable[[Trial], float | None]
 """Reads one number off a trial; None where it has none."""
@@ -26,7 +27,7 @@ class Spread:
 
 def indices(record: RunRecord) -> np.ndarray:
     """The numbers of the generations, as the log has them (from 0)."""
-    return np.array([generation.index for generation in record.generations], dtype=np.int64)
+    return np.array([generation.generation for generation in record.generations], dtype=np.int64)
 
 
 def spread(
@@ -41,7 +42,7 @@ def spread(
     return Spread(table[:, 0], table[:, 1], table[:, 2])
 
 
-def best_so_far(record: RunRecord, objective: ObjectiveFacts, repeat: int) -> np.ndarray:
+def best_so_far(record: RunRecord, objective: ObjectiveRecord, repeat: int) -> np.ndarray:
     """The best score that a repeat has seen up to each generation, shape [generations].
 
     NaN before its first success; a repeat that has stopped keeps its last value. Of an objective whose scores hold
@@ -59,7 +60,7 @@ def best_so_far(record: RunRecord, objective: ObjectiveFacts, repeat: int) -> np
     return np.array(series, dtype=np.float64)
 
 
-def of_best(record: RunRecord, objective: ObjectiveFacts, measure: Measure, repeat: int) -> np.ndarray:
+def of_best(record: RunRecord, objective: ObjectiveRecord, measure: Measure, repeat: int) -> np.ndarray:
     """A measure of the best-scored trial of each generation of a repeat, shape [generations]."""
     series = []
     for generation in record.generations:
@@ -91,7 +92,7 @@ def failures(record: RunRecord) -> dict[str, list[int]]:
     for generation in record.generations:
         for trial in generation.trials:
             if trial.error is not None:
-                found.setdefault(trial.error, []).append(generation.index)
+                found.setdefault(trial.error, []).append(generation.generation)
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 
 

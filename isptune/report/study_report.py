@@ -12,7 +12,7 @@ from isptune.errors import StudyError
 from isptune.report.page import render
 from isptune.report.run_report import flat, write_plots
 from isptune.report.study_plots import mos_histogram, ranking, scale
-from isptune.runs.log import REPORT
+from isptune.runs.files import REPORT
 from isptune.study.findings.analysis import Analysis, SceneResult
 from isptune.study.findings.results import scale_rows
 from isptune.study.scale.intervals import holm

@@ -1,37 +1,67 @@
-"""What a finished run recommends: recommended.json as data."""
+"""recommended.json: what a finished run recommends, evaluated again, and what others say of it."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
-from isptune.space import Value
+import numpy as np
+
+from isptune.errors import RunFolderError
+from isptune.runs.facts import Direction
+from isptune.runs.files import RECOMMENDED, read_table, write_record
+from isptune.space import Candidate
+from isptune.system.records import convert, optional, plain, unless
+
+Verdict = Literal["better", "worse", "same"]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over fresh seeds with its 95 % interval; NaN where it is not known."""
+    """A mean over noise seeds with its 95 % confidence interval (Student's t).
+
+    Attributes:
+        mean: NaN where it is not known.
+        low, high: ends of the interval, in the unit of the mean.
+        n: how many seeds.
+    """
 
     mean: float
     low: float
     high: float
     n: int
 
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Interval":
+        """The interval of a few values; of width 0 for one value, or for equal ones."""
+        from scipy import stats
+
+        n, mean = len(values), float(np.mean(values))
+        spread = float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else 0.0
+        half = float(stats.t.ppf(0.975, n - 1)) * spread if spread > 0 else 0.0
+        return cls(mean, mean - half, mean + half, n)
+
     @property
     def half_width(self) -> float:
         return (self.high - self.low) / 2
+
+
+UNKNOWN = Interval(math.nan, math.nan, math.nan, 0)
 
 
 @dataclass(frozen=True)
 class ScorePair:
     """One objective's score of the recommended candidate and of the default.
 
-    `gain` is the recommended score minus the default's, evaluated seed by seed, where the run wrote it.
+    Attributes:
+        recommended, default: left out where the candidate could not be evaluated.
+        gain: the recommended score minus the default's, seed by seed; of the first runs it was not written.
     """
 
-    recommended: Interval
-    default: Interval
-    gain: Interval | None = None
+    recommended: Interval = optional(UNKNOWN)
+    default: Interval = optional(UNKNOWN)
+    gain: Interval | None = optional(None)
 
     @property
     def difference(self) -> Interval:
@@ -58,164 +88,197 @@ class Distance:
 
 @dataclass(frozen=True)
 class RepeatAnswer:
-    """What one of the lockstep optimisations recommends by itself; no scores where that failed."""
+    """What one of the lockstep optimisations recommends by itself.
+
+    Attributes:
+        repeat: its number, from 0.
+        seed: of its optimizer.
+        params: all parameters.
+        objectives: scores by objective; empty where it could not be evaluated again.
+        levels, l1, l1_normalised: as in a trial; empty and None where the pipeline does not know them.
+        stop_reason: why its search ended.
+        error: why it could not be evaluated, else None.
+        from_: whether its optimizer recommends it, or it is the best of its trials under fresh noise; `from` on disk.
+    """
 
     repeat: int
     seed: int
-    params: Mapping[str, Value]
-    scores: Mapping[str, Interval]
-    distance: Distance
-    stop_reason: str
+    params: Candidate
+    objectives: Mapping[str, Interval]
+    levels: tuple[float, ...] = ()
+    l1: float | None = None
+    l1_normalised: float | None = None
+    stop_reason: str = ""
     error: str | None = None
+    from_: Literal["optimizer", "best trials"] | None = optional(None)
+
+    @property
+    def distance(self) -> Distance:
+        return Distance(self.levels, self.l1, self.l1_normalised)
 
 
 @dataclass(frozen=True)
 class FrontMember:
-    """A candidate that no other one dominates."""
+    """A candidate that no other one dominates: its parameters, scores by objective, and levels where they are known."""
 
-    params: Mapping[str, Value]
+    params: Candidate
     scores: Mapping[str, float]
+    levels: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class SecondOpinion:
-    """What an objective that took no part says: better, worse or same, or None where it could not score."""
+    """What an objective that took no part says.
+
+    Attributes:
+        objective: its name.
+        direction: in which its scores are better.
+        default, recommended: its mean scores over a few seeds; None where it could not score.
+        says: `same` where the 95 % interval of the paired difference holds 0; None where it could not score.
+        error: why it could not.
+    """
 
     objective: str
-    direction: str
-    default: float
-    recommended: float
-    says: str | None
-    error: str | None = None
+    direction: Direction
+    default: float | None
+    recommended: float | None
+    says: Verdict | None
+    error: str | None = optional(None)
+
+
+@dataclass(frozen=True)
+class FindingRecord:
+    """One thing that is wrong with a picture.
+
+    Attributes:
+        category: one of `isptune.diagnosis.finding.CATEGORIES`.
+        severity: 1 (slight) to 5 (severe); None from a judge that does not say.
+        confidence: the probability that it is there, 0 to 1.
+    """
+
+    category: str
+    severity: int | None
+    confidence: float
+
+
+def _cannot_say(told: "Told") -> bool:
+    return told.error is not None
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a judge finds wrong with one picture, or why it could not say.
+
+    Attributes:
+        text: one sentence.
+        findings: kinds of distortion with severity and confidence, the most important one first.
+        confidence: that the answer as a whole is right, from 0 to 1.
+        source: whose answer it is.
+        heat_map: how bad each part of the picture is, 0 to 1, rows from the top; None from a judge that does not say.
+        error: why it could not say; then there is nothing else.
+    """
+
+    text: str = unless(_cannot_say, "")
+    findings: tuple[FindingRecord, ...] = unless(_cannot_say, ())
+    confidence: float | None = unless(_cannot_say, None)
+    source: str = unless(_cannot_say, "")
+    heat_map: tuple[tuple[float, ...], ...] | None = unless(_cannot_say, None)
+    error: str | None = optional(None)
+
+    @property
+    def words(self) -> str:
+        """The sentence, or that there is none."""
+        return self.text if self.error is None else f"could not say: {self.error}"
 
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """What a judge finds wrong with the pictures of a scene, a sentence each; or why it could not say."""
+    """What a judge finds wrong with the pictures of a scene."""
 
     judge: str
     scene: str
-    default: str
-    recommended: str
+    default: Told
+    recommended: Told
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answer:
-    """recommended.json: the candidate to hand over, evaluated again, and what others think of it.
+    """The candidate to hand over, evaluated again, and what others think of it.
 
-    `scenes` has the scores by scene and objective, where there is more than one scene; `distance` is how far the
-    tuned knobs went from the default, a mean share of their ranges, and `cost` what that cost in the search.
+    Attributes:
+        params, default: all parameters of the recommended candidate, and of what the search started from.
+        repeat: from which of the lockstep optimisations it is.
+        stop_reason: why that one's search ended.
+        seeds: of the noise under which both were evaluated again; no generation saw it.
+        objectives: scores by objective, one of all scenes.
+        levels, l1, l1_normalised: as in a trial, of `recommended` and `default`; None where they are not known.
+        scenes: scores by scene and objective, where there is more than one scene.
+        distance: how far the tuned knobs went from the default, a mean share of their ranges, 0 to 1.
+        cost: what that cost in the search (see `stay_near`), in the first objective's unit.
+        repeats: what each of the lockstep optimisations recommends.
+        front: of several objectives, the candidates of all repeats that no other one dominates.
+        second_opinions: of objectives that took no part.
+        diagnoses: what judges find wrong with the pictures, by judge and scene.
+        warnings: a sentence each.
     """
 
-    params: Mapping[str, Value]
-    default: Mapping[str, Value]
-    repeat: int
-    stop_reason: str
-    seeds: tuple[int, ...]
-    scores: Mapping[str, ScorePair]
-    recommended_distance: Distance
-    default_distance: Distance
-    repeats: tuple[RepeatAnswer, ...]
-    front: tuple[FrontMember, ...]
-    second_opinions: tuple[SecondOpinion, ...]
-    warnings: tuple[str, ...]
+    params: Candidate
+    default: Candidate
+    repeat: int = 0
+    stop_reason: str = ""
+    seeds: tuple[int, ...] = ()
+    objectives: Mapping[str, ScorePair]
+    levels: Mapping[str, tuple[float, ...]] | None = None
+    l1: Mapping[str, float | None] | None = None
+    l1_normalised: Mapping[str, float | None] | None = None
     scenes: Mapping[str, Mapping[str, ScorePair]] = field(default_factory=dict)
     distance: float | None = None
     cost: float = 0.0
+    repeats: tuple[RepeatAnswer, ...] = ()
+    front: tuple[FrontMember, ...] = ()
+    second_opinions: tuple[SecondOpinion, ...] = ()
     diagnoses: tuple[Diagnosed, ...] = ()
+    warnings: tuple[str, ...] = ()
 
+    @property
+    def recommended_distance(self) -> Distance:
+        """How far the recommended candidate is from pristine."""
+        return self._distance("recommended")
 
-def parse_answer(item: Mapping[str, Any]) -> Answer:
-    """Read recommended.json. Raises KeyError, TypeError or ValueError where it is not one."""
-    return Answer(
-        params=item["params"],
-        default=item["default"],
-        repeat=int(item.get("repeat") or 0),
-        stop_reason=str(item.get("stop_reason") or ""),
-        seeds=tuple(int(seed) for seed in item.get("seeds") or ()),
-        scores={name: _pair(pair) for name, pair in item["objectives"].items()},
-        recommended_distance=_distance_of(item, "recommended"),
-        default_distance=_distance_of(item, "default"),
-        repeats=tuple(_repeat(part) for part in item.get("repeats") or ()),
-        front=tuple(_member(part) for part in item.get("front") or ()),
-        second_opinions=tuple(_opinion(part) for part in item.get("second_opinions") or ()),
-        warnings=tuple(str(text) for text in item.get("warnings") or ()),
-        scenes={
-            scene: {name: _pair(pair) for name, pair in table.items()}
-            for scene, table in (item.get("scenes") or {}).items()
-        },
-        distance=None if item.get("distance") is None else float(item["distance"]),
-        cost=float(item.get("cost") or 0.0),
-        diagnoses=tuple(_diagnosed(part) for part in item.get("diagnoses") or ()),
-    )
+    @property
+    def default_distance(self) -> Distance:
+        """How far the default is from pristine."""
+        return self._distance("default")
+
+    def _distance(self, which: str) -> Distance:
+        levels, l1, normalised = self.levels or {}, self.l1 or {}, self.l1_normalised or {}
+        return Distance(levels.get(which, ()), l1.get(which), normalised.get(which))
 
 
 def gamed(opinions: Sequence[SecondOpinion]) -> list[SecondOpinion]:
-    """The second opinions that call the recommended candidate worse, if they outnumber those that call it better.
-
-    The same rule as `isptune.recommend.disagreement`.
-    """
+    """The second opinions that call the recommended candidate worse, if they outnumber those that call it better."""
     worse = [opinion for opinion in opinions if opinion.says == "worse"]
     better = [opinion for opinion in opinions if opinion.says == "better"]
     return worse if len(worse) > len(better) else []
 
 
-def _pair(item: Mapping[str, Any]) -> ScorePair:
-    gain = item.get("gain")
-    return ScorePair(
-        _interval(item.get("recommended")), _interval(item.get("default")), gain and _interval(gain)
+def read_answer(folder: Path) -> Answer:
+    """Raises RunFolderError for a folder that has no answer yet, or a damaged one."""
+    table = read_table(folder, RECOMMENDED)
+    return convert(
+        _renamed(table, "from", "from_"), Answer, f"{folder / RECOMMENDED}: is damaged", RunFolderError
     )
 
 
-def _interval(item: Mapping[str, Any] | None) -> Interval:
-    if item is None:
-        return Interval(math.nan, math.nan, math.nan, 0)
-    return Interval(_number(item["mean"]), _number(item["low"]), _number(item["high"]), int(item["n"]))
+def write_answer(folder: Path, answer: Answer) -> None:
+    """Write recommended.json. Raises DiskError."""
+    write_record(folder, RECOMMENDED, _renamed(plain(answer), "from_", "from"))
 
 
-def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _distance_of(item: Mapping[str, Any], which: str) -> Distance:
-    parts = {name: (item.get(name) or {}).get(which) for name in ("levels", "l1", "l1_normalised")}
-    return _distance(parts)
-
-
-def _distance(item: Mapping[str, Any]) -> Distance:
-    levels = tuple(_number(level) for level in item.get("levels") or ())
-    l1, normalised = item.get("l1"), item.get("l1_normalised")
-    return Distance(
-        levels, None if l1 is None else float(l1), None if normalised is None else float(normalised)
-    )
-
-
-def _repeat(item: Mapping[str, Any]) -> RepeatAnswer:
-    return RepeatAnswer(
-        repeat=int(item["repeat"]),
-        seed=int(item["seed"]),
-        params=item["params"],
-        scores={name: _interval(part) for name, part in item["objectives"].items()},
-        distance=_distance(item),
-        stop_reason=str(item.get("stop_reason") or ""),
-        error=item.get("error"),
-    )
-
-
-def _member(item: Mapping[str, Any]) -> FrontMember:
-    return FrontMember(item["params"], {name: _number(score) for name, score in item["scores"].items()})
-
-
-def _diagnosed(item: Mapping[str, Any]) -> Diagnosed:
-    said = [
-        str(one["text"]) if "text" in one else f"could not say: {one.get('error')}"
-        for one in (item["default"], item["recommended"])
-    ]
-    return Diagnosed(str(item["judge"]), str(item["scene"]), *said)
-
-
-def _opinion(item: Mapping[str, Any]) -> SecondOpinion:
-    if item["says"] not in ("better", "worse", "same", None):
-        raise ValueError(f"a second opinion says {item['says']!r}, which is none of better, worse, same")
-    values = _number(item["default"]), _number(item["recommended"])
-    return SecondOpinion(item["objective"], item["direction"], *values, item["says"], item.get("error"))
+def _renamed(table: dict[str, Any], old: str, new: str) -> dict[str, Any]:
+    """The same with one key of its repeats renamed: `from` is no name in Python."""
+    repeats = table.get("repeats")
+    if not isinstance(repeats, list) or not all(isinstance(part, dict) for part in repeats):
+        return table
+    named = [{new if key == old else key: value for key, value in part.items()} for part in repeats]
+    return {**table, "repeats": named}

@@ -1,22 +1,9 @@
-"""The folder of a run on disk. The log of trials is also the checkpoint.
+"""trials.jsonl: the log of trials, which is also the checkpoint; and trials.csv, the same as a table.
 
-::
-
-    RUN/config.json        the settings that determine the result
-    RUN/provenance.json    versions, device, threads, git commit, hashes of scenes and weights
-    RUN/trials.jsonl       one line a generation, flushed and synced; a torn last line is dropped on opening
-    RUN/unfinished.jsonl   what is done of the next generation, where a trial takes long
-    RUN/trials.csv         the same, one row a trial
-    RUN/recommended.json   the candidate to hand over, evaluated again, and the second opinions
-    RUN/clock.json         how long the search took so far, where it has a time budget
-    RUN/timing.json        where the time went; not reproducible, unlike everything above but provenance
-    RUN/images/            SCENE_default.png, SCENE_recommended.png, SCENE_reference.png
-    RUN/plots/             the report's plots as PNG
-    RUN/report.html        all of it on one page
+One line a generation, flushed and synced; a torn last line is dropped on opening.
 """
 
 import json
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,15 +11,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from isptune.errors import RunFolderError
+from isptune.runs.files import LOG, with_format, without_format
 from isptune.space import Candidate
-from isptune.system.disk import file_name, write_atomically
+from isptune.system.disk import write_atomically
+from isptune.system.records import convert, optional, parse_json, unless
 
-LOG = "trials.jsonl"
-CONFIG = "config.json"
-PROVENANCE = "provenance.json"
-RECOMMENDED = "recommended.json"
-TIMING = "timing.json"
-REPORT = "report.html"
+
+def _knows_no_levels(trial: "Trial") -> bool:
+    return not trial.levels
 
 
 @dataclass(frozen=True)
@@ -42,7 +28,7 @@ class Trial:
     Attributes:
         repeat: which of the lockstep optimisations asked for it, from 0.
         params: the tuned values.
-        scores: by objective, in its own unit, one of all scenes (see `isptune.aggregate`); empty if it failed.
+        scores: by objective, in its own unit, one of all scenes (see `isptune.runs.aggregate`); empty if it failed.
         scenes: by scene and objective; only where there is more than one scene.
         levels: signed distortion levels where the pipeline knows them, else empty.
         l1: mean |level| in raw units; None where unknown.
@@ -53,11 +39,11 @@ class Trial:
     repeat: int
     params: Candidate
     scores: Mapping[str, float] = field(default_factory=dict)
-    scenes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    levels: tuple[float, ...] = ()
-    l1: float | None = None
-    l1_normalised: float | None = None
-    error: str | None = None
+    scenes: Mapping[str, Mapping[str, float]] = optional(factory=dict)
+    levels: tuple[float, ...] = unless(_knows_no_levels, ())
+    l1: float | None = unless(_knows_no_levels, None)
+    l1_normalised: float | None = unless(_knows_no_levels, None)
+    error: str | None = optional(None)
 
 
 @dataclass(frozen=True)
@@ -65,12 +51,12 @@ class Generation:
     """All trials of one ask/tell round, over all repeats, in the order in which they were asked.
 
     Attributes:
-        index: from 0.
+        generation: its number, from 0.
         seed: of the noise field that all its candidates saw.
         trials: repeat after repeat.
     """
 
-    index: int
+    generation: int
     seed: int
     trials: tuple[Trial, ...]
 
@@ -92,24 +78,6 @@ class RunLog:
         """Drop a torn last line and return a writer at the end of the log."""
         return LogWriter(self.path)
 
-    def read_json(self, name: str) -> dict[str, Any]:
-        """One of the folder's JSON files, each an object. Raises RunFolderError if missing or damaged."""
-        path = self.folder / name
-        try:
-            value = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise RunFolderError(f"{self.folder}: holds no {name}; is it a run folder?") from error
-        except (OSError, ValueError) as error:
-            raise RunFolderError(f"{path}: cannot be read: {error}") from error
-        if not isinstance(value, dict):
-            raise RunFolderError(f"{path}: is damaged: it holds {type(value).__name__}, not an object")
-        return value
-
-    def write_json(self, name: str, value: Any) -> None:
-        """Write one of the folder's JSON files in one step: the old one stays until the new one is whole."""
-        text = json.dumps(_without_nan(value), indent=2, allow_nan=False) + "\n"
-        write_atomically(self.folder / name, text.encode())
-
 
 class LogWriter:
     """A context manager that appends generations, each flushed and synced before `append` returns."""
@@ -119,8 +87,9 @@ class LogWriter:
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> "LogWriter":
+        size = _whole_lines(self.path) if self.path.exists() else 0  # before the file is open: it may refuse
         self._file = open(self.path, "ab+")
-        self._file.truncate(_whole_lines(self.path))
+        self._file.truncate(size)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -130,7 +99,7 @@ class LogWriter:
     def append(self, generation: Generation) -> None:
         """Write one line. Raises RunFolderError when the disk is full; what was there stays whole."""
         assert self._file is not None, "used outside its with block"
-        line = json.dumps(_to_json(generation), allow_nan=False, separators=(",", ":")) + "\n"
+        line = json.dumps(with_format(generation), allow_nan=False, separators=(",", ":")) + "\n"
         size = self._file.seek(0, os.SEEK_END)
         try:
             self._file.write(line.encode())
@@ -139,7 +108,7 @@ class LogWriter:
         except OSError as error:
             self._undo(size)
             raise RunFolderError(
-                f"{self.path}: generation {generation.index} could not be written ({error.strerror}); "
+                f"{self.path}: generation {generation.generation} could not be written ({error.strerror}); "
                 "all earlier ones are safe: make room and run the same command again"
             ) from error
 
@@ -152,11 +121,6 @@ class LogWriter:
         except OSError:
             pass
         os.truncate(self.path, size)
-
-
-def image_path(folder: Path, scene: str, label: str) -> Path:
-    """Where a run keeps a picture of a scene: `default`, `recommended` or `reference`."""
-    return folder / "images" / f"{file_name(scene)}_{label}.png"
 
 
 def write_csv(path: Path, generations: Sequence[Generation], level_names: Sequence[str]) -> None:
@@ -172,7 +136,7 @@ def write_csv(path: Path, generations: Sequence[Generation], level_names: Sequen
     writer = csv.writer(table, lineterminator="\n")
     tail = [*distances, "l1", "l1_normalised", "error"] if distances else ["error"]
     writer.writerow(["trial", "generation", "repeat", *params, *objectives, *tail])
-    rows = ((g.index, trial) for g in generations for trial in g.trials)
+    rows = ((g.generation, trial) for g in generations for trial in g.trials)
     for number, (generation, trial) in enumerate(rows):
         levels = (
             [*(trial.levels or [""] * len(distances)), trial.l1, trial.l1_normalised] if distances else []
@@ -182,50 +146,19 @@ def write_csv(path: Path, generations: Sequence[Generation], level_names: Sequen
     write_atomically(path, table.getvalue().encode())
 
 
-def _to_json(generation: Generation) -> dict[str, Any]:
-    trials = []
-    for trial in generation.trials:
-        record: dict[str, Any] = {
-            "repeat": trial.repeat,
-            "params": dict(trial.params),
-            "scores": dict(trial.scores),
-        }
-        if trial.scenes:
-            record["scenes"] = {name: dict(scores) for name, scores in trial.scenes.items()}
-        if trial.levels:
-            record |= {"levels": list(trial.levels), "l1": trial.l1, "l1_normalised": trial.l1_normalised}
-        if trial.error is not None:
-            record["error"] = trial.error
-        trials.append(record)
-    return {"generation": generation.index, "seed": generation.seed, "trials": trials}
-
-
-def _from_json(record: Mapping[str, Any]) -> Generation:
-    trials = tuple(
-        Trial(
-            repeat=trial["repeat"],
-            params=trial["params"],
-            scores=trial["scores"],
-            scenes=trial.get("scenes", {}),
-            levels=tuple(trial.get("levels", ())),
-            l1=trial.get("l1"),
-            l1_normalised=trial.get("l1_normalised"),
-            error=trial.get("error"),
-        )
-        for trial in record["trials"]
-    )
-    return Generation(record["generation"], record["seed"], trials)
-
-
 def _parse(path: Path, data: bytes) -> Iterator[Generation]:
     lines = data.split(b"\n")
-    for number, line in enumerate(lines[:-1]):
+    for number, line in enumerate(lines[:-1], start=1):
+        place = f"{path}: line {number}"
+        table: Any = None
         try:
-            yield _from_json(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
-            if number == len(lines) - 2:
-                return  # the last line, torn and then terminated: as good as not written
-            raise RunFolderError(f"{path}: line {number + 1} is damaged: {error}") from error
+            table = parse_json(line, f"{place} is damaged", RunFolderError)
+            yield convert(without_format(table, place), Generation, f"{place} is damaged", RunFolderError)
+        except RunFolderError:
+            # The last line may be torn and then terminated: as good as not written. One of a newer version is whole.
+            if number == len(lines) - 1 and not isinstance(table, dict):
+                return
+            raise
 
 
 def _whole_lines(path: Path) -> int:
@@ -233,14 +166,3 @@ def _whole_lines(path: Path) -> int:
     data = path.read_bytes()
     count = len(list(_parse(path, data)))
     return sum(len(line) + 1 for line in data.split(b"\n")[:count])
-
-
-def _without_nan(value: Any) -> Any:
-    """JSON knows no NaN or infinity: they become null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return value

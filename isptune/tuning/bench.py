@@ -4,21 +4,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, final
-
-import numpy as np
+from typing import final
 
 from isptune.arrays import Images
 from isptune.facts import Direction
 from isptune.interfaces import Diagnoses, Objective, Optimizer, Pipeline, Warns
 from isptune.registry import build, installed
+from isptune.runs.description import describe_objective, describe_params, describe_scenes
+from isptune.runs.facts import BenchRecord, LevelsRecord
+from isptune.runs.settings import RunSettings
 from isptune.scenes.scene import Scene, load_scenes
-from isptune.space import Choice, Integer, Param, Space
+from isptune.space import Space
 from isptune.system.device import choose_device
 from isptune.tuning.evaluate import Evaluator, RunParts
 from isptune.tuning.losses import LossRule
 from isptune.tuning.noise_seeds import NoiseSeeds
-from isptune.tuning.settings import RunSettings
 
 
 @dataclass(frozen=True)
@@ -156,51 +156,14 @@ class Bench:
                 )
         return images
 
-    def description(self) -> dict[str, Any]:
+    def description(self) -> BenchRecord:
         """What bench.json holds: all that a report needs to know without building the bench again."""
         known = self.pipeline.facts.levels
-        levels = {
-            "names": [level.name for level in known],
-            "ranges": [level.limit for level in known],
-            "units": [level.unit for level in known],
-        }
-        return {
-            "space": [
-                _describe_param(param) for param in self.pipeline.space.starting_at(self.settings.start)
-            ],
-            "levels": levels if known else None,
-            "optimizer": self.optimizer_spec,
-            "objectives": [describe_objective(name, o) for name, o in self.objectives.items()],
-            "scenes": [_describe_scene(scene) for scene in self.scenes],
-        }
-
-
-def describe_objective(name: str, objective: Objective) -> dict[str, Any]:
-    """Name, direction, unit, range and source; and whether its scores hold within a generation only."""
-    facts = objective.facts
-    described = {
-        "name": name,
-        "direction": facts.direction,
-        "unit": facts.unit,
-        "range": [float(limit) if np.isfinite(limit) else None for limit in facts.range],
-        "source": facts.source,
-    }
-    return {**described, "relative": True} if facts.rivals else described
-
-
-def _describe_param(param: Param) -> dict[str, Any]:
-    shared = {"name": param.name, "default": param.default, "unit": param.unit, "help": param.help}
-    if isinstance(param, Choice):
-        return {**shared, "kind": "choice", "options": list(param.options)}
-    kind = "integer" if isinstance(param, Integer) else "real"
-    return {**shared, "kind": kind, "low": param.low, "high": param.high, "log": param.log}
-
-
-def _describe_scene(scene: Scene) -> dict[str, Any]:
-    height, width = scene.image.shape[-2:]
-    return {
-        "name": scene.name,
-        "width": width,
-        "height": height,
-        "has_reference": scene.reference is not None,
-    }
+        names, limits, units = ([getattr(one, key) for one in known] for key in ("name", "limit", "unit"))
+        return BenchRecord(
+            space=describe_params(self.pipeline.space.starting_at(self.settings.start)),
+            levels=LevelsRecord(tuple(names), tuple(limits), tuple(units)) if known else None,
+            optimizer=self.optimizer_spec,
+            objectives=tuple(describe_objective(name, o) for name, o in self.objectives.items()),
+            scenes=describe_scenes(self.scenes),
+        )

@@ -1,11 +1,10 @@
 """The time budget of a run: how long it has searched, over all of its sessions, and whether it stopped for that."""
 
+from pathlib import Path
 from typing import final
 
-from isptune.runs.log import RunLog
-from isptune.tuning.durations import parse_duration
-
-CLOCK = "clock.json"
+from isptune.runs.timing import Clock, read_clock, write_clock
+from isptune.system.durations import parse_duration
 
 
 @final
@@ -18,14 +17,13 @@ class SearchClock:
         stopped: why there is no further generation, or None.
     """
 
-    def __init__(self, log: RunLog, budget: str | None):
-        self._log, self._budget = log, budget
+    def __init__(self, folder: Path, budget: str | None):
+        self._folder, self._budget = folder, budget
         self._limit_s = None if budget is None else parse_duration(budget, "budget_time")
-        there = self._limit_s is not None and (log.folder / CLOCK).exists()
-        state = log.read_json(CLOCK) if there else {}
-        self._used_s = float(state.get("searched_s", 0.0))
+        state = read_clock(folder) if self._limit_s is not None else Clock()
+        self._used_s = state.searched_s
         self._last_s = 0.0
-        self.stopped: str | None = state.get("stopped")
+        self.stopped: str | None = state.stopped
 
     def allows_another(self) -> bool:
         """Whether a generation like the last one still fits; the first of a run always does."""
@@ -44,4 +42,4 @@ class SearchClock:
             self._write()
 
     def _write(self) -> None:
-        self._log.write_json(CLOCK, {"searched_s": round(self._used_s, 3), "stopped": self.stopped})
+        write_clock(self._folder, Clock(round(self._used_s, 3), self.stopped))

@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from isptune.errors import ConfigError
+from isptune.runs.settings import RunSettings, from_mapping
 from isptune.spec import typed
 from isptune.system.disk import slug
-from isptune.tuning.settings import RunSettings, from_mapping
+from isptune.system.records import parse_toml, read_bytes
 
 
 def load_settings(file: str | Path | None, options: Mapping[str, Any]) -> RunSettings:
@@ -23,7 +23,7 @@ def load_settings(file: str | Path | None, options: Mapping[str, Any]) -> RunSet
     Raises:
         ConfigError: the file is missing or no TOML, a key is unknown, or a value has the wrong type.
     """
-    values = {} if file is None else _read_toml(Path(file))
+    values = {} if file is None else parse_toml(read_bytes(Path(file)), str(file))
     from_mapping(values, str(file))  # so that a message about the file names the file
     given = {key: value for key, value in options.items() if value is not None and value not in ((), {}, [])}
     for key, value in given.items():
@@ -54,12 +54,3 @@ def default_folder(settings: RunSettings, root: str | Path = "runs") -> Path:
     text = json.dumps(settings.as_dict(), sort_keys=True)
     name = "-".join([settings.pipeline, *settings.objectives])
     return Path(root) / f"{slug(name)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: is not a TOML file that can be read: {error}") from error

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from isptune.errors import RunFolderError
-from isptune.runs.log import CONFIG, PROVENANCE, RunLog
+from isptune.runs.answer import Interval
+from isptune.runs.provenance import read_provenance
+from isptune.runs.settings import read_settings
 from isptune.space import Candidate, Value
 from isptune.tuning.bench import Bench
-from isptune.tuning.recommend import Interval, reevaluate
-from isptune.tuning.settings import from_mapping
+from isptune.tuning.recommend import reevaluate
 
 Effects = Mapping[str, Mapping[str, Interval]]
 """By knob and objective: the score when that knob alone goes back, minus the score of the set."""
@@ -21,14 +22,10 @@ def bench_of(folder: Path) -> Bench:
         RunFolderError: it is no run folder, or a scene is no longer the picture that it was.
         ConfigError: something that the run used is not there any more.
     """
-    log = RunLog(folder)
-    bench = Bench(from_mapping(log.read_json(CONFIG), str(folder / CONFIG)))
-    then = log.read_json(PROVENANCE).get("scenes", {})
-    for scene in bench.scenes:
-        if then.get(scene.name, scene.sha256) != scene.sha256:
-            raise RunFolderError(
-                f"{folder}: the scene {scene.name!r} is not the picture that this run was made on"
-            )
+    bench = Bench(read_settings(folder))
+    other = read_provenance(folder).another_picture({scene.name: scene.sha256 for scene in bench.scenes})
+    if other is not None:
+        raise RunFolderError(f"{folder}: the scene {other!r} is not the picture that this run was made on")
     return bench
 
 

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
@@ -12,23 +12,13 @@ import torch
 from isptune.arrays import Images
 from isptune.errors import RenderError, ScoreError, in_words
 from isptune.interfaces import KnownLevels, Objective, Pipeline
+from isptune.runs.aggregate import parse_aggregate
+from isptune.runs.log import Trial
+from isptune.runs.unfinished import Outcome
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
-from isptune.tuning.aggregate import parse_aggregate
 from isptune.tuning.batches import batch_limit, batches, equal_choices, halves, to_params
 from isptune.tuning.rivals import RivalPictures, rivals_among, score_beside
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What became of one candidate; see `isptune.runs.log.Trial` for the fields."""
-
-    scores: Mapping[str, float] = field(default_factory=dict)
-    scenes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    levels: tuple[float, ...] = ()
-    l1: float | None = None
-    l1_normalised: float | None = None
-    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -42,15 +32,6 @@ class Part:
     scene: int
     seed: int
     rivals: tuple[Candidate, ...] = ()
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a part: for each candidate its scores by objective, or why it failed."""
-
-    results: tuple[dict[str, float] | str, ...]
-    render_s: float
-    score_s: float
 
 
 RunParts = Callable[[Sequence[Part]], Iterable[tuple[int, Outcome]]]
@@ -67,7 +48,7 @@ class Evaluator:
     Args:
         pipeline, objectives, scenes: what to work with.
         device: where the scenes are put, and so where everything is computed.
-        aggregate: how the scores of several scenes become one, see `isptune.tuning.aggregate`.
+        aggregate: how the scores of several scenes become one, see `isptune.runs.aggregate`.
         run_parts: evaluates the parts elsewhere (`isptune.tuning.workers`); by default they are evaluated here.
             The parts do not depend on it, so neither do the scores.
 
@@ -98,8 +79,10 @@ class Evaluator:
         seed: int,
         on_part: OnPart = lambda done, total: None,
         run_parts: RunParts | None = None,
-    ) -> list[Evaluation]:
+    ) -> list[Trial]:
         """Evaluate complete candidates (every parameter of the pipeline), in order, under one noise seed.
+
+        Who asked for them is not known here: the trials are those of repeat 0.
 
         Args:
             on_part: told of the progress.
@@ -120,11 +103,12 @@ class Evaluator:
             self.score_s += outcome.score_s
             done += len(parts[number].candidates)
             on_part(done / len(self.scenes), len(candidates))
-        found: list[dict[str, dict[str, float] | str]] = [{} for _ in candidates]
+        found: list[dict[str, Mapping[str, float] | str]] = [{} for _ in candidates]
         for number, (scene, batch) in enumerate(indices):  # in whatever order the outcomes came
             for i, result in zip(batch, outcomes[number].results, strict=True):
                 found[i][self.scenes[scene].name] = result
-        return [self._evaluation(*pair) for pair in zip(found, self._levels(candidates), strict=True)]
+        levels = self._levels(candidates)
+        return [self._trial(*one) for one in zip(candidates, found, levels, strict=True)]
 
     @torch.inference_mode()
     def evaluate_part(self, part: Part) -> Outcome:
@@ -193,25 +177,27 @@ class Evaluator:
                     levels[i] = tuple(row)
         return levels
 
-    def _evaluation(
-        self, found: Mapping[str, dict[str, float] | str], levels: tuple[float, ...]
-    ) -> Evaluation:
+    def _trial(
+        self,
+        candidate: Candidate,
+        found: Mapping[str, Mapping[str, float] | str],
+        levels: tuple[float, ...],
+    ) -> Trial:
         l1 = l1_normalised = None
         if self.pipeline.facts.levels:
             l1 = sum(abs(d) for d in levels) / len(levels)
-            known = self.pipeline.facts.levels
-            l1_normalised = sum(abs(d) / level.limit for d, level in zip(levels, known, strict=True)) / len(
-                levels
-            )
-        scenes = {name: result for name, result in found.items() if isinstance(result, dict)}
+            limits = [level.limit for level in self.pipeline.facts.levels]
+            shares = [abs(d) / limit for d, limit in zip(levels, limits, strict=True)]
+            l1_normalised = sum(shares) / len(levels)
+        scenes = {name: result for name, result in found.items() if not isinstance(result, str)}
         if len(scenes) < len(found):
             error = next(f"{name}: {result}" for name, result in found.items() if isinstance(result, str))
-            return Evaluation({}, {}, levels, l1, l1_normalised, error)
+            return Trial(0, candidate, {}, {}, levels, l1, l1_normalised, error)
         scores = {
             name: self.aggregate([row[name] for row in scenes.values()], objective.facts.direction)
             for name, objective in self.objectives.items()
         }
-        return Evaluation(scores, scenes if len(scenes) > 1 else {}, levels, l1, l1_normalised)
+        return Trial(0, candidate, scores, scenes if len(scenes) > 1 else {}, levels, l1, l1_normalised)
 
 
 class _Clock:

@@ -2,30 +2,35 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from isptune.arrays import Images
 from isptune.diagnosis.in_words import as_dict
 from isptune.errors import in_words
+from isptune.facts import Direction
 from isptune.interfaces import Diagnoses, Objective, Optimizer, ParetoOptimizer
-from isptune.runs.log import RECOMMENDED, RunLog, Trial, image_path
+from isptune.runs.answer import (
+    Answer,
+    Diagnosed,
+    FrontMember,
+    Interval,
+    RepeatAnswer,
+    ScorePair,
+    SecondOpinion,
+    Told,
+    write_answer,
+)
+from isptune.runs.files import IMAGES, image_path
+from isptune.runs.log import Trial
 from isptune.scenes.images import write_image
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
+from isptune.system.records import convert
 from isptune.tuning.bench import Bench
 from isptune.tuning.evaluate import Evaluator
-from isptune.tuning.recommend import (
-    Interval,
-    Reevaluated,
-    Verdict,
-    best,
-    best_seen,
-    disagreement,
-    reevaluate,
-    verdict,
-)
+from isptune.tuning.recommend import Reevaluated, best, best_seen, disagreement, reevaluate, verdict
 
 CONTENDERS = 6
 """So many of a search's best trials, at most, are compared with what its optimizer recommends."""
@@ -36,7 +41,7 @@ OPINION_SEEDS = 3
 
 def hand_over(
     bench: Bench,
-    log: RunLog,
+    folder: Path,
     optimizers: Sequence[Optimizer],
     stop_reasons: Sequence[str],
     trials: Sequence[Trial],
@@ -44,7 +49,7 @@ def hand_over(
     """Choose what each repeat recommends, evaluate it again, choose among them, write recommended.json and images/.
 
     Args:
-        bench, log: of the run.
+        bench, folder: of the run.
         optimizers, stop_reasons: one a repeat.
         trials: all of them.
 
@@ -60,31 +65,29 @@ def hand_over(
     reference, *entries = reevaluate(bench.evaluator, [default, *candidates], seeds)
     chosen = best(entries, *bench.first_objective, costs)
     opinions = _second_opinions(bench, default, candidates[chosen], seeds[:OPINION_SEEDS])
-    diagnoses, missing = _look_at(bench, log.folder, default, candidates[chosen])
-    log.write_json(
-        RECOMMENDED,
-        {
-            "params": candidates[chosen],
-            "default": default,
-            "repeat": chosen,
-            "stop_reason": stop_reasons[chosen],
-            "seeds": seeds,
-            **_against_default(bench, reference, entries[chosen]),
-            "scenes": _by_scene(bench, reference, entries[chosen]),
-            "distance": bench.space.distance(bench.space.default, recommended[chosen]),
-            "cost": costs[chosen],
-            "repeats": [
-                _repeat(bench, i, entry, reason) | {"from": "optimizer" if kept == mean else "best trials"}
-                for i, (entry, reason, kept, mean) in enumerate(
-                    zip(entries, stop_reasons, recommended, own, strict=True)
-                )
-            ],
-            "front": _front(bench, optimizers, seeds[0]),
-            "second_opinions": opinions,
-            "diagnoses": diagnoses,
-            "warnings": _warnings(bench, reference, entries[chosen], opinions) + missing,
-        },
+    diagnoses, missing = _look_at(bench, folder, default, candidates[chosen])
+    kept: list[Literal["optimizer", "best trials"]] = [
+        "optimizer" if candidate == mean else "best trials"
+        for candidate, mean in zip(recommended, own, strict=True)
+    ]
+    answer = Answer(
+        params=candidates[chosen],
+        default=default,
+        repeat=chosen,
+        stop_reason=stop_reasons[chosen],
+        seeds=tuple(seeds),
+        objectives=_against_default(bench, reference, entries[chosen]),
+        **_distances(reference, entries[chosen]),
+        scenes=_by_scene(bench, reference, entries[chosen]),
+        distance=bench.space.distance(bench.space.default, recommended[chosen]),
+        cost=costs[chosen],
+        repeats=tuple(_repeat(bench, i, entries[i], stop_reasons[i], kept[i]) for i in range(len(entries))),
+        front=_front(bench, optimizers, seeds[0]),
+        second_opinions=opinions,
+        diagnoses=diagnoses,
+        warnings=(*_warnings(bench, reference, entries[chosen], opinions), *missing),
     )
+    write_answer(folder, answer)
 
 
 def _contend(bench: Bench, own: Sequence[Candidate], trials: Sequence[Trial]) -> list[Candidate]:
@@ -118,68 +121,65 @@ def _contend(bench: Bench, own: Sequence[Candidate], trials: Sequence[Trial]) ->
     return chosen
 
 
-def _against_default(bench: Bench, default: Reevaluated, chosen: Reevaluated) -> dict[str, Any]:
-    pair = {"recommended": chosen, "default": default}
-    intervals = {
-        name: {who: entry.interval(name).as_dict() for who, entry in pair.items() if entry.error is None}
-        for name in bench.objectives
-    }
-    if default.error is None:
-        for name, both in intervals.items():
-            gains = [
-                after - before
-                for after, before in zip(chosen.scores[name], default.scores[name], strict=True)
-            ]
-            both["gain"] = Interval.of(gains).as_dict()
-    levels: dict[str, Any] = {"levels": None, "l1": None, "l1_normalised": None}
-    if chosen.levels:
-        for key in levels:
-            levels[key] = {who: getattr(entry, key) for who, entry in pair.items()}
-    return {"objectives": intervals, **levels}
+def _against_default(bench: Bench, default: Reevaluated, chosen: Reevaluated) -> dict[str, ScorePair]:
+    before = default.scores if default.error is None else {}
+    return {name: _pair(chosen.scores[name], before.get(name)) for name in bench.objectives}
 
 
-def _by_scene(bench: Bench, default: Reevaluated, chosen: Reevaluated) -> dict[str, Any]:
-    """By scene and objective the mean score of both, and the gain with its interval; empty for one scene."""
-    table: dict[str, Any] = {}
-    for scene, scores in chosen.scenes.items():
-        table[scene] = {}
-        for name in bench.objectives:
-            row: dict[str, Any] = {"recommended": Interval.of(scores[name]).as_dict()}
-            if scene in default.scenes:
-                before = default.scenes[scene][name]
-                row["default"] = Interval.of(before).as_dict()
-                gains = [new - old for new, old in zip(scores[name], before, strict=True)]
-                row["gain"] = Interval.of(gains).as_dict()
-            table[scene][name] = row
-    return table
-
-
-def _repeat(bench: Bench, index: int, entry: Reevaluated, stop_reason: str) -> dict[str, Any]:
-    scores = {} if entry.error else {name: entry.interval(name).as_dict() for name in bench.objectives}
+def _by_scene(bench: Bench, default: Reevaluated, chosen: Reevaluated) -> dict[str, dict[str, ScorePair]]:
+    """By scene and objective the scores of both, and the gain; empty for one scene."""
     return {
-        "repeat": index,
-        "seed": bench.settings.seed + index,
-        "params": entry.candidate,
-        "objectives": scores,
-        "levels": list(entry.levels),
-        "l1": entry.l1,
-        "l1_normalised": entry.l1_normalised,
-        "stop_reason": stop_reason,
-        "error": entry.error,
+        scene: {
+            name: _pair(scores[name], default.scenes.get(scene, {}).get(name)) for name in bench.objectives
+        }
+        for scene, scores in chosen.scenes.items()
     }
 
 
-def _front(bench: Bench, optimizers: Sequence[Optimizer], seed: int) -> list[dict[str, Any]]:
+def _pair(after: Sequence[float], before: Sequence[float] | None) -> ScorePair:
+    if before is None:
+        return ScorePair(Interval.of(after))
+    gains = [new - old for new, old in zip(after, before, strict=True)]
+    return ScorePair(Interval.of(after), Interval.of(before), Interval.of(gains))
+
+
+def _distances(default: Reevaluated, chosen: Reevaluated) -> dict[str, Any]:
+    """Levels, l1 and l1_normalised of both; None where the pipeline does not know them."""
+    both = {"recommended": chosen, "default": default}
+    return {
+        key: {who: getattr(entry, key) for who, entry in both.items()} if chosen.levels else None
+        for key in ("levels", "l1", "l1_normalised")
+    }
+
+
+def _repeat(
+    bench: Bench, index: int, entry: Reevaluated, stop_reason: str, kept: Literal["optimizer", "best trials"]
+) -> RepeatAnswer:
+    return RepeatAnswer(
+        repeat=index,
+        seed=bench.settings.seed + index,
+        params=entry.candidate,
+        objectives={} if entry.error else {name: entry.interval(name) for name in bench.objectives},
+        levels=entry.levels,
+        l1=entry.l1,
+        l1_normalised=entry.l1_normalised,
+        stop_reason=stop_reason,
+        error=entry.error,
+        from_=kept,
+    )
+
+
+def _front(bench: Bench, optimizers: Sequence[Optimizer], seed: int) -> tuple[FrontMember, ...]:
     """The candidates of all repeats that no other one dominates, evaluated again under one fresh seed."""
     if len(bench.objectives) < 2:
-        return []
+        return ()
     found: list[Candidate] = []
     for optimizer in optimizers:
         if isinstance(optimizer, ParetoOptimizer):
             found += [bench.space.complete(candidate) for candidate in optimizer.front()]
     unique = [candidate for i, candidate in enumerate(found) if candidate not in found[:i]]
     if not unique:
-        return []
+        return ()
     evaluations = bench.evaluator.evaluate(unique, seed)
     losses = bench.rule.losses([evaluation.scores for evaluation in evaluations])
     kept = [
@@ -188,15 +188,15 @@ def _front(bench: Bench, optimizers: Sequence[Optimizer], seed: int) -> list[dic
         if not any((other <= own).all() and (other < own).any() for other in losses)
         and own.sum() == own.sum()
     ]
-    return [
-        {"params": unique[i], "scores": dict(evaluations[i].scores), "levels": list(evaluations[i].levels)}
+    return tuple(
+        FrontMember(unique[i], evaluations[i].scores, evaluations[i].levels)
         for i in sorted(kept, key=lambda i: losses[i][0])
-    ]
+    )
 
 
 def _second_opinions(
     bench: Bench, default: Candidate, recommended: Candidate, seeds: Sequence[int]
-) -> list[dict[str, Any]]:
+) -> tuple[SecondOpinion, ...]:
     """What objectives that took no part say of both; one that cannot score is listed with its reason."""
     pairs = _asked(bench, bench.second_opinions, [default, recommended], seeds)
     # One that cannot score costs the others nothing.
@@ -207,21 +207,18 @@ def _second_opinions(
         }
     else:
         answers = dict.fromkeys(bench.second_opinions, pairs)
-    opinions = []
-    for name, objective in bench.second_opinions.items():
-        before, after = answers[name]
-        opinion: dict[str, Any] = {"objective": name, "direction": objective.facts.direction}
-        error = before.error or after.error
-        if error:
-            opinion |= {"default": None, "recommended": None, "says": None, "error": error}
-        else:
-            opinion |= {
-                "default": before.interval(name).mean,
-                "recommended": after.interval(name).mean,
-                "says": verdict(before.scores[name], after.scores[name], objective.facts.direction),
-            }
-        opinions.append(opinion)
-    return opinions
+    return tuple(
+        _opinion(name, objective.facts.direction, *answers[name])
+        for name, objective in bench.second_opinions.items()
+    )
+
+
+def _opinion(name: str, direction: Direction, before: Reevaluated, after: Reevaluated) -> SecondOpinion:
+    error = before.error or after.error
+    if error:
+        return SecondOpinion(name, direction, None, None, None, error)
+    means = before.interval(name).mean, after.interval(name).mean
+    return SecondOpinion(name, direction, *means, verdict(before.scores[name], after.scores[name], direction))
 
 
 def _asked(
@@ -238,20 +235,18 @@ def _asked(
 
 def _look_at(
     bench: Bench, folder: Path, default: Candidate, recommended: Candidate
-) -> tuple[list[dict[str, Any]], list[str]]:
+) -> tuple[tuple[Diagnosed, ...], list[str]]:
     """Write the pictures of both, under the first confirmation seed.
 
     Returns:
         What judges find wrong with them, a row a judge and scene; one that cannot say is listed with its reason. And
         which pictures are missing, and why.
     """
-    (folder / "images").mkdir(exist_ok=True)
+    (folder / IMAGES).mkdir(exist_ok=True)
     seed = bench.seeds.to_confirm()[0]
     scenes = bench.evaluator.scenes
-    rows: dict[tuple[str, str], dict[str, Any]] = {
-        (name, scene.name): {"judge": name, "scene": scene.name}
-        for name in bench.diagnosing
-        for scene in scenes
+    told: dict[tuple[str, str], dict[str, Told]] = {
+        (name, scene.name): {} for name in bench.diagnosing for scene in scenes
     }
     missing = []
     for scene in scenes:
@@ -260,26 +255,26 @@ def _look_at(
                 image = bench.evaluator.render_one(candidate, scene, seed)
             except Exception as error:  # a plug-in may raise anything, and it costs one picture
                 missing.append(f"there is no picture of {label} on {scene.name}: {in_words(error)}")
-                found = {name: {"error": in_words(error)} for name in bench.diagnosing}
+                found = {name: Told(error=in_words(error)) for name in bench.diagnosing}
             else:
                 write_image(image_path(folder, scene.name, label), image.cpu())
-                found = {name: _described(judge, image, scene) for name, judge in bench.diagnosing.items()}
-            for name, told in found.items():
-                rows[name, scene.name][label] = told
+                found = {name: _told(judge, image, scene) for name, judge in bench.diagnosing.items()}
+            for name, words in found.items():
+                told[name, scene.name][label] = words
         if scene.reference is not None:
             write_image(image_path(folder, scene.name, "reference"), scene.reference.cpu())
-    return list(rows.values()), missing
+    return tuple(Diagnosed(judge, scene, **both) for (judge, scene), both in told.items()), missing
 
 
-def _described(judge: Diagnoses, image: Images, scene: Scene) -> dict[str, Any]:
+def _told(judge: Diagnoses, image: Images, scene: Scene) -> Told:
     try:
-        return as_dict(judge.describe(image, scene)[0])
+        return convert(as_dict(judge.describe(image, scene)[0]), Told, "diagnosis")
     except Exception as error:  # a plug-in may raise anything, and it costs one diagnosis
-        return {"error": in_words(error)}
+        return Told(error=in_words(error))
 
 
 def _warnings(
-    bench: Bench, default: Reevaluated, chosen: Reevaluated, opinions: Sequence[Mapping[str, Any]]
+    bench: Bench, default: Reevaluated, chosen: Reevaluated, opinions: Sequence[SecondOpinion]
 ) -> list[str]:
     name, direction = bench.first_objective
     warnings = list(bench.warnings)
@@ -290,6 +285,5 @@ def _warnings(
         and verdict(default.scores[name], chosen.scores[name], direction) != "better"
     ):
         warnings.append(f"{name} does not call the recommended set better than the default: keep the default")
-    verdicts: dict[str, Verdict] = {o["objective"]: o["says"] for o in opinions if o["says"] is not None}
-    warning = disagreement(" and ".join(bench.objectives), verdicts)
+    warning = disagreement(" and ".join(bench.objectives), opinions)
     return [*warnings, warning] if warning else warnings

@@ -2,8 +2,8 @@
 
 from isptune.functions.own_files import objective_of, pipeline_of
 from isptune.registry import own_file
+from isptune.runs.settings import RunSettings
 from isptune.tuning.bench import AtHand
-from isptune.tuning.settings import RunSettings
 
 
 def own_specs(settings: RunSettings) -> list[str]:

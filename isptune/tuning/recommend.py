@@ -1,42 +1,16 @@
 """Which candidate to hand over when scores are noisy: evaluated again, on noise that no search has seen."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import numpy as np
 
 from isptune.errors import AllFailed
 from isptune.facts import Direction
+from isptune.runs.answer import Interval, SecondOpinion, Verdict, gamed
 from isptune.runs.log import Trial
 from isptune.space import Candidate
-from isptune.tuning.evaluate import Evaluation, Evaluator
-
-Verdict = Literal["better", "worse", "same"]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean with its 95 % confidence interval (Student's t) over `n` noise seeds."""
-
-    mean: float
-    low: float
-    high: float
-    n: int
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Interval":
-        """The interval of a few values; of width 0 for one value, or for equal ones."""
-        from scipy import stats
-
-        n, mean = len(values), float(np.mean(values))
-        spread = float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else 0.0
-        half = float(stats.t.ppf(0.975, n - 1)) * spread if spread > 0 else 0.0
-        return cls(mean, mean - half, mean + half, n)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"mean": self.mean, "low": self.low, "high": self.high, "n": self.n}
+from isptune.tuning.evaluate import Evaluator
 
 
 @dataclass(frozen=True)
@@ -66,7 +40,7 @@ def reevaluate(
     return [_gather(candidates[i], [row[i] for row in rounds]) for i in range(len(candidates))]
 
 
-def _gather(candidate: Candidate, evaluations: Sequence[Evaluation]) -> Reevaluated:
+def _gather(candidate: Candidate, evaluations: Sequence[Trial]) -> Reevaluated:
     error = next((e.error for e in evaluations if e.error is not None), None)
     names = list(evaluations[0].scores) if error is None else []
     scores = {name: [e.scores[name] for e in evaluations] for name in names}
@@ -131,13 +105,14 @@ def verdict(default: Sequence[float], recommended: Sequence[float], direction: D
     return "worse" if interval.high < -rounding else "same"
 
 
-def disagreement(objective: str, verdicts: Mapping[str, Verdict]) -> str | None:
-    """A warning if more second opinions call the recommended set worse than call it better."""
-    worse = [name for name, says in verdicts.items() if says == "worse"]
-    better = [name for name, says in verdicts.items() if says == "better"]
-    if len(worse) <= len(better):
+def disagreement(objective: str, opinions: Sequence[SecondOpinion]) -> str | None:
+    """A warning if more second opinions call the recommended set worse than call it better; see `gamed`."""
+    worse = gamed(opinions)
+    if not worse:
         return None
+    told = [opinion for opinion in opinions if opinion.says is not None]
     return (
-        f"{len(worse)} of {len(verdicts)} second opinions ({', '.join(worse)}) call the recommended set worse "
-        f"than the default: {objective} may have been gamed; look at the pictures before you use it"
+        f"{len(worse)} of {len(told)} second opinions ({', '.join(opinion.objective for opinion in worse)}) call the "
+        f"recommended set worse than the default: {objective} may have been gamed; look at the pictures before you "
+        "use it"
     )

@@ -1,22 +1,23 @@
 """The loop: ask, render, score, tell, append; and replay, which makes the log a checkpoint."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from isptune.errors import AllFailed, RunFolderError
 from isptune.interfaces import Optimizer
-from isptune.runs.log import RECOMMENDED, TIMING, Generation, LogWriter, RunLog, Trial, write_csv
+from isptune.runs.files import RECOMMENDED, TABLE
+from isptune.runs.log import Generation, LogWriter, RunLog, Trial, write_csv
+from isptune.runs.timing import write_timing
 from isptune.space import Candidate
 from isptune.system.claim import claimed
 from isptune.system.disk import remove_unfinished
 from isptune.tuning.bench import Bench
 from isptune.tuning.clock import SearchClock
-from isptune.tuning.evaluate import Evaluation, OnPart
+from isptune.tuning.evaluate import OnPart
 from isptune.tuning.handover import hand_over
 from isptune.tuning.same_run import begin_or_check
 from isptune.tuning.unfinished import Unfinished
@@ -85,21 +86,20 @@ def run(
     with claimed(folder, RunFolderError, "run folder"):
         remove_unfinished(folder)
         log = RunLog(folder)
-        begin_or_check(log, bench)
+        begin_or_check(folder, bench)
         settings = bench.settings
         lanes = [_Lane(bench.optimizer(repeat), settings.budget) for repeat in range(settings.repeats)]
-        loop = _Loop(bench, lanes, SearchClock(log, settings.budget_time), on_generation, on_part)
+        loop = _Loop(bench, lanes, SearchClock(folder, settings.budget_time), on_generation, on_part)
+        unfinished = Unfinished(folder, bench.evaluator.run_parts)
         with log.open() as writer:
             generations = loop.replay(log.generations())
-            generations += loop.search(
-                writer, len(generations), Unfinished(folder, bench.evaluator.run_parts)
-            )
-        write_csv(folder / "trials.csv", generations, bench.level_names)
+            generations += loop.search(writer, len(generations), unfinished)
+        write_csv(folder / TABLE, generations, bench.level_names)
         if not (folder / RECOMMENDED).exists():
             trials = [trial for generation in generations for trial in generation.trials]
-            hand_over(bench, log, [lane.optimizer for lane in lanes], loop.stop_reasons, trials)
+            hand_over(bench, folder, [lane.optimizer for lane in lanes], loop.stop_reasons, trials)
         if loop.searched:
-            log.write_json(TIMING, loop.timing())
+            write_timing(folder, loop.searched, loop.total_s, loop.render_s, loop.score_s)
     return folder
 
 
@@ -131,10 +131,13 @@ class _Loop:
             asked = self._asking()
             expected = [(repeat, candidate) for repeat, lane in asked for candidate in lane.population]
             logged = [(trial.repeat, trial.params) for trial in generation.trials]
-            same_noise = (generation.index, generation.seed) == (index, self.bench.seeds.of_generation(index))
+            same_noise = (generation.generation, generation.seed) == (
+                index,
+                self.bench.seeds.of_generation(index),
+            )
             if logged != expected or not same_noise:
                 raise RunFolderError(
-                    f"generation {generation.index} of the log is not what the optimizer asks for now: another "
+                    f"generation {generation.generation} of the log is not what the optimizer asks for now: another "
                     "version of isptune or of the optimizer's package wrote it; start a new run with --out"
                 )
             for repeat, lane in asked:
@@ -165,16 +168,6 @@ class _Loop:
         self.render_s, self.score_s = evaluator.render_s - render_s, evaluator.score_s - score_s
         return done
 
-    def timing(self) -> dict[str, float]:
-        """Where the search's time went, seconds; of rendering and scoring that of all workers together."""
-        return {
-            "trials": self.searched,
-            "search_s": round(self.total_s, 3),
-            "render_s": round(self.render_s, 3),
-            "score_s": round(self.score_s, 3),
-            "other_s": round(self.total_s - self.render_s - self.score_s, 3),
-        }
-
     def _asking(self) -> list[tuple[int, _Lane]]:
         """The active lanes, each asked for its next population."""
         active = [(repeat, lane) for repeat, lane in enumerate(self.lanes) if lane.active]
@@ -185,13 +178,13 @@ class _Loop:
     def _evaluate(self, index: int, seed: int, unfinished: Unfinished) -> Generation:
         asked = [(repeat, candidate) for repeat, lane in self._asking() for candidate in lane.population]
         complete = [self.bench.space.complete(candidate) for _, candidate in asked]
-        evaluations = self.bench.evaluator.evaluate(complete, seed, self.on_part, unfinished.run)
-        if all(evaluation.error is not None for evaluation in evaluations):
+        found = self.bench.evaluator.evaluate(complete, seed, self.on_part, unfinished.run)
+        if all(trial.error is not None for trial in found):
             raise AllFailed(
-                f"all {len(evaluations)} candidates of generation {index} failed; the first: {evaluations[0].error}"
+                f"all {len(found)} candidates of generation {index} failed; the first: {found[0].error}"
             )
-        trials = tuple(_trial(r, c, e) for (r, c), e in zip(asked, evaluations, strict=True))
-        return Generation(index, seed, trials)
+        trials = (replace(trial, repeat=r, params=c) for (r, c), trial in zip(asked, found, strict=True))
+        return Generation(index, seed, tuple(trials))
 
     def _tell(self, lane: _Lane, trials: Sequence[Trial]) -> None:
         losses = self.bench.rule.losses([trial.scores for trial in trials])
@@ -212,7 +205,7 @@ class _Loop:
                 self.best = trial
         self.on_generation(
             Status(
-                generation=generation.index + 1,
+                generation=generation.generation + 1,
                 evaluations=sum(lane.used for lane in self.lanes),
                 budget=sum(lane.budget for lane in self.lanes),
                 best=None if self.best is None else self.best.scores[name],
@@ -221,8 +214,3 @@ class _Loop:
                 replayed=replayed,
             )
         )
-
-
-def _trial(repeat: int, candidate: Candidate, evaluation: Evaluation) -> Trial:
-    fields = {f.name: getattr(evaluation, f.name) for f in dataclasses.fields(evaluation)}
-    return Trial(repeat=repeat, params=candidate, **fields)

@@ -1,20 +1,34 @@
 """A series of runs over conditions, such as ISO levels: each starts from its neighbour's result."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from isptune.errors import ConfigError, RunFolderError
-from isptune.runs.log import RunLog
+from isptune.runs.files import read_record, write_record
+from isptune.runs.settings import RunSettings
 from isptune.space import Value
 from isptune.system.disk import is_unfinished, slug
 from isptune.tuning.bench import Bench
-from isptune.tuning.settings import RunSettings
 
 SERIES = "series_settings.json"
 PLACE = "{}"
 """In a scene's spec: where the condition's name goes."""
+
+
+@dataclass(frozen=True)
+class SeriesSettings:
+    """series_settings.json: what a series is made of.
+
+    Attributes:
+        conditions: the scenes of each, in order.
+        smoothness: see `of_condition`.
+        settings: those that all conditions share.
+    """
+
+    conditions: Mapping[str, tuple[str, ...]]
+    smoothness: float
+    settings: RunSettings
 
 
 def plan(settings: RunSettings, conditions: Sequence[str], smoothness: float) -> dict[str, tuple[str, ...]]:
@@ -83,12 +97,9 @@ def check_series(
     """
     for scenes in named.values():
         Bench(of_condition(settings, scenes, None, smoothness))
-    new = {"conditions": {name: list(scenes) for name, scenes in named.items()}, "smoothness": smoothness,
-           "settings": settings.as_dict()}  # fmt: skip
-    new = json.loads(json.dumps(new))
-    log = RunLog(folder)
+    new = SeriesSettings(dict(named), smoothness, settings)
     if (folder / SERIES).exists():
-        if log.read_json(SERIES) != new:
+        if read_record(folder, SERIES, SeriesSettings) != new:
             raise RunFolderError(f"{folder}: holds another series; choose another --out")
         return
     try:
@@ -100,4 +111,4 @@ def check_series(
         raise RunFolderError(
             f"{folder}: is not empty ({strangers[0]}) and holds no series; choose another --out"
         )
-    log.write_json(SERIES, new)
+    write_record(folder, SERIES, new)

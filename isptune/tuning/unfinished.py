@@ -3,14 +3,14 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
-from isptune.tuning.evaluate import Outcome, Part, RunParts
-
-UNFINISHED = "unfinished.jsonl"
+from isptune.runs.files import UNFINISHED
+from isptune.runs.unfinished import Outcome, append_outcome, read_outcomes
+from isptune.tuning.evaluate import Part, RunParts
 
 WORTH_KEEPING_S = 0.2
 """An outcome that took less is sooner found again than kept, seconds."""
@@ -27,7 +27,7 @@ class Unfinished:
 
     def __init__(self, folder: Path, run_parts: RunParts):
         self.path, self._run_parts = folder / UNFINISHED, run_parts
-        self._known = dict(_read(self.path)) if self.path.exists() else {}
+        self._known = read_outcomes(self.path)
 
     def run(self, parts: Sequence[Part]) -> Iterable[tuple[int, Outcome]]:
         """Outcomes of the parts: those that are known, then the others, each kept as it comes."""
@@ -39,7 +39,8 @@ class Unfinished:
         for position, outcome in self._run_parts([parts[number] for number in missing]):
             number = missing[position]
             if outcome.render_s + outcome.score_s >= WORTH_KEEPING_S:
-                self._keep(keys[number], outcome)
+                with suppress(OSError):  # a full disk is the log's to tell
+                    append_outcome(self.path, keys[number], outcome)
             yield number, outcome
 
     def forget(self) -> None:
@@ -47,23 +48,6 @@ class Unfinished:
         self._known.clear()
         self.path.unlink(missing_ok=True)
 
-    def _keep(self, key: str, outcome: Outcome) -> None:
-        line = json.dumps({"part": key, **dataclasses.asdict(outcome)}, allow_nan=False)
-        with (
-            suppress(OSError),
-            open(self.path, "a", encoding="utf-8") as file,
-        ):  # a full disk is the log's to tell
-            file.write(f"\n{line}\n")  # what a torn line left behind ends here
-
 
 def _key(part: Part) -> str:
     return hashlib.sha256(json.dumps(dataclasses.asdict(part), sort_keys=True).encode()).hexdigest()
-
-
-def _read(path: Path) -> Iterator[tuple[str, Outcome]]:
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            entry: dict[str, Any] = json.loads(line)
-            yield entry["part"], Outcome(tuple(entry["results"]), entry["render_s"], entry["score_s"])
-        except (ValueError, KeyError, TypeError):
-            continue

@@ -19,11 +19,12 @@ from typing import Final
 import torch
 
 from isptune.errors import ConfigError, IsptuneError, MissingExtra
+from isptune.runs.settings import RunSettings, from_mapping
+from isptune.runs.unfinished import Outcome
 from isptune.system.processes import end_with, terminated_on
 from isptune.tuning.bench import AtHand, Bench
-from isptune.tuning.evaluate import Outcome, Part, RunParts
+from isptune.tuning.evaluate import Part, RunParts
 from isptune.tuning.own_parts import own_parts
-from isptune.tuning.settings import RunSettings, from_mapping
 
 _ASKED_TO_END: Final = threading.Event()
 """In a worker: parts that wait in its queue, which nobody can cancel any more, are in vain."""
@@ -139,6 +140,6 @@ def _evaluate(recipe: str, threads: int, part: Part) -> Outcome:
 
 @lru_cache(maxsize=2)
 def _bench(recipe: str) -> Bench:
-    values, own_files = json.loads(recipe)
+    values, own_files = json.loads(recipe)  # our own text, of a moment ago
     settings = from_mapping(values, "recipe")
     return Bench(settings, at_hand=own_parts(settings) if own_files else None)

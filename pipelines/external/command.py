@@ -16,15 +16,17 @@ time-out (all of its processes are ended), a picture that is missing, broken or 
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
-from typing import Any, final
+from typing import Any, Literal, final
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError
 from isptune.facts import PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
+from isptune.system.records import Pixels, Positive
 from pipelines.external.description import Description, read_description
 from pipelines.external.program import run_program
 from pipelines.external.scene_files import (
@@ -37,17 +39,28 @@ from pipelines.external.scene_files import (
     write_text,
 )
 
-SHAPES = {
-    "command": "texts",
-    "timeout_s": "number",
-    "params_as": "text",
-    "out_suffix": "text",
-    "size": "whole numbers",
-    "max_file_mb": "number",
-}
-DEFAULTS: Mapping[str, Any] = {
-    "timeout_s": 60.0, "params_as": "json", "out_suffix": ".png", "size": None, "max_file_mb": 1024.0,
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Settings:
+    """The keys of the file besides its parameters.
+
+    Attributes:
+        command: the program and its arguments.
+        timeout_s: after so many seconds a call is ended.
+        params_as: what `{params}` is written as.
+        out_suffix: ending of the picture's name.
+        size: width and height of every picture, pixels; None for any.
+        max_file_mb: no file that the program writes may be larger, megabytes.
+    """
+
+    command: tuple[str, ...] = ()
+    timeout_s: Positive = 60.0
+    params_as: Literal["json", "toml"] = "json"
+    out_suffix: str = ".png"
+    size: tuple[Pixels, Pixels] | None = None
+    max_file_mb: Positive = 1024.0
+
+
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".ppm", ".bmp", ".webp")
 PLACES = ("scene", "params", "flags", "out", "seed", "python")
 """The placeholders that are not names of parameters."""
@@ -57,9 +70,9 @@ PLACES = ("scene", "params", "flags", "out", "seed", "python")
 class Command:
     """Pipeline: one call of a program for each image of a batch."""
 
-    def __init__(self, description: Description):
+    def __init__(self, description: Description[Settings]):
         self.space = description.space
-        self.settings = {**DEFAULTS, **description.settings}
+        self.settings = description.settings
         self.folder = description.path.parent
         self.flags = description.flags
         self._check(str(description.path))
@@ -77,25 +90,24 @@ class Command:
         settings = self.settings
         source = self._scenes.path(scene)
         with call_folder() as folder:
-            out = folder / f"out{settings['out_suffix']}"
-            file = folder / f"params.{settings['params_as']}"
+            out = folder / f"out{settings.out_suffix}"
+            file = folder / f"params.{settings.params_as}"
             write_values(file, values)
             places = {"scene": str(source), "params": str(file), "out": str(out), "seed": str(seed)}
             argv = self._argv({**places, "python": sys.executable}, values)
             said = run_program(
                 argv,
                 folder,
-                settings["timeout_s"],
+                settings.timeout_s,
                 work_in=self.folder,
-                max_file_mb=settings["max_file_mb"],
+                max_file_mb=settings.max_file_mb,
             )
-            size = tuple(settings["size"]) if settings["size"] else None
-            return read_result(out, said, scene, size)
+            return read_result(out, said, scene, settings.size)
 
     def _argv(self, places: Mapping[str, str], values: Candidate) -> list[str]:
         argv: list[str] = []
         known = {**places, **{name: str(value) for name, value in values.items()}}
-        for word in self.settings["command"]:
+        for word in self.settings.command:
             if word == "{flags}":
                 argv += [f"{self.flags[name]}={value}" for name, value in values.items()]
             else:
@@ -106,12 +118,12 @@ class Command:
 
     def _own_files(self) -> dict[str, str]:
         """Hashes of the files beside the description that the command names, such as a script."""
-        files = {word: self.folder / word for word in self.settings["command"]}
+        files = {word: self.folder / word for word in self.settings.command}
         return {word: sha256_of(path) for word, path in files.items() if path.is_file()}
 
     def _check(self, file: str) -> None:
         settings = self.settings
-        words = settings.get("command")
+        words = settings.command
         if not words:
             raise ConfigError(f'{file}: has no command = ["PROGRAM", "ARGUMENT", ...]')
         used = {place for word in words for place in _checked_parts(file, word)}
@@ -128,21 +140,17 @@ class Command:
             raise ConfigError(
                 f"{file}: command names no {{params}}, {{flags}} or parameter: nothing would be tuned"
             )
-        if settings["params_as"] not in ("json", "toml"):
-            raise ConfigError(f"{file}: params_as = {settings['params_as']!r} is neither json nor toml")
         stages = [
             name for name in self.space.names if any(n.startswith(f"{name}.") for n in self.space.names)
         ]
-        if settings["params_as"] == "toml" and stages:
+        if settings.params_as == "toml" and stages:
             raise ConfigError(
                 f"{file}: {stages[0]!r} is a parameter and a stage, which TOML cannot hold; use json"
             )
-        if settings["out_suffix"].lower() not in SUFFIXES:
+        if settings.out_suffix.lower() not in SUFFIXES:
             raise ConfigError(
-                f"{file}: out_suffix = {settings['out_suffix']!r} is none of {', '.join(SUFFIXES)}"
+                f"{file}: out_suffix = {settings.out_suffix!r} is none of {', '.join(SUFFIXES)}"
             )
-        if settings["size"] and (len(settings["size"]) != 2 or min(settings["size"]) < 1):
-            raise ConfigError(f"{file}: size = {settings['size']!r} is not [width, height]")
 
 
 def write_values(file: Path, values: Candidate) -> None:
@@ -164,7 +172,7 @@ def build(argument: str | None, **options: Any) -> Command:
         raise ConfigError(
             "which program? Give command:FILE.toml, which says how it is called and what to tune"
         )
-    return Command(read_description(argument, SHAPES, options, fixed=("command",)))
+    return Command(read_description(argument, Settings, options, fixed=("command",)))
 
 
 def _parts(word: str) -> Sequence[tuple[str, str | None]]:

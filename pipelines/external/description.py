@@ -16,57 +16,103 @@
 """
 
 import hashlib
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Literal, TypeVar
 
 from isptune.errors import ConfigError, SpaceError
 from isptune.space import Choice, Integer, Param, Real, Space
+from isptune.system.records import convert, parse_toml, read_bytes
 
-SHARED_KEYS = {"name", "type", "default", "stage", "unit", "help", "flag"}
-KEYS_OF_TYPE = {
-    "real": SHARED_KEYS | {"range", "log"},
-    "integer": SHARED_KEYS | {"range", "log"},
-    "choice": SHARED_KEYS | {"options"},
-}
-SHAPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
-    "text": ("text", (str,)),
-    "number": ("a number above 0", (int, float)),
-    "count": ("a whole number of 0 or more", (int,)),
-    "texts": ("a list of text", (list,)),
-    "whole numbers": ("a list of whole numbers", (list,)),
-}
+Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True)
-class Description:
+class _Real:
+    """The keys of a [[param]] of this type."""
+
+    name: str
+    default: float | int
+    range: tuple[float | int, float | int]
+    type: Literal["real"] = "real"
+    log: bool = False
+    stage: str = ""
+    unit: str = ""
+    help: str = ""
+    flag: str | None = None
+
+    def param(self, name: str) -> Real:
+        low, high = map(float, self.range)
+        return Real(name, low, high, float(self.default), self.log, self.unit, self.help)
+
+
+@dataclass(frozen=True)
+class _Integer:
+    """The keys of a [[param]] of this type."""
+
+    name: str
+    default: int
+    range: tuple[int, int]
+    type: Literal["integer"]
+    log: bool = False
+    stage: str = ""
+    unit: str = ""
+    help: str = ""
+    flag: str | None = None
+
+    def param(self, name: str) -> Integer:
+        return Integer(name, *self.range, self.default, self.log, self.unit, self.help)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The keys of a [[param]] of this type."""
+
+    name: str
+    default: str
+    options: tuple[str, ...]
+    type: Literal["choice"]
+    stage: str = ""
+    unit: str = ""
+    help: str = ""
+    flag: str | None = None
+
+    def param(self, name: str) -> Choice:
+        return Choice(name, self.options, self.default, self.unit, self.help)
+
+
+_Declared = _Real | _Integer | _Choice
+_TYPES: Mapping[str, type[_Declared]] = {"real": _Real, "integer": _Integer, "choice": _Choice}
+
+
+@dataclass(frozen=True)
+class Description(Generic[Settings]):
     """What a file says of an ISP.
 
     Attributes:
         path: the file, absolute.
-        settings: its keys other than `param`, checked for their types.
+        settings: its keys other than `param`.
         space: the parameters.
         flags: what the option of each parameter is called on a command line; by default `--NAME`.
         sha256: of the file.
     """
 
     path: Path
-    settings: Mapping[str, Any]
+    settings: Settings
     space: Space
     flags: Mapping[str, str]
     sha256: str
 
 
 def read_description(
-    file: str, shapes: Mapping[str, str], options: Mapping[str, Any], fixed: Sequence[str]
-) -> Description:
+    file: str, kind: type[Settings], options: Mapping[str, Any], fixed: Sequence[str] = ()
+) -> Description[Settings]:
     """Read and check a description.
 
     Args:
         file: path of the TOML file.
-        shapes: the settings that it may have besides its parameters, and the shape of each: a key of `SHAPES`.
+        kind: a record of the settings that it may have besides its parameters.
         options: settings that win over those of the file.
         fixed: settings that no option may change.
 
@@ -75,93 +121,39 @@ def read_description(
         SpaceError: a parameter is declared wrongly.
     """
     path = Path(file)
-    try:
-        data = path.read_bytes()
-        table = tomllib.loads(data.decode("utf-8-sig"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"{file}: no such file") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file}: is not a TOML file that can be read: {error}") from error
+    data = read_bytes(path)
+    table = parse_toml(data, file)
     params = table.pop("param", [])
     if not isinstance(params, list) or not params or not all(isinstance(item, dict) for item in params):
         raise ConfigError(f"{file}: declares no parameter: each needs a table [[param]]")
-    _check_settings(file, table, shapes)
-    _check_settings("option", options, {key: shape for key, shape in shapes.items() if key not in fixed})
-    space = _space(file, params)
-    flags = {p.name: item.get("flag", f"--{p.name}") for p, item in zip(space, params, strict=True)}
-    return Description(path.resolve(), {**table, **options}, space, flags, hashlib.sha256(data).hexdigest())
+    convert(table, kind, file, known_only=True)  # so that a message about the file names the file
+    for key in fixed:
+        if key in options:
+            raise ConfigError(f"option: {key} stands in the file, and no option changes it")
+    settings = convert({**table, **options}, kind, "option", known_only=True)
+    declared = [_declared(file, item, number) for number, item in enumerate(params, start=1)]
+    space = _space(file, declared)
+    flags = {
+        p.name: f"--{p.name}" if one.flag is None else one.flag
+        for p, one in zip(space, declared, strict=True)
+    }
+    return Description(path.resolve(), settings, space, flags, hashlib.sha256(data).hexdigest())
 
 
-def _check_settings(source: str, settings: Mapping[str, Any], shapes: Mapping[str, str]) -> None:
-    for key, value in settings.items():
-        if key not in shapes:
-            raise ConfigError(f"{source}: unknown key {key!r}; known are: {', '.join(sorted(shapes))}")
-        _check_shape(source, key, value, shapes[key])
+def _declared(file: str, item: Mapping[str, Any], number: int) -> _Declared:
+    name, kind = item.get("name"), item.get("type", "real")
+    if not isinstance(name, str) or not name:
+        raise SpaceError(f"{file}: parameter {number} has no name")
+    if not isinstance(kind, str) or kind not in _TYPES:
+        raise SpaceError(f"{file}: {name}: type {kind!r} is none of {', '.join(_TYPES)}")
+    return convert(item, _TYPES[kind], f"{file}: {name}", SpaceError, known_only=True)
 
 
-def _check_shape(file: str, key: str, value: Any, shape: str) -> None:
-    words, types = SHAPES[shape]
-    good = isinstance(value, types) and not isinstance(value, bool)
-    if good and shape in ("number", "count"):
-        good = value > 0 if shape == "number" else value >= 0
-    if good and isinstance(value, list):
-        kind = str if shape == "texts" else int
-        good = all(isinstance(item, kind) and not isinstance(item, bool) for item in value)
-    if not good:
-        raise ConfigError(f"{file}: {key} = {value!r} must be {words}")
-
-
-def _space(file: str, items: Sequence[Mapping[str, Any]]) -> Space:
+def _space(file: str, declared: Sequence[_Declared]) -> Space:
     try:
-        return Space(tuple(_param(item, number) for number, item in enumerate(items, start=1)))
+        params: list[Param] = [
+            one.param(f"{one.stage}.{one.name}" if one.stage else one.name) for one in declared
+        ]
+        return Space(tuple(params))
     except SpaceError as error:
         raise SpaceError(f"{file}: {error}") from error
-
-
-def _param(item: Mapping[str, Any], number: int) -> Param:
-    name = item.get("name")
-    if not isinstance(name, str) or not name:
-        raise SpaceError(f"parameter {number} has no name")
-    kind = item.get("type", "real")
-    if kind not in KEYS_OF_TYPE:
-        raise SpaceError(f"{name}: type {kind!r} is none of {', '.join(KEYS_OF_TYPE)}")
-    unknown = sorted(set(item) - KEYS_OF_TYPE[kind])
-    if unknown:
-        allowed = ", ".join(sorted(KEYS_OF_TYPE[kind]))
-        raise SpaceError(f"{name}: a {kind} has no key {unknown[0]!r}; there are: {allowed}")
-    for key in ("stage", "unit", "help", "flag"):
-        if not isinstance(item.get(key, ""), str):
-            raise SpaceError(f"{name}: {key} = {item[key]!r} is not text")
-    if "default" not in item:
-        raise SpaceError(f"{name}: has no default")
-    full_name = f"{item['stage']}.{name}" if item.get("stage") else name
-    words = {"unit": item.get("unit", ""), "help": item.get("help", "")}
-    return (_choice if kind == "choice" else _number)(full_name, item, words)
-
-
-def _choice(name: str, item: Mapping[str, Any], words: Mapping[str, str]) -> Choice:
-    options = item.get("options")
-    if not isinstance(options, list):
-        raise SpaceError(f"{name}: options = {options!r} is not a list of text")
-    return Choice(name, tuple(options), item["default"], **words)
-
-
-def _number(name: str, item: Mapping[str, Any], words: Mapping[str, str]) -> Real | Integer:
-    limits, default, log = item.get("range"), item["default"], item.get("log", False)
-    if not isinstance(limits, list) or len(limits) != 2 or not all(map(_is_number, limits)):
-        raise SpaceError(f"{name}: range = {limits!r} is not [low, high]")
-    if not _is_number(default):
-        raise SpaceError(f"{name}: default = {default!r} is not a number")
-    if not isinstance(log, bool):
-        raise SpaceError(f"{name}: log = {log!r} is neither true nor false")
-    low, high = limits
-    if item.get("type") != "integer":
-        return Real(name, float(low), float(high), float(default), log, **words)
-    for what, value in (("low", low), ("high", high), ("default", default)):
-        if not isinstance(value, int):
-            raise SpaceError(f"{name}: {what} = {value!r} is not a whole number")
-    return Integer(name, low, high, default, log, **words)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

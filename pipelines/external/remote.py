@@ -18,6 +18,7 @@ server that remembers the last few answers by their ID need not do the work twic
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ from isptune.facts import PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.http import Address, Answer, NoAnswer, exchange, insistently
+from isptune.system.records import Count, Pixels, Positive
 from pipelines.external.description import Description, read_description
 from pipelines.external.scene_files import (
     SceneFiles,
@@ -39,10 +41,25 @@ from pipelines.external.scene_files import (
     stack,
 )
 
-SHAPES = {
-    "url": "text", "timeout_s": "number", "retries": "count", "max_picture_mb": "number", "size": "whole numbers",
-}  # fmt: skip
-DEFAULTS: Mapping[str, Any] = {"timeout_s": 60.0, "retries": 3, "max_picture_mb": 256.0, "size": None}
+
+@dataclass(frozen=True)
+class Settings:
+    """The keys of the file besides its parameters.
+
+    Attributes:
+        url: of the server.
+        timeout_s: of each attempt, seconds.
+        retries: further attempts where no answer comes.
+        max_picture_mb: no picture may be larger, megabytes.
+        size: width and height of every picture, pixels; None for any.
+    """
+
+    url: str = ""
+    timeout_s: Positive = 60.0
+    retries: Count = 3
+    max_picture_mb: Positive = 256.0
+    size: tuple[Pixels, Pixels] | None = None
+
 
 SCENE_IS_UNKNOWN = 409
 WORTH_ANOTHER_TRY = (408, 429, 502, 503, 504)
@@ -54,9 +71,9 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 30.0
 class Remote:
     """Pipeline: one request for each image of a batch."""
 
-    def __init__(self, description: Description):
+    def __init__(self, description: Description[Settings]):
         self.space = description.space
-        self.settings = {**DEFAULTS, **description.settings}
+        self.settings = description.settings
         self.facts = PipelineFacts(max_batch=1, versions={description.path.name: description.sha256})
         self._server = _Server(str(description.path), self.settings)
         self._scenes = SceneFiles()
@@ -93,16 +110,15 @@ class Remote:
                 picture.write_bytes(answer.body)
             except OSError as error:
                 raise RenderError(f"the answer cannot be written: {error.strerror}") from error
-            size = tuple(self.settings["size"]) if self.settings["size"] else None
-            return read_result(picture, "", scene, size)
+            return read_result(picture, "", scene, self.settings.size)
 
 
 @final
 class _Server:
     """Sends requests, again and again if need be."""
 
-    def __init__(self, file: str, settings: Mapping[str, Any]):
-        url = settings.get("url")
+    def __init__(self, file: str, settings: Settings):
+        url = settings.url
         if not url:
             raise ConfigError(f'{file}: has no url = "http://HOST:PORT/PATH"')
         try:
@@ -116,9 +132,9 @@ class _Server:
         self.address = Address(parts.scheme == "https", str(parts.hostname), port)
         self.path = parts.path.rstrip("/")
         self.name = f"{parts.scheme}://{parts.netloc}"
-        self.timeout_s: float = settings["timeout_s"]
-        self.attempts: int = settings["retries"] + 1
-        self.max_bytes = round(settings["max_picture_mb"] * 1e6)
+        self.timeout_s = settings.timeout_s
+        self.attempts = settings.retries + 1
+        self.max_bytes = round(settings.max_picture_mb * 1e6)
 
     def ask(self, method: str, path: str, body: bytes, kind: str, identity: str) -> Answer:
         """Send one request, each time under the same identity. Raises RenderError if there is no answer in the end."""
@@ -151,4 +167,4 @@ def build(argument: str | None, **options: Any) -> Remote:
     """
     if not argument:
         raise ConfigError("which server? Give remote:FILE.toml, which has its url and says what to tune")
-    return Remote(read_description(argument, SHAPES, options, fixed=()))
+    return Remote(read_description(argument, Settings, options))

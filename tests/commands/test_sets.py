@@ -8,12 +8,12 @@ import pytest
 
 from isptune.errors import ConfigError
 from isptune.parameter_set import read_set
+from isptune.runs.settings import RunSettings
 from isptune.scenes.scene import load_scenes
 from isptune.tuning.bench import Bench
 from isptune.tuning.effects import bench_of, effects
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.run import run
-from isptune.tuning.settings import RunSettings
 from tests import toys
 from tests.commands.undrawn import undrawn  # noqa: F401 - a fixture for all tests here
 from tests.toys import SHORT, TOY

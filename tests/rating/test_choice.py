@@ -8,10 +8,10 @@ import torch
 
 from isptune.errors import ConfigError, RunFolderError
 from isptune.rating.choice import of_folder, of_run
+from isptune.runs.settings import RunSettings, read_settings
 from isptune.scenes.images import write_image
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
-from isptune.tuning.settings import RunSettings, from_mapping
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_trials_are_taken_from_the_worst_to_the_best(finished, by, sign):
 @pytest.mark.parametrize("scene", [None, "coffee"])
 def test_what_is_shown_is_what_was_scored(finished, scene):
     """The same noise and the values that were held: the picture's own score is the one in the log."""
-    bench = Bench(from_mapping(json.loads((finished / "config.json").read_text()), "config"))
+    bench = Bench(read_settings(finished))
     shown = bench.scenes[0 if scene is None else 1]
     for one in of_run(finished, 3, scene=scene):
         _, trial = trials(finished)[one.origin["trial"]]

@@ -6,6 +6,7 @@ import math
 import numpy as np
 from PIL import Image
 
+from isptune.runs.files import write_record
 from isptune.runs.log import Generation, RunLog, Trial
 
 SPACE = [
@@ -43,11 +44,14 @@ def write_run(
     """Write a whole run folder; returns its generations and its recommended.json."""
     folder.mkdir(parents=True, exist_ok=True)
     log, space = RunLog(folder), [*SPACE, CHOICE] if choice else SPACE
-    log.write_json(
-        "config.json", _config(objectives, scenes, population, generations, repeats, seed) | (config or {})
+    write_record(
+        folder,
+        "config.json",
+        _config(objectives, scenes, population, generations, repeats, seed) | (config or {}),
     )
-    log.write_json("bench.json", _bench(space, objectives, scenes, levels))
-    log.write_json(
+    write_record(folder, "bench.json", _bench(space, objectives, scenes, levels))
+    write_record(
+        folder,
         "provenance.json",
         {"isptune": "0.1.0", "packages": {"numpy": "2.0"}, "scenes": dict.fromkeys(scenes, "ab12")},
     )
@@ -59,7 +63,7 @@ def write_run(
     if not finished:
         return log_of, None
     answer = _answer(search, repeats, seed, bias, opinions, warnings)
-    log.write_json("recommended.json", answer)
+    write_record(folder, "recommended.json", answer)
     write_images(folder / "images", scenes)
     return log_of, answer
 
@@ -205,7 +209,8 @@ def _interval(values):
 def _config(objectives, scenes, population, generations, repeats, seed):
     return {"pipeline": "synthetic", "pipeline_options": {"map": "warped"}, "objectives": list(objectives),
             "optimizer": "cma", "scenes": list(scenes), "crop": None, "resize": None, "population": population,
-            "generations": generations, "repeats": repeats, "seed": seed, "tune": ["*"], "device": "auto"}  # fmt: skip
+            "generations": max(1, generations), "repeats": repeats, "seed": seed, "tune": ["*"],
+            "device": "auto"}  # fmt: skip
 
 
 def _bench(space, objectives, scenes, levels):

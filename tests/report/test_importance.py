@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from isptune.report.importance import importance
+from isptune.runs.facts import BenchRecord, ObjectiveRecord
 from isptune.runs.log import Generation, Trial
-from isptune.runs.record import ObjectiveFacts, RunRecord
+from isptune.runs.provenance import Provenance
+from isptune.runs.record import RunRecord
+from isptune.runs.settings import RunSettings
 from isptune.space import Choice, Integer, Param, Real
 
-LOSS = ObjectiveFacts("loss", "minimize")
+LOSS = ObjectiveRecord("loss", "minimize")
 
 
 def _record(params: tuple[Param, ...], candidates, losses):
@@ -23,7 +26,19 @@ def _record(params: tuple[Param, ...], candidates, losses):
         )
         for candidate, loss in zip(candidates, losses, strict=True)
     ]
-    return RunRecord(Path(), {}, {}, {}, {}, params, (LOSS,), (), (Generation(0, 0, tuple(trials)),), None)
+    settings, bench = RunSettings(), BenchRecord(())
+    return RunRecord(
+        Path(),
+        settings,
+        bench,
+        Provenance(),
+        None,
+        params,
+        (LOSS,),
+        (),
+        (Generation(0, 0, tuple(trials)),),
+        None,
+    )
 
 
 def _unit(names):

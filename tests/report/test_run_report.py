@@ -275,7 +275,7 @@ def test_an_answer_that_does_not_fit_the_bench_is_refused(tmp_path):
         {"levels": {"recommended": [1.0], "default": [1.0]}},
     ):
         (tmp_path / "run" / "recommended.json").write_text(json.dumps(answer | wrong))
-        with pytest.raises(RunFolderError, match=r"recommended\.json is damaged"):
+        with pytest.raises(RunFolderError, match=r"recommended\.json: is damaged"):
             write_report(tmp_path / "run")
 
 

@@ -7,11 +7,14 @@ import pytest
 
 from isptune.errors import RunFolderError
 from isptune.report import series
+from isptune.runs.facts import BenchRecord, ObjectiveRecord
 from isptune.runs.log import Generation, Trial
-from isptune.runs.record import ObjectiveFacts, RunRecord, read_run
+from isptune.runs.provenance import Provenance
+from isptune.runs.record import RunRecord, read_run
+from isptune.runs.settings import RunSettings
 from tests.report.folders import write_run
 
-UP, DOWN = ObjectiveFacts("a", "maximize"), ObjectiveFacts("a", "minimize")
+UP, DOWN = ObjectiveRecord("a", "maximize"), ObjectiveRecord("a", "minimize")
 
 
 def _record(*generations):
@@ -20,7 +23,13 @@ def _record(*generations):
         Generation(i, i, tuple(Trial(r, {"x": s or 0.0}, {} if s is None else {"a": s}) for r, s in trials))
         for i, trials in enumerate(generations)
     )
-    return RunRecord(Path(), {}, {}, {}, {}, (), (UP,), (), made, None)
+    return _with(made)
+
+
+def _with(generations):
+    return RunRecord(
+        Path(), RunSettings(), BenchRecord(()), Provenance(), None, (), (UP,), (), generations, None
+    )
 
 
 def test_best_so_far_follows_the_direction_and_skips_failures():
@@ -56,9 +65,7 @@ def test_a_measure_of_the_best_trial_is_read_off_the_best_not_averaged():
 
 def test_failures_are_sorted_by_how_often_they_occur():
     trials = tuple(Trial(0, {}, error=error) for error in ("b", "a", "a", None))
-    record = RunRecord(
-        Path(), {}, {}, {}, {}, (), (UP,), (), (Generation(4, 0, trials), Generation(5, 0, trials[:1])), None
-    )
+    record = _with((Generation(4, 0, trials), Generation(5, 0, trials[:1])))
     assert series.failures(record) == {"a": [4, 4], "b": [4, 5]}
 
 

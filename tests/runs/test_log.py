@@ -6,7 +6,9 @@ import resource
 import pytest
 
 from isptune.errors import DiskError, RunFolderError
+from isptune.runs.files import read_table, write_record
 from isptune.runs.log import Generation, RunLog, Trial, write_csv
+from isptune.runs.settings import read_settings
 
 
 def _generation(index):
@@ -76,24 +78,46 @@ def test_a_file_that_may_not_grow_keeps_its_whole_lines(tmp_path):
     assert (tmp_path / "trials.jsonl").read_bytes() == whole
 
 
-def test_json_files_are_replaced_in_one_step(tmp_path, monkeypatch):
-    log = RunLog(tmp_path)
-    log.write_json("a.json", {"x": float("nan"), "y": [1, float("inf")]})
-    assert json.loads((tmp_path / "a.json").read_text()) == {"x": None, "y": [1, None]}
+def test_a_record_is_replaced_in_one_step(tmp_path, monkeypatch):
+    write_record(tmp_path, "a.json", {"x": float("nan"), "y": [1, float("inf")]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"format": 1, "x": None, "y": [1, None]}
 
     def refuse(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", refuse)
     with pytest.raises(DiskError, match="No space left"):
-        log.write_json("a.json", {"x": 2})
-    assert log.read_json("a.json") == {"x": None, "y": [1, None]}
+        write_record(tmp_path, "a.json", {"x": 2})
+    assert read_table(tmp_path, "a.json") == {"x": None, "y": [1, None]}
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
 def test_reading_a_folder_that_is_no_run_says_so(tmp_path):
     with pytest.raises(RunFolderError, match="is it a run folder"):
-        RunLog(tmp_path).read_json("config.json")
+        read_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("found", "message"), [(2, "a newer one wrote it"), (0, "must be a whole"), ("1", "must be")]
+)
+def test_a_format_that_is_not_known_is_refused_and_costs_no_line_of_the_log(tmp_path, found, message):
+    _write(tmp_path, 1)
+    log = tmp_path / "trials.jsonl"
+    log.write_text(log.read_text().replace('"format":1', f'"format":{json.dumps(found)}'))
+    before = log.read_bytes()
+    with pytest.raises(RunFolderError, match=message), RunLog(tmp_path).open():
+        pass
+    assert log.read_bytes() == before
+    (tmp_path / "config.json").write_text(json.dumps({"format": found}))
+    with pytest.raises(RunFolderError, match=rf"config\.json.*{message}"):
+        read_settings(tmp_path)
+
+
+def test_a_line_without_a_format_is_one_of_version_0_1(tmp_path):
+    _write(tmp_path, 2)
+    log = tmp_path / "trials.jsonl"
+    log.write_text(log.read_text().replace('"format":1,', ""))
+    assert RunLog(tmp_path).generations() == [_generation(0), _generation(1)]
 
 
 def test_csv_has_a_row_for_each_trial(tmp_path):

@@ -3,8 +3,9 @@ import pytest
 from scipy import stats
 
 from isptune.errors import AllFailed
+from isptune.runs.answer import Interval, SecondOpinion
 from isptune.runs.log import Trial
-from isptune.tuning.recommend import Interval, Reevaluated, best, best_seen, disagreement, verdict
+from isptune.tuning.recommend import Reevaluated, best, best_seen, disagreement, verdict
 
 
 def _entry(values, error=None):
@@ -63,10 +64,14 @@ def test_a_verdict_needs_more_than_chance(default, recommended, direction, says)
     assert verdict(default, recommended, direction) == says
 
 
+def _opinions(**verdicts):
+    return [SecondOpinion(name, "maximize", 0.0, 1.0, says) for name, says in verdicts.items()]
+
+
 def test_a_warning_comes_only_where_most_disagree():
-    assert disagreement("tv", {"ssim": "worse", "niqe": "better"}) is None
-    assert disagreement("tv", {"ssim": "same"}) is None
-    assert disagreement("tv", {}) is None
-    warning = disagreement("tv", {"ssim": "worse", "psnr": "worse", "niqe": "better"})
+    assert disagreement("tv", _opinions(ssim="worse", niqe="better")) is None
+    assert disagreement("tv", _opinions(ssim="same")) is None
+    assert disagreement("tv", []) is None
+    warning = disagreement("tv", _opinions(ssim="worse", psnr="worse", niqe="better", fsim=None))
     assert "2 of 3 second opinions (ssim, psnr)" in warning
     assert "tv may have been gamed" in warning

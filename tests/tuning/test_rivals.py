@@ -9,11 +9,11 @@ import torch
 from isptune.errors import ScoreError
 from isptune.facts import ObjectiveFacts
 from isptune.registry import build
+from isptune.runs.settings import RunSettings
 from isptune.scenes.scene import load_scenes, photograph
 from isptune.tuning.bench import Bench
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.rivals import rivals_among, score_beside
-from isptune.tuning.settings import RunSettings
 from tests.toys import ChannelNear, Redder, RedderAtOnce, Tint
 
 pytestmark = pytest.mark.usefixtures("toys")

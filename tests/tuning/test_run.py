@@ -11,10 +11,10 @@ import torch
 
 from isptune.errors import AllFailed, ConfigError, RunFolderError
 from isptune.runs.log import RunLog
+from isptune.runs.settings import RunSettings
 from isptune.scenes.images import write_image
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
-from isptune.tuning.settings import RunSettings
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -47,7 +47,7 @@ def _bytes(folder):
 def test_a_run_writes_every_trial_and_the_recommended_set(tmp_path):
     folder = run(_bench(), tmp_path / "run")
     generations = RunLog(folder).generations()
-    assert [g.index for g in generations] == list(range(5))
+    assert [g.generation for g in generations] == list(range(5))
     assert [len(g.trials) for g in generations] == [12] * 5
     assert len({g.seed for g in generations}) == 5
     recommended = json.loads((folder / "recommended.json").read_text())

@@ -11,13 +11,13 @@ import isptune.tuning.unfinished
 from isptune.errors import ConfigError, RunFolderError
 from isptune.library import expected, progress
 from isptune.runs.log import RunLog
+from isptune.runs.settings import RunSettings
 from isptune.scenes.scene import load_scenes
+from isptune.system.durations import in_time_words, parse_duration
 from isptune.tuning.bench import AtHand, Bench
 from isptune.tuning.clock import SearchClock
-from isptune.tuning.durations import in_time_words, parse_duration
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.run import run
-from isptune.tuning.settings import RunSettings
 from tests import toys
 from tests.test_cli import SHORT, TOY
 
@@ -111,19 +111,18 @@ def test_a_run_that_time_ended_ends_there_again(tmp_path, toys, ticking):
 
 
 def test_time_that_earlier_sessions_used_counts(tmp_path):
-    log = RunLog(tmp_path)
-    clock = SearchClock(log, "1min")
+    clock = SearchClock(tmp_path, "1min")
     assert clock.allows_another()
     clock.add(40.0)
-    again = SearchClock(log, "1min")
+    again = SearchClock(tmp_path, "1min")
     assert again.allows_another()  # no generation is known to take longer than the 20 s that are left
     again.add(15.0)
     assert not again.allows_another()
-    assert SearchClock(log, "1min").stopped == "time budget of 1min used"
+    assert SearchClock(tmp_path, "1min").stopped == "time budget of 1min used"
 
 
 def test_without_a_time_budget_nothing_is_kept(tmp_path):
-    clock = SearchClock(RunLog(tmp_path), None)
+    clock = SearchClock(tmp_path, None)
     clock.add(1e9)
     assert clock.allows_another()
     assert not list(tmp_path.iterdir())

@@ -9,11 +9,11 @@ from scipy import stats
 from isptune.errors import ConfigError, ScoreError, UnknownName
 from isptune.registry import build
 from isptune.runs.log import RunLog
+from isptune.runs.settings import RunSettings
 from isptune.scenes.scene import load_scenes
 from isptune.tuning.bench import Bench
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.run import run
-from isptune.tuning.settings import RunSettings
 from isptune.tuning.win_rate import WinRate
 from tests.toys import SHORT, Moody, Redder, RedderAtOnce, Tint
 

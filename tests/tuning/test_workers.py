@@ -5,9 +5,9 @@ import time
 import pytest
 
 from isptune.errors import ConfigError
+from isptune.runs.settings import RunSettings
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
-from isptune.tuning.settings import RunSettings
 from isptune.tuning.workers import opened_bench, workers
 
 SETTINGS = RunSettings(

@@ -11,7 +11,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
@@ -28,6 +28,7 @@ from isptune.study.plan.folder import Plan, Stimulus, new_folder, read_study, st
 from isptune.study.votes.votes import Answer, Pair, VoteRecord
 from isptune.system.device import choose_device
 from isptune.system.disk import slug, write_atomically
+from isptune.system.records import convert, parse_json, plain, read_bytes
 from isptune.tuning.evaluate import Evaluator
 
 SETTINGS, LOG, RECOMMENDED = "eye.json", "search.jsonl", "recommended.toml"
@@ -56,6 +57,14 @@ class EyeSettings:
     votes: int = 300
     seed: int = 0
     device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A line of search.jsonl: the number of a generation, from 0, and the answer to each of its pairs."""
+
+    generation: int
+    answers: tuple[Answer, ...]
 
 
 @final
@@ -97,7 +106,7 @@ class EyeRun:
         count, own = len(self.search.pairs), [vote for vote in votes if vote.observer == 1]
         answers: list[Answer] = [vote.answer for vote in own[self._told * count : (self._told + 1) * count]]
         with open(self.study.folder / LOG, "a", encoding="utf-8") as log:
-            log.write(json.dumps({"generation": self._told, "answers": answers}) + "\n")
+            log.write(json.dumps(plain(Asked(self._told, tuple(answers)))) + "\n")
             log.flush()
             os.fsync(log.fileno())
         self.search.tell(answers)
@@ -154,7 +163,7 @@ def start(folder: Path, settings: EyeSettings, say: Callable[[str], Any] = print
     plan = Plan(title="Tuning by eye", training=0, repeats=0, anchors=0, break_every=60, seed=settings.seed)
     names = [f"g000-{k:02d}" for k in range(population_for(_bench(settings)[1]))]
     new_folder(folder)
-    write_atomically(folder / SETTINGS, json.dumps(asdict(settings), indent=1).encode())
+    write_atomically(folder / SETTINGS, json.dumps(plain(settings), indent=1).encode())
     write_study(folder, plan, [Stimulus(name, n, stimulus_file(name, n)) for n in names])
     run = EyeRun(folder, say)
     run._render()
@@ -166,11 +175,9 @@ def read_settings(folder: Path) -> EyeSettings:
     path = folder / SETTINGS
     if not path.is_file():
         raise StudyError(f"{folder}: is no search by eye (there is no {SETTINGS}); name a new folder")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return EyeSettings(**(values | {"tune": tuple(values["tune"])}))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise StudyError(f"{path}: is damaged: {error}") from error
+    place = f"{path}: is damaged"
+    values = parse_json(read_bytes(path, StudyError), place, StudyError)
+    return convert(values, EyeSettings, place, StudyError, known_only=True)
 
 
 def read_log(path: Path) -> list[list[Answer]]:
@@ -181,7 +188,6 @@ def read_log(path: Path) -> list[list[Answer]]:
     if lines and not lines[-1].endswith(b"\n"):
         write_atomically(path, b"".join(lines[:-1]))
         lines = lines[:-1]
-    try:
-        return [json.loads(line)["answers"] for line in lines]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StudyError(f"{path}: is damaged: {error}") from error
+    place = f"{path}: is damaged"
+    table = (parse_json(line, place, StudyError) for line in lines)
+    return [list(convert(row, Asked, place, StudyError).answers) for row in table]

@@ -18,9 +18,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from isptune.runs.log import RunLog
 from isptune.study.findings.analysis import Analysis, SceneResult
 from isptune.system.disk import write_atomically
+from isptune.system.records import to_json
 
 SCALE, DIFFERENCES, OBSERVERS, JUDGES = "scale.csv", "differences.csv", "observers.csv", "judges.csv"
 PROMPT, RESULT = "prompt.csv", "result.json"
@@ -44,7 +44,7 @@ def write_results(analysis: Analysis) -> list[Path]:
         (folder / PROMPT).unlink(missing_ok=True)
     for name, rows in tables.items():
         write_atomically(folder / name, _csv(rows).encode())
-    RunLog(folder).write_json(RESULT, _result(analysis, images, people))
+    write_atomically(folder / RESULT, to_json(_result(analysis, images, people)))
     return [folder / name for name in (*tables, RESULT)]
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import Any, final
 from urllib.parse import urlsplit
 
 from isptune.errors import ConfigError, StudyError
+from isptune.system.records import convert, parse_json
 
 PAUSES_S = (0.3, 0.7, 1.5, 3.0, 5.0)
 """Before a request that got no answer is sent again, unchanged, as the page does: a vote that comes twice is one."""
@@ -97,16 +99,20 @@ class Connection:
 
     def _object(self, path: str, content: bytes) -> dict[str, Any]:
         try:
-            values = json.loads(content)
-        except ValueError:
-            values = None
-        if not isinstance(values, dict):
-            raise StudyError(f"{self._root}: what came is no JSON object; is it the server of a study?")
-        return values
+            return convert(parse_json(content, path, StudyError), dict[str, Any], path, StudyError)
+        except StudyError as error:
+            raise StudyError(
+                f"{self._root}: what came is no JSON object; is it the server of a study? ({error})"
+            ) from error
+
+
+@dataclass(frozen=True)
+class _Refused:
+    error: str
 
 
 def _reason(status: int, content: bytes) -> str:
     try:
-        return str(json.loads(content)["error"])[:200]
-    except (ValueError, KeyError, TypeError):
+        return convert(parse_json(content, "answer"), _Refused, "answer").error[:200]
+    except ConfigError:
         return f"status {status}"

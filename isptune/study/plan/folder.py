@@ -15,17 +15,17 @@ import io
 import json
 import math
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal
 
 from isptune.errors import ConfigError, StudyError
 from isptune.space import Value
 from isptune.study.votes import file as answers_file
 from isptune.system import toml_text
 from isptune.system.disk import write_atomically
+from isptune.system.records import convert, parse_json, parse_toml, read_bytes
 
 PLAN, STIMULI, ANSWERS = "study.toml", "stimuli.csv", "answers.sqlite"
 PICTURES, REFERENCES = "stimuli", "references"
@@ -174,28 +174,14 @@ def read_study(folder: Path) -> Study:
     path = folder / PLAN
     if not path.is_file():
         raise StudyError(f"{folder}: is no study (there is no {PLAN}); 'isptune study new' makes one")
+    values = parse_toml(read_bytes(path, StudyError), str(path), StudyError)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         table = (folder / STIMULI).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise StudyError(f"{folder}: cannot be read: {error}") from error
     stimuli = _parse_stimuli(folder / STIMULI, table)
     check_stimuli(stimuli)
-    return Study(folder, _plan(path, values), stimuli)
-
-
-def _plan(path: Path, values: Mapping[str, Any]) -> Plan:
-    known = asdict(Plan())
-    for key, value in values.items():
-        if key not in known:
-            raise ConfigError(f"{path}: no key is called {key!r}; there are: {', '.join(known)}")
-        if type(value) is not type(known[key]):
-            raise ConfigError(f"{path}: {key} = {value!r} is not of the kind of {known[key]!r}")
-    if values.get("schedule", "random") not in get_args(ScheduleKind):
-        raise ConfigError(
-            f"{path}: schedule = {values['schedule']!r} is none of {', '.join(get_args(ScheduleKind))}"
-        )
-    return Plan(**values)
+    return Study(folder, convert(values, Plan, str(path), known_only=True), stimuli)
 
 
 def _stimuli_csv(stimuli: Sequence[Stimulus]) -> str:
@@ -214,10 +200,12 @@ def _parse_stimuli(path: Path, text: str) -> tuple[Stimulus, ...]:
     try:
         for row in rows:
             score = float(row["score"]) if row["score"] else math.nan
-            found.append(
-                Stimulus(row["scene"], row["condition"], row["file"], json.loads(row["params"]), score)
+            place = f"{path}: line {rows.line_num}: params"
+            params = convert(
+                parse_json(row["params"], place, StudyError), dict[str, Value], place, StudyError
             )
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
+            found.append(Stimulus(row["scene"], row["condition"], row["file"], params, score))
+    except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
         raise StudyError(
             f"{path}: line {rows.line_num} is damaged: {type(error).__name__} {error}"
         ) from error

@@ -13,14 +13,16 @@ from jaxtyping import Float64
 from isptune.arrays import Images
 from isptune.errors import AllFailed, RunFolderError
 from isptune.interfaces import Objective, Pipeline
-from isptune.runs.log import CONFIG, RunLog
+from isptune.runs.answer import read_answer
+from isptune.runs.files import CONFIG, RECOMMENDED
+from isptune.runs.log import RunLog, Trial
+from isptune.runs.settings import read_settings
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Choice, Space
 from isptune.study.plan.making import REFERENCE, Picture
 from isptune.system.disk import slug
 from isptune.tuning.bench import Bench
-from isptune.tuning.evaluate import Evaluation, Evaluator
-from isptune.tuning.settings import from_mapping
+from isptune.tuning.evaluate import Evaluator
 
 POOL = 8
 """Of the DMC recipe: so many candidates are drawn for every image that is kept."""
@@ -49,20 +51,18 @@ def from_run(folder: Path, finalists: int, on_part: OnPart = lambda done, total:
         RunFolderError: the folder is no run, or has fewer than two trials that worked.
         ConfigError: what the run was built from is not there any more.
     """
-    log = RunLog(folder)
     if not (folder / CONFIG).is_file():
         raise RunFolderError(f"{folder}: is no run (there is no {CONFIG})")
-    bench = Bench(from_mapping(log.read_json(CONFIG), str(folder / CONFIG)))
+    bench = Bench(read_settings(folder))
     name, direction = bench.first_objective
-    trials = [t for g in log.generations() for t in g.trials if name in t.scores]
+    trials = [t for g in RunLog(folder).generations() for t in g.trials if name in t.scores]
     if len(trials) < 2:
         raise RunFolderError(f"{folder}: has {len(trials)} trials that worked; a study needs two at least")
     sign = 1.0 if direction == "maximize" else -1.0
     chosen = spread([sign * trial.scores[name] for trial in trials], finalists)
     candidates = {"default": bench.space.complete({})}
-    recommended = log.folder / "recommended.json"
-    if recommended.is_file():
-        candidates["recommended"] = log.read_json("recommended.json")["params"]
+    if (folder / RECOMMENDED).is_file():
+        candidates["recommended"] = read_answer(folder).params
         chosen = chosen[:-1]  # which is about as good
     candidates |= {f"trial-{k:05d}": bench.space.complete(trials[k].params) for k in chosen}
     seed = bench.seeds.to_confirm()[0]
@@ -156,7 +156,7 @@ def _choice(param: Choice, strength: float, rng: np.random.Generator) -> str:
 def _of_candidates(
     evaluator: Evaluator,
     candidates: dict[str, Candidate],
-    evaluations: Sequence[Evaluation],
+    evaluations: Sequence[Trial],
     objective: str,
     sign: float,
     seed: int,

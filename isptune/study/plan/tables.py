@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from isptune.errors import ConfigError, StudyError, one_line
 from isptune.study.plan.folder import Plan, Stimulus, Study, new_folder, stimulus_file, write_study
@@ -18,6 +18,7 @@ from isptune.study.votes.answers import Answers
 from isptune.study.votes.comparisons import SHARE
 from isptune.study.votes.votes import Answer, Observer, Pair, VoteRecord
 from isptune.system.disk import slug
+from isptune.system.records import read_json
 
 COLUMNS = ("observer", "session", "scene", "condition_A", "condition_B", "is_A_selected")
 OTHER_NAMES = {
@@ -30,6 +31,10 @@ OTHER_NAMES = {
 
 _IS_A: Mapping[str, Answer] = {"1": "first", "1.0": "first", "0": "second", "0.0": "second", "0.5": "none"}
 _WHICH: Mapping[str, Answer] = {"1": "first", "2": "second", "0": "none"}
+
+
+_Cell = str | int | float | bool | None
+"""What a table in JSON may have in a column."""
 
 
 @dataclass(frozen=True)
@@ -81,22 +86,22 @@ def read_table(path: Path, columns: Mapping[str, str]) -> list[TableVote]:
     Raises:
         ConfigError: the file cannot be read, a column is missing, or an answer is none; the message names the line.
     """
+    if path.suffix.lower() == ".json":
+        return _of_objects(read_json(path, list[dict[str, _Cell]]), columns, path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as text:
-            if path.suffix.lower() == ".json":
-                return _of_objects(json.load(text), columns, path)
             rows = csv.DictReader(text, skipinitialspace=True, strict=True)
             where = _places(columns, [name or "" for name in rows.fieldnames or ()], path)
             return [_vote(row, where, f"{path}, line {rows.line_num}") for row in rows]
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, csv.Error, RecursionError) as error:
+    except (ValueError, csv.Error) as error:
         raise ConfigError(f"{path}: is no table that can be read: {error}") from error
 
 
-def _of_objects(rows: Any, columns: Mapping[str, str], path: Path) -> list[TableVote]:
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ConfigError(f"{path}: is not a list of votes, each an object")
+def _of_objects(
+    rows: Sequence[Mapping[str, _Cell]], columns: Mapping[str, str], path: Path
+) -> list[TableVote]:
     where = _places(columns, list(rows[0]) if rows else [], path)
     texts = ({key: None if value is None else str(value) for key, value in row.items()} for row in rows)
     return [_vote(row, where, f"{path}, vote {number}") for number, row in enumerate(texts, 1)]

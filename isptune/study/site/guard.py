@@ -1,14 +1,14 @@
 """What every request to a study's server must pass and every answer carries: limits, types, headers."""
 
 import asyncio
-import json
 from typing import Any, final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from isptune.errors import StudyClosed, StudyError, UnknownObserver, VoteRefused
+from isptune.errors import ConfigError, StudyClosed, StudyError, UnknownObserver, VoteRefused
+from isptune.system.records import parse_json
 
 LARGEST_BODY = 4096
 """Bytes; a vote takes about 150."""
@@ -76,9 +76,9 @@ async def json_body(request: Request) -> dict[str, Any]:
     except TimeoutError as error:
         raise BadRequest(408, f"the body took longer than {BODY_TIMEOUT_S:.0f} s") from error
     try:
-        values = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(400, "the body is not JSON") from error
+        values = parse_json(body, "the body", ConfigError)
+    except ConfigError as error:
+        raise BadRequest(400, str(error)) from error
     if not isinstance(values, dict):
         raise BadRequest(400, "the body is not a JSON object")
     return values

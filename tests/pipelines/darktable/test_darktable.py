@@ -14,11 +14,11 @@ import pytest
 from isptune.errors import ConfigError, MissingExtra, RenderError
 from isptune.interfaces import Pipeline, WritesParameterFiles
 from isptune.registry import build
+from isptune.runs.settings import RunSettings
 from isptune.scenes.images import read_image
 from isptune.scenes.scene import load_scenes
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
-from isptune.tuning.settings import RunSettings
 from pipelines.darktable.modules import SPACE, modules_of, to_xmp
 from pipelines.external.dng import write_dng
 from pipelines.external.scene_files import write_scene
@@ -176,7 +176,7 @@ torch.set_num_threads(2)  # as in all tests
 from pathlib import Path
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
-from isptune.tuning.settings import from_mapping
+from isptune.runs.settings import from_mapping
 run(Bench(from_mapping(json.loads(sys.argv[1]), "test")), Path(sys.argv[2]))
 """
 

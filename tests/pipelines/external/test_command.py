@@ -15,11 +15,11 @@ import torch
 
 from isptune.errors import ConfigError, RenderError
 from isptune.registry import build
+from isptune.runs.settings import RunSettings
 from isptune.scenes.scene import load_scenes
 from isptune.testing import check_pipeline
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
-from isptune.tuning.settings import RunSettings
 from pipelines.external.command import write_values
 from pipelines.external.program import _limit_files
 from tests.pipelines.external.fake_isp import GOOD, ISP, PLAIN, SPACE, params_of, write_isp

@@ -12,13 +12,13 @@ from isptune.errors import ConfigError, MissingExtra, RenderError
 from isptune.facts import PipelineFacts
 from isptune.interfaces import WritesParameterFiles
 from isptune.registry import build
+from isptune.runs.settings import RunSettings
 from isptune.scenes.images import read_image
 from isptune.scenes.scene import load_scenes
 from isptune.space import Space
 from isptune.testing import check_pipeline
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
-from isptune.tuning.settings import RunSettings
 from pipelines.external.dng import write_dng
 from pipelines.external.scene_files import write_scene
 from pipelines.rawtherapee.pp3 import KNOBS, SPACE, to_pp3

@@ -1,8 +1,8 @@
 import pytest
 
 from isptune.errors import ConfigError
+from isptune.runs.settings import RunSettings, from_mapping, keys
 from isptune.tuning.config import default_folder, load_settings, parse_assignments
-from isptune.tuning.settings import RunSettings, from_mapping, keys
 
 
 def test_options_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
@@ -29,7 +29,11 @@ def test_settings_come_back_from_their_own_dict():
         ('population = "3"', "population = '3' must be a whole number"),
         ("population = true", "must be a whole number"),
         ("population = 1", "population = 1 must be at least 2"),
-        ("objectives = [1]", "must be a list of text"),
+        ("objectives = [1]", r"objectives\[0\] = 1 must be text"),
+        ("objectives = 1", "objectives = 1 must be a list"),
+        ("stay_near = nan", "stay_near = nan is no number to work with"),
+        ("seed = " + "9" * 5000, "a number has too many digits"),
+        ("start = " + "[" * 5000, "it is nested too deeply"),
         ("objectives = []", "objectives is empty"),
         ('objectives = ["a", "a"]', "objectives repeat"),
         ("pipeline_options = 3", "must be a table"),

@@ -1,16 +1,17 @@
-"""The settings that determine a run's result, with their types checked."""
+"""config.json: the settings that determine a run's result, with their types checked."""
 
-import dataclasses
-import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
-from isptune.errors import ConfigError
+from isptune.errors import ConfigError, IsptuneError, RunFolderError
+from isptune.runs.aggregate import parse_aggregate
+from isptune.runs.files import CONFIG, read_table, write_record
 from isptune.space import Value
-from isptune.tuning.aggregate import parse_aggregate
-from isptune.tuning.durations import parse_duration
+from isptune.system.durations import parse_duration
+from isptune.system.records import convert, plain
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class RunSettings:
         start: values to start from (and to hold where they are not tuned), by parameter name.
         stay_near: what a change of every tuned parameter through its whole range costs, in the objective's unit;
             0 to go anywhere. See `isptune.space.Space.distance`.
-        aggregate: how the scores of several scenes become one: see `isptune.tuning.aggregate`.
+        aggregate: how the scores of several scenes become one: see `isptune.runs.aggregate`.
         confirm: how many fresh noise seeds the recommended candidate is evaluated on again.
         second_opinions: specs of objectives to ask about the result; `auto` for all that are registered.
         device: `cpu`, `cuda`, `cuda:1`, or `auto`.
@@ -90,55 +91,42 @@ class RunSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """As config.json and a TOML file hold it."""
-        values = dataclasses.asdict(self)
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+        return plain(self)
 
 
 def keys() -> list[str]:
     """The names of all settings."""
-    return [setting.name for setting in dataclasses.fields(RunSettings)]
+    return [setting.name for setting in fields(RunSettings)]
 
 
-def from_mapping(values: Mapping[str, Any], source: str) -> RunSettings:
+def from_mapping(
+    values: Mapping[str, Any], source: str, refusal: type[IsptuneError] = ConfigError
+) -> RunSettings:
     """Settings from a TOML table or a JSON object.
 
     Args:
-        values: by key.
+        values: by key; one text may stand for a list of one.
         source: where they come from, for messages.
+        refusal: the error to raise.
 
     Raises:
         ConfigError: an unknown key (the known ones are listed) or a value of the wrong type.
     """
-    for key in values:
-        if key not in keys():
-            near = difflib.get_close_matches(key, keys(), 1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ConfigError(f"{source}: unknown key {key!r}; {hint}known are: {', '.join(keys())}")
-    return RunSettings(**{key: _checked(key, value, source) for key, value in values.items()})
+    listed = {
+        key: [value] if key in _LISTS and isinstance(value, str) else value for key, value in values.items()
+    }
+    return convert(listed, RunSettings, source, refusal, known_only=True)
 
 
-_SHAPES: Mapping[str, str] = {
-    "pipeline": "text", "pipeline_options": "a table", "objectives": "a list of text", "optimizer": "text",
-    "scenes": "a list of text", "crop": "text or nothing", "resize": "text or nothing", "population": "a whole number",
-    "generations": "a whole number", "budget_time": "text or nothing", "repeats": "a whole number",
-    "seed": "a whole number",
-    "tune": "a list of text", "start": "a table", "stay_near": "a number", "aggregate": "text",
-    "confirm": "a whole number", "second_opinions": "a list of text", "device": "text",
-}  # fmt: skip
+def read_settings(folder: Path) -> RunSettings:
+    """The settings of a run; those that came after its version stand at their defaults. Raises RunFolderError."""
+    place = f"{folder / CONFIG}: is damaged"
+    return from_mapping(read_table(folder, CONFIG), place, RunFolderError)
 
 
-def _checked(key: str, value: Any, source: str) -> Any:
-    shape = _SHAPES[key]
-    if shape == "a list of text":
-        items = [value] if isinstance(value, str) else value
-        if isinstance(items, list | tuple) and all(isinstance(item, str) for item in items):
-            return tuple(items)
-    elif {
-        "text": isinstance(value, str),
-        "text or nothing": value is None or isinstance(value, str),
-        "a table": isinstance(value, Mapping),
-        "a number": isinstance(value, int | float) and not isinstance(value, bool),
-        "a whole number": isinstance(value, int) and not isinstance(value, bool),
-    }[shape]:
-        return float(value) if isinstance(value, int) and shape == "a number" else value
-    raise ConfigError(f"{source}: {key} = {value!r} must be {shape}")
+def write_settings(folder: Path, settings: RunSettings) -> None:
+    """Write config.json. Raises DiskError."""
+    write_record(folder, CONFIG, settings)
+
+
+_LISTS = ("objectives", "scenes", "tune", "second_opinions")

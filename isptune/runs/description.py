@@ -1,0 +1,39 @@
+"""What a run is built from, as bench.json has it: the parameters, objectives and scenes themselves become records."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from isptune.interfaces import Objective
+from isptune.runs.facts import ObjectiveRecord, ParamRecord, SceneRecord
+from isptune.scenes.scene import Scene
+from isptune.space import Choice, Integer, Param
+
+
+def describe_params(params: Iterable[Param]) -> tuple[ParamRecord, ...]:
+    """Parameters as bench.json has them."""
+    return tuple(map(_describe_param, params))
+
+
+def describe_scenes(scenes: Sequence[Scene]) -> tuple[SceneRecord, ...]:
+    """Scenes as bench.json has them."""
+    sizes = [(scene.image.shape[-1], scene.image.shape[-2]) for scene in scenes]
+    return tuple(
+        SceneRecord(scene.name, *size, scene.reference is not None)
+        for scene, size in zip(scenes, sizes, strict=True)
+    )
+
+
+def describe_objective(name: str, objective: Objective) -> ObjectiveRecord:
+    """An objective's facts as bench.json has them."""
+    facts = objective.facts
+    low, high = (float(limit) if np.isfinite(limit) else None for limit in facts.range)
+    return ObjectiveRecord(name, facts.direction, facts.unit, (low, high), facts.source, facts.rivals > 0)
+
+
+def _describe_param(param: Param) -> ParamRecord:
+    shared = param.name, param.default, param.unit, param.help
+    if isinstance(param, Choice):
+        return ParamRecord(*shared, "choice", options=param.options)
+    kind = "integer" if isinstance(param, Integer) else "real"
+    return ParamRecord(*shared, kind, low=param.low, high=param.high, log=param.log)
