@@ -54,13 +54,13 @@ def score(
       isptune score *.jpg --objective brisque --csv > scores.csv
       isptune score *.jpg --objective promptiqa --prompt mine.csv
     """
-    from isptune.registry import build
+    from isptune.functions.own_files import objective_of
     from isptune.scenes.images import read_image
     from isptune.scenes.scene import photograph
     from isptune.system.device import choose_device
 
     objectives = objectives if prompt is None else with_prompt(objectives, prompt)
-    built: dict[str, Objective] = {spec: build("objective", spec) for spec in objectives}
+    built: dict[str, Objective] = {spec: objective_of(spec) for spec in objectives}
     _tell_warnings(built, [])
     target = choose_device(device)
     perfect = None if reference is None else photograph(reference, read_image(reference)).to(target)

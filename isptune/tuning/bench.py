@@ -60,7 +60,7 @@ class Bench:
         self, settings: RunSettings, run_parts: RunParts | None = None, at_hand: AtHand | None = None
     ):
         self.settings = settings
-        at_hand = at_hand or AtHand()
+        self.at_hand = at_hand = at_hand or AtHand()
         self.device = choose_device(settings.device)
         self.pipeline: Pipeline = at_hand.pipeline or build(
             "pipeline", settings.pipeline, **settings.pipeline_options
@@ -123,7 +123,10 @@ class Bench:
         took_part = set(self.objectives)
         for objective in self.objectives.values():
             took_part |= set(objective.facts.components)
-        built = {name: build("objective", name) for name in names if name not in took_part}
+        at_hand = self.at_hand.objectives
+        built = {
+            name: at_hand.get(name) or build("objective", name) for name in names if name not in took_part
+        }
         referenced = all(scene.reference is not None for scene in self.scenes)
         return {name: o for name, o in built.items() if referenced or not o.facts.uses_reference}
 

@@ -8,8 +8,8 @@ from rich.console import Console
 
 import isptune.tuning.run
 import isptune.tuning.unfinished
-from isptune.commands import expected, progress
 from isptune.errors import ConfigError, RunFolderError
+from isptune.library import expected, progress
 from isptune.runs.log import RunLog
 from isptune.scenes.scene import load_scenes
 from isptune.tuning.bench import AtHand, Bench
