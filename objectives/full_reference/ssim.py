@@ -6,7 +6,8 @@ over the window,
     contrast and structure = 1 - var(e) / (var(x) + var(y) + C2),  var(x) = var(y) + E[x^2 - y^2] - (E[x]^2 - E[y]^2),
     luminance              = 1 - E[e]^2 / (E[x]^2 + E[y]^2 + C1),  E[x] = E[y] + E[e],
 
-which is the textbook's formula rearranged. Where x is near y nothing large cancels, so float32 is enough, and
+which is the textbook's formula rearranged: equations (6) of Wang et al. 2004, and (9) times (10) with C3 = C2 / 2;
+their product is (13). Where x is near y nothing large cancels, so float32 is enough, and
 a perfect image scores exactly 1. What depends on y alone is prepared once, in float64; three filters a plane
 are left for each image: of e, of e^2 and of e (x + y).
 
@@ -94,7 +95,7 @@ def ssim(argument: str | None = None) -> FullReference:
 def ms_ssim(argument: str | None = None) -> FullReference:
     """Multi-scale structural similarity: five scales, each half as large as the one before.
 
-    A channel's score is the product over the scales of contrast and structure, at the coarsest scale times
+    A channel's score (equation 7) is the product over the scales of contrast and structure, at the coarsest scale times
     luminance, to the power of the paper's weights; the mean over the channels is returned. A negative mean of
     contrast and structure, for which the power is not defined, counts as 0. Images are halved by means of
     2x2 pixels. Range [0, 1]; 1 is equal. Defined from 176 pixels a side: below, the coarsest scale has no
@@ -161,13 +162,13 @@ def _channel_means(
         variance -= mean  # var(x) - var(y)
         variance += contrast  # var(x) + var(y) + C2
         structural /= variance
-        np.subtract(1, structural, out=structural)
+        np.subtract(1, structural, out=structural)  # (9) (10)
         if with_luminance:
             mean += luminance  # E[x]^2 + E[y]^2 + C1
             square /= mean
-            structural *= np.subtract(1, square, out=square)
+            structural *= np.subtract(1, square, out=square)  # (13)
         # Row by row: a float32 sum over a whole plane would lose digits.
-        rows = structural[:, _MARGIN:-_MARGIN].mean(axis=1)
+        rows = structural[:, _MARGIN:-_MARGIN].mean(axis=1)  # (17)
         means.append(rows.mean(dtype=np.float64))
     return np.array(means)
 
@@ -191,10 +192,10 @@ def _channel_means_tensor(
     square = mean * mean
     difference = square + mean * mean_twice
     variance = filter_valid(error * (images + reference.y), WINDOW) - difference + contrast
-    similarity = 1 - (filter_valid(error * error, WINDOW) - square) / variance
+    similarity = 1 - (filter_valid(error * error, WINDOW) - square) / variance  # (9) (10)
     if with_luminance:
-        similarity = similarity * (1 - square / (difference + luminance))
-    return similarity.mean((2, 3))
+        similarity = similarity * (1 - square / (difference + luminance))  # (13)
+    return similarity.mean((2, 3))  # (17)
 
 
 def _prepare_scales(reference: OneImage) -> tuple[Reference, ...]:

@@ -88,8 +88,8 @@ class EncoderRater:
     """An image-text encoder: the logits are its cosines with five prompts, times its temperature.
 
     Attributes:
-        encoder: gives directions of images.
-        prompts: directions of the five prompts.
+        encoder: gives embeddings of images.
+        prompts: embeddings of the five prompts.
         weights, source: see `objectives.language_models.level_words.LevelRater`.
     """
 
@@ -101,8 +101,8 @@ class EncoderRater:
     @torch.no_grad()
     def rate(self, images: Images) -> LevelLogits:
         """Five logits an image; the encoder limits its batches itself."""
-        directions = self.encoder.encode_images(images)
-        return self.encoder.temperature * directions @ self.prompts.to(directions.device).T
+        embeddings = self.encoder.encode_images(images)
+        return self.encoder.temperature * embeddings @ self.prompts.to(embeddings.device).T
 
 
 def qalign(argument: str | None = None) -> QAlign:

@@ -79,10 +79,10 @@ class ScoreNet:
 
     def _score(self, images: Images) -> Scores:
         self.learner.to(images.device)
-        directions = self.encoder.encode_images(images)
+        embeddings = self.encoder.encode_images(images)
         metrics = self.standardisation.apply(self.metrics.measure(images))
         scores = []
-        for at, values in zip(directions.split(IMAGES_AT_ONCE), metrics.split(IMAGES_AT_ONCE), strict=True):
+        for at, values in zip(embeddings.split(IMAGES_AT_ONCE), metrics.split(IMAGES_AT_ONCE), strict=True):
             levels = level_embeddings(self.encoder, self.learner, at, values)
             scores.append(self.head.score(at, levels, self.encoder.temperature))
         return torch.cat(scores)

@@ -71,7 +71,7 @@ class ClipIqa:
 
     Attributes:
         encoder: frozen.
-        descriptions: directions of the prompts, the two of a pair one after the other.
+        descriptions: embeddings of the prompts, the two of a pair one after the other.
         facts: with the weights of the encoder and, if learned, of the prompts.
     """
 
@@ -90,9 +90,9 @@ class ClipIqa:
 
     def _probabilities(self, images: Images) -> Scores:
         descriptions = self.descriptions.to(images.device)
-        cosines = self.encoder.encode_images(images) @ descriptions.mT
+        cosines = self.encoder.encode_images(images) @ descriptions.mT  # (1) of the paper
         pairs = (self.encoder.temperature * cosines).unflatten(1, (-1, 2))
-        return pairs.softmax(2)[:, :, 0].mean(1)
+        return pairs.softmax(2)[:, :, 0].mean(1)  # (2)
 
 
 def clipiqa(argument: str | None = None) -> ClipIqa:
@@ -127,7 +127,7 @@ def clipiqa(argument: str | None = None) -> ClipIqa:
 
 
 def encode_frozen(encoder: ImageTextEncoder, prompts: Prompts) -> Embeddings:
-    """Directions of prompts that will not change."""
+    """Embeddings of prompts that will not change."""
     with torch.no_grad():
         return encoder.encode_prompts(prompts)
 

@@ -77,7 +77,7 @@ class ZeroShotConfidence:
 
     Attributes:
         encoder: frozen.
-        labels: directions of the labels.
+        labels: embeddings of the labels.
         temperature: what cosines are multiplied by.
         confidence: which of the three.
         facts: with the weights of the encoder and, where it is one, the file of labels.
@@ -135,7 +135,7 @@ def build(argument: str | None = None) -> ZeroShotConfidence:
 def encode_labels(
     encoder: ImageTextEncoder, labels: Sequence[str], templates: Sequence[str]
 ) -> Float[Tensor, "classes embedding"]:
-    """One direction a label: the mean over the templates, of length 1 again."""
+    """One embedding a label: the mean over the templates, of length 1 again."""
     with torch.no_grad():
         each = [
             encoder.encode_prompts(encoder.embed_prompts([template.replace("{}", label) for label in labels]))

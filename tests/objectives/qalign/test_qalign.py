@@ -65,7 +65,7 @@ class Brightness:
     asked: list = field(default_factory=list)
 
     def encode_images(self, images):
-        return directions(1.5 * (1 - images.mean((1, 2, 3))))
+        return embeddings(1.5 * (1 - images.mean((1, 2, 3))))
 
     def embed_prompts(self, prompts):
         self.asked.append(list(prompts))
@@ -74,10 +74,10 @@ class Brightness:
         )
 
     def encode_prompts(self, prompts):
-        return directions(prompts.embeddings[:, 0, 0] * 1.5 / 4)
+        return embeddings(prompts.embeddings[:, 0, 0] * 1.5 / 4)
 
 
-def directions(angles):
+def embeddings(angles):
     return torch.stack([angles.cos(), angles.sin()], 1)
 
 

@@ -73,10 +73,10 @@ def test_the_score_is_that_of_its_parts(file, images, scene):
     )
     expected = []
     for image, values in zip(images, metrics.clamp(-4, 4), strict=True):  # one by one, level by level
-        direction = encoder.encode_images(image[None])
-        tokens = learner(direction, values[None])[0].detach()
+        embedding = encoder.encode_images(image[None])
+        tokens = learner(embedding, values[None])[0].detach()
         logits = [
-            20 * float(encoder.encode_prompts(Prompts(row[None], end[None]))[0] @ direction[0])
+            20 * float(encoder.encode_prompts(Prompts(row[None], end[None]))[0] @ embedding[0])
             for row, end in zip(tokens, learner.ends, strict=True)
         ]
         shares = np.exp(logits) / np.exp(logits).sum()
