@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from isptune import __version__
 from isptune.interfaces import CarriesWeights, Pipeline, Versioned
 from isptune.system.device import device_name
 from isptune.tuning.bench import Bench
@@ -22,7 +23,7 @@ PACKAGES = (
 def provenance(bench: Bench) -> dict[str, Any]:
     """What provenance.json holds."""
     return {
-        "isptune": metadata.version("isptune"),
+        "isptune": __version__,
         "git_commit": _git_commit(),
         "python": platform.python_version(),
         "platform": platform.platform(),
