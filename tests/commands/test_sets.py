@@ -15,7 +15,6 @@ from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.run import run
 from isptune.tuning.settings import RunSettings
 from tests import toys
-from tests.commands.undrawn import undrawn  # noqa: F401 - a fixture for all tests here
 from tests.toys import SHORT, TOY
 
 
