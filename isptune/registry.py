@@ -20,12 +20,16 @@ factories get what stands behind the name as it was written.
 import inspect
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from isptune.errors import ConfigError, UnknownName
 from isptune.spec import split_name, split_options, typed
 
 KINDS = ("pipeline", "objective", "judge", "optimizer", "scene")
+
+FUNCTION = "python"
+"""`python:NAME` stands in a run's settings for a function that was given in Python."""
 
 
 def installed(kind: str) -> dict[str, EntryPoint]:
@@ -53,7 +57,16 @@ def build(kind: str, spec: str, *positional: Any, **options: Any) -> Any:
         ConfigError: it does not import, or refuses its argument or options; or one is given twice, differently.
         MissingExtra: it needs a package or weights that are not there.
     """
+    if own_file(spec):
+        raise ConfigError(
+            f"{spec}: a file of one's own is run only where it is named on the command line or in Python itself, "
+            "not where a folder, a set or another spec names it"
+        )
     name, argument = split_name(spec)
+    if name == FUNCTION:
+        raise ConfigError(
+            f"{spec}: was a function in somebody's Python, which no folder brings along; give it again in Python"
+        )
     if kind == "pipeline":
         argument, options = _with_options_of(name, argument, options)
     make = factory(kind, name)
@@ -62,6 +75,12 @@ def build(kind: str, spec: str, *positional: Any, **options: Any) -> Any:
     except TypeError as error:
         raise ConfigError(f"the {kind} {name!r} cannot take what it was given: {error}") from error
     return make(argument, *positional, **options)
+
+
+def own_file(spec: str) -> tuple[Path, str] | None:
+    """The file and the name in it where a spec is of the form `FILE.py:NAME`; see `isptune.functions.own_files`."""
+    file, argument = split_name(spec)
+    return (Path(file), argument) if file.endswith(".py") and argument else None
 
 
 def _with_options_of(

@@ -4,10 +4,10 @@
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from isptune.errors import ConfigError, one_line
-from isptune.interfaces import CarriesWeights
 from isptune.study.plan.folder import WEIGHTS
 from objectives.checkpoints.reading import sha256_of
 from objectives.weighted import Weighted
@@ -39,6 +39,5 @@ def build(argument: str | None) -> Weighted:
     if name != "weighted":
         raise ConfigError(f"{one_line(str(path))}: holds {one_line(str(spec))}, which is no weighted sum")
     objective = build_weighted(terms)
-    held = objective.weights if isinstance(objective, CarriesWeights) else {}
-    objective.weights = {**held, WEIGHTS: sha256_of(path)}
-    return objective
+    weights = {**objective.facts.weights, WEIGHTS: sha256_of(path)}
+    return replace(objective, facts=replace(objective.facts, weights=weights))

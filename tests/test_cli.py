@@ -104,7 +104,7 @@ def test_wrong_usage_is_explained_by_click(isptune):
 
 
 def test_ctrl_c_keeps_what_was_finished(isptune, tmp_path, monkeypatch):
-    from isptune.commands.progress import RunProgress
+    from isptune.library.progress import RunProgress
 
     real = RunProgress.update
 

@@ -80,7 +80,7 @@ def _run_each(
     from contextlib import ExitStack
     from dataclasses import replace
 
-    from isptune.commands.run import run_with_progress
+    from isptune.library.running import run_with_progress
     from isptune.report.run_report import write_report
     from isptune.system.disk import slug
     from isptune.tuning.workers import opened_bench
@@ -88,7 +88,9 @@ def _run_each(
     each = [replace(settings, objectives=(objective,)) for objective in settings.objectives]
     folders = []
     with ExitStack() as stack:
-        benches = [stack.enter_context(opened_bench(one, workers)) for one in each]  # all, before one begins
+        benches = [
+            stack.enter_context(opened_bench(one, workers, own_files=True)) for one in each
+        ]  # all, before one begins
         for bench, objective in zip(benches, settings.objectives, strict=True):
             folders.append(folder / slug(objective))
             run_with_progress(bench, folders[-1], console, workers)

@@ -73,11 +73,11 @@ def _params(source: Path) -> "tuple[Param, ...]":
 def _by_pipeline(chosen: "ParameterSet", file_format: str, template: str | None) -> bytes:
     """Build the set's pipeline and ask it for the file."""
     from isptune.errors import ConfigError
-    from isptune.interfaces import LeavesOut, WritesParameterFiles
+    from isptune.interfaces import WritesParameterFiles
     from isptune.parameter_set import FORMATS, build_pipeline
 
     pipeline = build_pipeline(chosen)
-    formats = pipeline.parameter_file_formats if isinstance(pipeline, WritesParameterFiles) else ()
+    formats = pipeline.facts.file_formats
     if not isinstance(pipeline, WritesParameterFiles) or file_format not in formats:
         known = ", ".join([*FORMATS, *formats])
         raise ConfigError(
@@ -88,7 +88,7 @@ def _by_pipeline(chosen: "ParameterSet", file_format: str, template: str | None)
     except OSError as error:
         raise ConfigError(f"{template}: cannot be read: {error.strerror}") from error
     data = pipeline.parameter_file(file_format, pipeline.space.complete(chosen.values), given)
-    missing = pipeline.left_out(file_format) if isinstance(pipeline, LeavesOut) else ()
+    missing = pipeline.facts.left_out.get(file_format, ())
     if missing:
         click.echo(f"note: {file_format} has no place for: {', '.join(missing)}", err=True)
     return data

@@ -7,11 +7,6 @@ import click
 from isptune.commands.options import settings_from, settings_options
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from rich.console import Console
-
-    from isptune.tuning.bench import Bench
     from isptune.tuning.settings import RunSettings
 
 
@@ -47,39 +42,16 @@ def carry_out(settings: "RunSettings", out: str | None, workers: str | None) -> 
 
     from rich.console import Console
 
+    from isptune.library.running import run_with_progress
     from isptune.tuning.config import default_folder
     from isptune.tuning.workers import opened_bench
 
     console = Console(markup=False)  # names of folders come from outside
     folder = Path(out) if out else default_folder(settings)
-    with opened_bench(settings, workers) as bench:
+    with opened_bench(settings, workers, own_files=True) as bench:
         run_with_progress(bench, folder, console, workers)
     from isptune.report.console import print_run
     from isptune.report.run_report import write_report
 
     write_report(folder)
     print_run(folder, console)
-
-
-def run_with_progress(bench: "Bench", folder: "Path", console: "Console", workers: str | None) -> None:
-    """Run to the end with a progress bar; a finished run is only said to be finished."""
-    from isptune.commands.expected import announce
-    from isptune.commands.progress import RunProgress
-    from isptune.errors import one_line
-    from isptune.runs.log import RECOMMENDED
-    from isptune.tuning.run import run as run_to_end
-
-    name = " + ".join(bench.objectives)
-    if (folder / RECOMMENDED).exists():
-        console.print(
-            f"{folder} is finished already; another --seed or --out starts a new run", highlight=False
-        )
-    else:
-        for text in bench.warnings:
-            click.echo(f"warning: {one_line(text)}", err=True)
-        console.print(
-            f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}", highlight=False
-        )
-        announce(bench, folder, console, workers)
-    with RunProgress(console, name) as progress:
-        run_to_end(bench, folder, progress.update, progress.part)

@@ -167,7 +167,7 @@ def _score_picture(
         except Exception as error:  # a plug-in may raise anything, and it costs one score
             click.echo(f"isptune: {one_line(str(path))}: {spec}: {in_words(error)}", err=True)
         else:
-            found[spec] = value if objective.direction == "maximize" else -value
+            found[spec] = value if objective.facts.direction == "maximize" else -value
     return found
 
 

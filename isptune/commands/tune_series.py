@@ -87,7 +87,7 @@ def _run_each(
     workers: str | None,
 ) -> dict[str, Path]:
     """One run for each condition, in a folder of its own; finished ones are kept."""
-    from isptune.commands.run import run_with_progress
+    from isptune.library.running import run_with_progress
     from isptune.report.conditions import chosen_set
     from isptune.report.run_report import write_report
     from isptune.system.disk import slug
@@ -99,7 +99,9 @@ def _run_each(
     for name, scenes in named.items():
         console.print(f"condition {name}", highlight=False)
         folders[name] = folder / slug(name)
-        with opened_bench(of_condition(settings, scenes, neighbour, smoothness), workers) as bench:
+        with opened_bench(
+            of_condition(settings, scenes, neighbour, smoothness), workers, own_files=True
+        ) as bench:
             run_with_progress(bench, folders[name], console, workers)
         write_report(folders[name])
         neighbour = chosen_set(folders[name]).values

@@ -9,20 +9,8 @@ from typing import Any, final
 import numpy as np
 
 from isptune.arrays import Images
-from isptune.interfaces import (
-    Composed,
-    Described,
-    Diagnoses,
-    Direction,
-    IgnoresSeed,
-    KnownLevels,
-    Objective,
-    Optimizer,
-    Pipeline,
-    ScoresAmong,
-    UsesReference,
-    Warns,
-)
+from isptune.facts import Direction
+from isptune.interfaces import Diagnoses, Objective, Optimizer, Pipeline, Warns
 from isptune.registry import build, installed
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Choice, Integer, Param, Space
@@ -72,7 +60,7 @@ class Bench:
         self, settings: RunSettings, run_parts: RunParts | None = None, at_hand: AtHand | None = None
     ):
         self.settings = settings
-        at_hand = at_hand or AtHand()
+        self.at_hand = at_hand = at_hand or AtHand()
         self.device = choose_device(settings.device)
         self.pipeline: Pipeline = at_hand.pipeline or build(
             "pipeline", settings.pipeline, **settings.pipeline_options
@@ -87,10 +75,10 @@ class Bench:
             self.pipeline, self.objectives, self.scenes, self.device, settings.aggregate, run_parts
         )
         directions: dict[str, Direction] = {
-            name: objective.direction for name, objective in self.objectives.items()
+            name: objective.facts.direction for name, objective in self.objectives.items()
         }
         self.rule = LossRule(directions, self.space, settings.stay_near)
-        self.seeds = NoiseSeeds(settings.seed, settings.confirm, not isinstance(self.pipeline, IgnoresSeed))
+        self.seeds = NoiseSeeds(settings.seed, settings.confirm, self.pipeline.facts.uses_seed)
         self.optimizer(0)  # refuses an unknown name, several objectives, choices ...
 
     def optimizer(self, repeat: int) -> Optimizer:
@@ -116,16 +104,16 @@ class Bench:
     @property
     def first_objective(self) -> tuple[str, Direction]:
         name = self.settings.objectives[0]
-        return name, self.objectives[name].direction
+        return name, self.objectives[name].facts.direction
 
     @property
     def relative(self) -> bool:
         """Whether scores of one generation do not compare with those of another."""
-        return any(isinstance(objective, ScoresAmong) for objective in self.objectives.values())
+        return any(objective.facts.rivals for objective in self.objectives.values())
 
     @property
     def level_names(self) -> Sequence[str]:
-        return self.pipeline.level_names if isinstance(self.pipeline, KnownLevels) else ()
+        return [level.name for level in self.pipeline.facts.levels]
 
     @cached_property
     def second_opinions(self) -> dict[str, Objective]:
@@ -134,10 +122,13 @@ class Bench:
         names = [n for name in asked for n in (installed("second_opinion") if name == "auto" else (name,))]
         took_part = set(self.objectives)
         for objective in self.objectives.values():
-            took_part |= set(objective.components) if isinstance(objective, Composed) else set()
-        built = {name: build("objective", name) for name in names if name not in took_part}
+            took_part |= set(objective.facts.components)
+        at_hand = self.at_hand.objectives
+        built = {
+            name: at_hand.get(name) or build("objective", name) for name in names if name not in took_part
+        }
         referenced = all(scene.reference is not None for scene in self.scenes)
-        return {name: o for name, o in built.items() if referenced or not isinstance(o, UsesReference)}
+        return {name: o for name, o in built.items() if referenced or not o.facts.uses_reference}
 
     @cached_property
     def diagnosing(self) -> dict[str, Diagnoses]:
@@ -167,19 +158,17 @@ class Bench:
 
     def description(self) -> dict[str, Any]:
         """What bench.json holds: all that a report needs to know without building the bench again."""
-        pipeline = self.pipeline
-        levels = None
-        if isinstance(pipeline, KnownLevels):
-            levels = {
-                "names": list(pipeline.level_names),
-                "ranges": list(pipeline.level_ranges),
-                "units": list(pipeline.level_units),
-            }
+        known = self.pipeline.facts.levels
+        levels = {
+            "names": [level.name for level in known],
+            "ranges": [level.limit for level in known],
+            "units": [level.unit for level in known],
+        }
         return {
             "space": [
                 _describe_param(param) for param in self.pipeline.space.starting_at(self.settings.start)
             ],
-            "levels": levels,
+            "levels": levels if known else None,
             "optimizer": self.optimizer_spec,
             "objectives": [describe_objective(name, o) for name, o in self.objectives.items()],
             "scenes": [_describe_scene(scene) for scene in self.scenes],
@@ -187,20 +176,16 @@ class Bench:
 
 
 def describe_objective(name: str, objective: Objective) -> dict[str, Any]:
-    """Name, direction, unit, range and source, as far as the objective says."""
-    described: dict[str, Any] = {
+    """Name, direction, unit, range and source; and whether its scores hold within a generation only."""
+    facts = objective.facts
+    described = {
         "name": name,
-        "direction": objective.direction,
-        "unit": "",
-        "range": [None, None],
-        "source": "",
+        "direction": facts.direction,
+        "unit": facts.unit,
+        "range": [float(limit) if np.isfinite(limit) else None for limit in facts.range],
+        "source": facts.source,
     }
-    if isinstance(objective, ScoresAmong):
-        described["relative"] = True
-    if isinstance(objective, Described):
-        limits = [float(limit) if np.isfinite(limit) else None for limit in objective.range]
-        described |= {"unit": objective.unit, "range": limits, "source": objective.source}
-    return described
+    return {**described, "relative": True} if facts.rivals else described
 
 
 def _describe_param(param: Param) -> dict[str, Any]:

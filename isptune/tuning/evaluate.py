@@ -11,12 +11,12 @@ import torch
 
 from isptune.arrays import Images
 from isptune.errors import RenderError, ScoreError, in_words
-from isptune.interfaces import KnownLevels, Objective, Pipeline, ScoresAmong
+from isptune.interfaces import KnownLevels, Objective, Pipeline
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.tuning.aggregate import parse_aggregate
 from isptune.tuning.batches import batch_limit, batches, equal_choices, halves, to_params
-from isptune.tuning.rivals import RivalPictures, rival_indices
+from isptune.tuning.rivals import RivalPictures, rivals_among, score_beside
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Evaluation:
 class Part:
     """What is rendered and scored as one batch: candidates of equal choices, one scene, one noise seed.
 
-    `rivals` are what objectives that compare (`ScoresAmong`) compare with, of any choices.
+    `rivals` are what objectives that compare (by their facts) compare with, of any choices.
     """
 
     candidates: tuple[Candidate, ...]
@@ -110,7 +110,7 @@ class Evaluator:
             for scene in range(len(self.scenes))
             for batch in batches(candidates, self._batch_limit(scene))
         ]
-        rivals = tuple(candidates[i] for i in rival_indices(self.objectives, len(candidates)))
+        rivals = rivals_among(candidates, max((o.facts.rivals for o in self.objectives.values()), default=0))
         parts = [Part(tuple(candidates[i] for i in batch), scene, seed, rivals) for scene, batch in indices]
         outcomes: dict[int, Outcome] = {}
         done = 0
@@ -164,9 +164,9 @@ class Evaluator:
         with clock.scoring():
             scores: dict[str, list[float]] = {}
             for name, objective in self.objectives.items():
-                if isinstance(objective, ScoresAmong) and rivals:
+                if rivals:
                     others = rivals.others(part.candidates)
-                    found = objective.score_among(images, rivals.images, others, scene)
+                    found = score_beside(objective, images, rivals.images, others, scene)
                 else:
                     found = objective.score(images, scene)
                 if found.shape != (len(images),):
@@ -182,11 +182,11 @@ class Evaluator:
         return images
 
     def _batch_limit(self, scene: int) -> int:
-        return batch_limit(self.scenes[scene], self.device, self.pipeline.max_batch)
+        return batch_limit(self.scenes[scene], self.device, self.pipeline.facts.max_batch)
 
     def _levels(self, candidates: Sequence[Candidate]) -> list[tuple[float, ...]]:
         levels: list[tuple[float, ...]] = [() for _ in candidates]
-        if isinstance(self.pipeline, KnownLevels):
+        if self.pipeline.facts.levels and isinstance(self.pipeline, KnownLevels):
             for group in equal_choices(candidates):
                 params = to_params([candidates[i] for i in group], torch.device("cpu"))
                 for i, row in zip(group, self.pipeline.levels(params).tolist(), strict=True):
@@ -197,16 +197,18 @@ class Evaluator:
         self, found: Mapping[str, dict[str, float] | str], levels: tuple[float, ...]
     ) -> Evaluation:
         l1 = l1_normalised = None
-        if isinstance(self.pipeline, KnownLevels):
+        if self.pipeline.facts.levels:
             l1 = sum(abs(d) for d in levels) / len(levels)
-            ranges = self.pipeline.level_ranges
-            l1_normalised = sum(abs(d) / r for d, r in zip(levels, ranges, strict=True)) / len(levels)
+            known = self.pipeline.facts.levels
+            l1_normalised = sum(abs(d) / level.limit for d, level in zip(levels, known, strict=True)) / len(
+                levels
+            )
         scenes = {name: result for name, result in found.items() if isinstance(result, dict)}
         if len(scenes) < len(found):
             error = next(f"{name}: {result}" for name, result in found.items() if isinstance(result, str))
             return Evaluation({}, {}, levels, l1, l1_normalised, error)
         scores = {
-            name: self.aggregate([row[name] for row in scenes.values()], objective.direction)
+            name: self.aggregate([row[name] for row in scenes.values()], objective.facts.direction)
             for name, objective in self.objectives.items()
         }
         return Evaluation(scores, scenes if len(scenes) > 1 else {}, levels, l1, l1_normalised)

@@ -210,7 +210,7 @@ def _second_opinions(
     opinions = []
     for name, objective in bench.second_opinions.items():
         before, after = answers[name]
-        opinion: dict[str, Any] = {"objective": name, "direction": objective.direction}
+        opinion: dict[str, Any] = {"objective": name, "direction": objective.facts.direction}
         error = before.error or after.error
         if error:
             opinion |= {"default": None, "recommended": None, "says": None, "error": error}
@@ -218,7 +218,7 @@ def _second_opinions(
             opinion |= {
                 "default": before.interval(name).mean,
                 "recommended": after.interval(name).mean,
-                "says": verdict(before.scores[name], after.scores[name], objective.direction),
+                "says": verdict(before.scores[name], after.scores[name], objective.facts.direction),
             }
         opinions.append(opinion)
     return opinions

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isptune.arrays import Losses
-from isptune.interfaces import Direction
+from isptune.facts import Direction
 from isptune.space import Space, Value
 
 

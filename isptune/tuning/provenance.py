@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from isptune import __version__
-from isptune.interfaces import CarriesWeights, Pipeline, Versioned
+from isptune.facts import gathered_weights
+from isptune.interfaces import Diagnoses, Judge, Objective
 from isptune.system.device import device_name
 from isptune.tuning.bench import Bench
 
@@ -31,24 +32,14 @@ def provenance(bench: Bench) -> dict[str, Any]:
         "device": device_name(bench.device),
         "threads": torch.get_num_threads(),
         "scenes": {scene.name: scene.sha256 for scene in bench.scenes},
-        "versions": versions(bench.pipeline),
+        "versions": dict(bench.pipeline.facts.versions),
         "weights": weights({**bench.objectives, **bench.second_opinions, **bench.diagnosing}),
     }
 
 
-def versions(pipeline: Pipeline) -> dict[str, str]:
-    """Of programs and files outside of isptune that the pipeline depends on."""
-    return dict(pipeline.versions) if isinstance(pipeline, Versioned) else {}
-
-
-def weights(objectives: Mapping[str, object]) -> dict[str, str]:
+def weights(plug_ins: Mapping[str, Objective | Judge | Diagnoses]) -> dict[str, str]:
     """The hashes of the files that objectives and judges were built from, by file name."""
-    found: dict[str, str] = {}
-    for spec, objective in objectives.items():
-        for file, digest in objective.weights.items() if isinstance(objective, CarriesWeights) else ():
-            other = found.get(file, digest) != digest  # another file of the same name
-            found[f"{file} of {spec}" if other else file] = digest
-    return found
+    return gathered_weights({spec: one.facts for spec, one in plug_ins.items()})
 
 
 def _version(package: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from isptune.errors import AllFailed
-from isptune.interfaces import Direction
+from isptune.facts import Direction
 from isptune.runs.log import Trial
 from isptune.space import Candidate
 from isptune.tuning.evaluate import Evaluation, Evaluator

@@ -1,6 +1,5 @@
 """`judge:NAME`: a judge as an objective; how often a picture wins against the others of its population."""
 
-from collections.abc import Mapping
 from typing import final
 
 import torch
@@ -9,9 +8,11 @@ from torch import Tensor
 
 from isptune.arrays import Images, OtherImages, Scores
 from isptune.errors import ConfigError, ScoreError
-from isptune.interfaces import CarriesWeights, Direction, Judge, PrefersEach
+from isptune.facts import ObjectiveFacts
+from isptune.interfaces import Judge, PrefersEach
 from isptune.registry import build as build_plug_in
 from isptune.scenes.scene import Scene
+from isptune.tuning.rivals import first_of
 
 RIVALS = 30
 """A population, as a rule."""
@@ -21,10 +22,11 @@ RIVALS = 30
 class WinRate:
     """The mean probability that a picture is better than its rivals, by a judge; in [0, 1], higher is better.
 
-    The rivals are of the same population and scene, at most `rivals` of them, evenly spaced. Each pair is judged in one
-    order where the judge does not mind it, and else in both. A probability counts as it is, which with few rivals
-    orders pictures better than wins and losses do (You et al. 2024, DepictQA-Wild, table S3). Scores are comparable
-    among candidates that were evaluated together, and not otherwise: half of all is 0.5 in every population.
+    The rivals are of the same population and scene; which they are, where a population has more than `rivals` others,
+    stands in `isptune.tuning.rivals`. Each pair is judged in one order where the judge does not mind it, and else in
+    both. A probability counts as it is, which with few rivals orders pictures better than wins and losses do (You et
+    al. 2024, DepictQA-Wild, arXiv:2405.18842, table S3). Scores are comparable among candidates that were evaluated
+    together, and not otherwise: half of all is 0.5 in every population.
 
     Args:
         judge: what compares.
@@ -32,26 +34,28 @@ class WinRate:
         rivals: how many a picture is compared with, at most.
     """
 
-    direction: Direction = "maximize"
-    range = (0.0, 1.0)
-    unit = "win rate"
-
     def __init__(self, judge: Judge, name: str, rivals: int = RIVALS):
-        self.judge, self.name, self.rivals = judge, name, rivals
-        self.source = (
-            f"mean probability of {name} that a picture is better than up to {rivals} of its population"
+        self.judge, self.name = judge, name
+        by = f" ({judge.facts.source})" if judge.facts.source else ""
+        self.facts = ObjectiveFacts(
+            direction="maximize",
+            range=(0.0, 1.0),
+            unit="win rate",
+            source=f"mean probability of {name} that a picture is better than up to {rivals} of its population{by}",
+            uses_reference=judge.facts.uses_reference,
+            rivals=rivals,
+            weights=judge.facts.weights,
         )
-        self.weights: Mapping[str, str] = judge.weights if isinstance(judge, CarriesWeights) else {}
 
     def score(self, images: Images, scene: Scene) -> Scores:
-        """The win rates of some pictures among themselves. Raises ScoreError for one alone."""
+        """The win rates of some pictures among themselves, in their order. Raises ScoreError for one alone."""
         return self.score_among(images, images, ~torch.eye(len(images), dtype=torch.bool), scene)
 
     def score_among(
         self, images: Images, rivals: OtherImages, others: Bool[Tensor, "batch other"], scene: Scene
     ) -> Scores:
         """The win rates against rivals, where `others` says so. Raises ScoreError where there is none."""
-        chosen = _at_most(others.to(images.device), self.rivals)
+        chosen = first_of(others.to(images.device), self.facts.rivals)
         if not bool(chosen.any(1).all()):
             raise ScoreError(f"judge:{self.name} compares pictures, and there is no other to compare with")
         wins = prefer_each(self.judge, images, rivals, chosen, scene)
@@ -114,13 +118,3 @@ def _count(text: str) -> int:
     if not text.strip().isdigit() or int(text) < 1:
         raise ConfigError(f"judge: rivals={text} is no number of rivals; 1 or more is allowed")
     return int(text)
-
-
-def _at_most(others: Bool[Tensor, "batch other"], count: int) -> Bool[Tensor, "batch other"]:
-    """Of each row's true entries at most so many, evenly spaced over the row."""
-    rank = others.cumsum(1) - 1
-    total = others.sum(1, keepdim=True)
-    step = torch.maximum(total, torch.tensor(count, device=others.device))
-    # The entry of rank r is kept where r * count // total is a step above that of the rank before.
-    kept = (rank * count) // step != ((rank - 1) * count) // step
-    return others & kept

@@ -20,8 +20,9 @@ import torch
 
 from isptune.errors import ConfigError, IsptuneError, MissingExtra
 from isptune.system.processes import end_with, terminated_on
-from isptune.tuning.bench import Bench
+from isptune.tuning.bench import AtHand, Bench
 from isptune.tuning.evaluate import Outcome, Part, RunParts
+from isptune.tuning.own_parts import own_parts
 from isptune.tuning.settings import RunSettings, from_mapping
 
 _ASKED_TO_END: Final = threading.Event()
@@ -29,19 +30,20 @@ _ASKED_TO_END: Final = threading.Event()
 
 
 @contextmanager
-def workers(spec: str, settings: RunSettings) -> Iterator[RunParts]:
+def workers(spec: str, settings: RunSettings, own_files: bool = False) -> Iterator[RunParts]:
     """Workers for as long as the context is open.
 
     Args:
         spec: a number of processes on this machine, or `dask:ADDRESS` of a running scheduler.
         settings: what each worker builds its bench from.
+        own_files: whether it may run files of the user's own that the settings name.
 
     Raises:
         ConfigError: a spec that is neither.
         MissingExtra: Dask is asked for and not installed.
     """
     with _executor(spec) as executor:
-        recipe = json.dumps(settings.as_dict(), sort_keys=True)
+        recipe = json.dumps([settings.as_dict(), own_files], sort_keys=True)
         threads = torch.get_num_threads()
 
         def run_parts(parts: Sequence[Part]) -> Iterable[tuple[int, Outcome]]:
@@ -61,17 +63,30 @@ def workers(spec: str, settings: RunSettings) -> Iterator[RunParts]:
 
 
 @contextmanager
-def opened_bench(settings: RunSettings, workers_spec: str | None) -> Iterator[Bench]:
+def opened_bench(
+    settings: RunSettings, workers_spec: str | None, own_files: bool = False, at_hand: AtHand | None = None
+) -> Iterator[Bench]:
     """The bench of a run, with workers for as long as the context is open where any are wanted.
 
+    Args:
+        settings: of the run.
+        workers_spec: see `workers`; None for none.
+        own_files: whether to run files of the user's own that the settings name: only where the user named them.
+        at_hand: what is built already, and cannot be sent to workers.
+
     Raises:
-        ConfigError, MissingExtra: as `Bench` and `workers`.
+        ConfigError, MissingExtra: as `Bench` and `workers`; workers are wanted for what is at hand only.
     """
     if workers_spec is None:
-        yield Bench(settings)
+        yield Bench(settings, at_hand=at_hand or (own_parts(settings) if own_files else None))
         return
-    with workers(workers_spec, settings) as run_parts:
-        yield Bench(settings, run_parts)
+    if at_hand is not None:
+        raise ConfigError(
+            f"workers = {workers_spec!r}: functions and objects of this process cannot be sent to workers; put them "
+            "into a file and name them, as my_isp.py:isp"
+        )
+    with workers(workers_spec, settings, own_files) as run_parts:
+        yield Bench(settings, run_parts, own_parts(settings) if own_files else None)
 
 
 @contextmanager
@@ -124,4 +139,6 @@ def _evaluate(recipe: str, threads: int, part: Part) -> Outcome:
 
 @lru_cache(maxsize=2)
 def _bench(recipe: str) -> Bench:
-    return Bench(from_mapping(json.loads(recipe), "recipe"))
+    values, own_files = json.loads(recipe)
+    settings = from_mapping(values, "recipe")
+    return Bench(settings, at_hand=own_parts(settings) if own_files else None)

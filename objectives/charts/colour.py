@@ -1,4 +1,8 @@
-"""The ColorChecker: 24 patches, and how far their colours are from the published ones."""
+"""The ColorChecker: 24 patches, and how far their colours are from the published ones.
+
+Sources: Sharma, Wu and Dalal 2005, The CIEDE2000 color-difference formula: implementation notes, supplementary test
+data, and mathematical observations, doi:10.1002/col.20070; Pascale 2006, RGB coordinates of the Macbeth ColorChecker.
+"""
 
 import math
 
@@ -8,6 +12,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.color import linear_to_srgb as encode
 from isptune.scenes.color import rgb_to_lab, srgb_to_linear
 from isptune.scenes.scene import Scene
@@ -51,10 +56,14 @@ def colorchecker(argument: str | None = None) -> OnChart:
     match = options["exposure"] == "match"
     return OnChart(
         name="colorchecker",
-        direction="minimize",
-        range=(0.0, math.inf),
-        unit="CIEDE2000",
-        source="Sharma, Wu and Dalal 2005, The CIEDE2000 color-difference formula; Pascale 2006",
+        facts=ObjectiveFacts(
+            direction="minimize",
+            range=(0.0, math.inf),
+            unit="CIEDE2000",
+            source="Sharma, Wu and Dalal 2005, The CIEDE2000 color-difference formula: implementation "
+            "notes, supplementary test data, and mathematical observations, doi:10.1002/col.20070; Pascale "
+            "2006, RGB coordinates of the Macbeth ColorChecker",
+        ),
         part="a ColorChecker",
         regions="colorchecker",
         score_part=lambda images, quad, scene: _difference(images, quad, scene, match),

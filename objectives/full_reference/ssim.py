@@ -9,6 +9,10 @@ over the window,
 which is the textbook's formula rearranged. Where x is near y nothing large cancels, so float32 is enough, and
 a perfect image scores exactly 1. What depends on y alone is prepared once, in float64; three filters a plane
 are left for each image: of e, of e^2 and of e (x + y).
+
+Sources: Wang, Bovik, Sheikh and Simoncelli 2004, Image quality assessment: from error visibility to structural
+similarity, doi:10.1109/TIP.2003.819861; Wang, Simoncelli and Bovik 2003, Multiscale structural similarity for image
+quality assessment, doi:10.1109/ACSSC.2003.1292216.
 """
 
 from dataclasses import dataclass
@@ -20,6 +24,7 @@ from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
+from isptune.facts import ObjectiveFacts
 from objectives.full_reference.objective import (
     FullReference,
     OneImage,
@@ -65,18 +70,18 @@ def ssim(argument: str | None = None) -> FullReference:
     Gaussian window of 11 pixels and sigma 1.5, only where it fits into the image. Range [-1, 1]; 1 is equal.
     Against scikit-image (float64, per channel, Gaussian weights, population covariance, same region) and piq
     0.8 (`ssim(..., downsample=False)`): within 1e-6.
-
-    Source: Wang, Bovik, Sheikh and Simoncelli 2004, Image quality assessment: from error visibility to
-    structural similarity.
     """
     refuse_argument("ssim", argument)
     return FullReference(
         name="ssim",
-        direction="maximize",
-        range=(-1.0, 1.0),
-        unit="similarity",
-        source="Wang, Bovik, Sheikh and Simoncelli 2004, Image quality assessment: from error visibility to "
-        "structural similarity",
+        facts=ObjectiveFacts(
+            direction="maximize",
+            range=(-1.0, 1.0),
+            unit="similarity",
+            source="Wang, Bovik, Sheikh and Simoncelli 2004, Image quality assessment: from error "
+            "visibility to structural similarity, doi:10.1109/TIP.2003.819861",
+            uses_reference=True,
+        ),
         prepare=prepare,
         score_planes=lambda planes, reference, scratch: float(
             _channel_means(planes, reference, scratch, with_luminance=True).mean()
@@ -97,16 +102,18 @@ def ms_ssim(argument: str | None = None) -> FullReference:
 
     Against piq 0.8 (`multi_scale_ssim`) in float64: within 1e-6 where every scale has even sides (piq fills odd
     sides with zeros, ours repeats the last pixel as the authors' code does).
-
-    Source: Wang, Simoncelli and Bovik 2003, Multiscale structural similarity for image quality assessment.
     """
     refuse_argument("ms_ssim", argument)
     return FullReference(
         name="ms_ssim",
-        direction="maximize",
-        range=(0.0, 1.0),
-        unit="similarity",
-        source="Wang, Simoncelli and Bovik 2003, Multiscale structural similarity for image quality assessment",
+        facts=ObjectiveFacts(
+            direction="maximize",
+            range=(0.0, 1.0),
+            unit="similarity",
+            source="Wang, Simoncelli and Bovik 2003, Multiscale structural similarity for image quality "
+            "assessment, doi:10.1109/ACSSC.2003.1292216",
+            uses_reference=True,
+        ),
         prepare=_prepare_scales,
         score_planes=_ms_ssim_planes,
         score_tensor=_ms_ssim_tensor,

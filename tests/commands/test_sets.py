@@ -62,7 +62,7 @@ def test_export_never_overwrites_unless_told_to(isptune, tmp_path, made):
 
 
 class _Writer(toys.Tint):
-    parameter_file_formats = ("inked",)
+    facts = replace(toys.Tint.facts, file_formats=("inked",))
 
     def parameter_file(self, file_format, candidate, template):
         if template is None:

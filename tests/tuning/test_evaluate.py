@@ -1,4 +1,5 @@
 import weakref
+from dataclasses import replace
 
 import pytest
 import torch
@@ -78,7 +79,7 @@ def test_an_objective_that_fails_for_some_costs_those_trials(scenes, mood, messa
 
 def test_a_batch_that_runs_out_of_memory_is_halved(scenes):
     class Greedy(toys.Tint):
-        max_batch = 100
+        facts = replace(toys.Tint.facts, max_batch=100)
 
         def render(self, scene, params, seed):
             if len(params["tint.red"]) > 3:

@@ -8,8 +8,8 @@ from rich.console import Console
 
 import isptune.tuning.run
 import isptune.tuning.unfinished
-from isptune.commands import expected, progress
 from isptune.errors import ConfigError, RunFolderError
+from isptune.library import expected, progress
 from isptune.runs.log import RunLog
 from isptune.scenes.scene import load_scenes
 from isptune.tuning.bench import AtHand, Bench
@@ -165,7 +165,7 @@ def test_progress_within_a_generation_is_told_where_it_takes_long(monkeypatch, c
 class _CutOff(toys.Tint):
     """Renders one candidate at a time, and is cut off at the given one."""
 
-    max_batch = 1
+    facts = replace(toys.Tint.facts, max_batch=1)
 
     def __init__(self, cut_off_at=None):
         super().__init__()
@@ -205,11 +205,9 @@ def test_outcomes_of_quick_trials_are_not_kept(tmp_path, toys):
 
 
 class _Versioned(toys.Tint):
-    ignores_seed = True
-
     def __init__(self, version):
         super().__init__()
-        self.versions = {"developer": version}
+        self.facts = replace(toys.Tint.facts, uses_seed=False, versions={"developer": version})
 
 
 def test_a_pipeline_that_ignores_seeds_is_confirmed_once_and_another_version_is_refused(tmp_path, toys):

@@ -102,7 +102,7 @@ def dmc(
     pool = perturbed(pipeline.space, POOL * images, np.random.default_rng([seed, 100]))
     say(f"{scene.name}: rendering and scoring {len(pool)} pictures, of which {images} are kept")
     evaluations = evaluator.evaluate(pool, seed, on_part)
-    sign = 1.0 if objective.direction == "maximize" else -1.0
+    sign = 1.0 if objective.facts.direction == "maximize" else -1.0
     worked = [k for k, evaluation in enumerate(evaluations) if evaluation.error is None]
     if len(worked) < images:
         error = next((e.error for e in evaluations if e.error), "")

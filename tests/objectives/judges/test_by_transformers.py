@@ -106,7 +106,7 @@ def test_exchanging_pictures_gives_exactly_one_minus_the_probability(folder, pic
     judge = build(str(folder))
     assert isinstance(judge, Judge)
     assert isinstance(judge, Diagnoses)
-    assert "model.safetensors" in judge.weights
+    assert "model.safetensors" in judge.facts.weights
     check_judge(judge, pictures[:2], scene)
     one, other = (
         judge.prefer(pictures, pictures[[1, 2, 0]], scene),

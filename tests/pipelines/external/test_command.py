@@ -206,10 +206,10 @@ def test_options_win_over_the_file_but_not_over_its_command(tmp_path):
 
 def test_the_versions_are_hashes_of_the_description_and_of_the_script_that_it_names(tmp_path):
     spec = write_isp(tmp_path)
-    before = build("pipeline", spec).versions
+    before = build("pipeline", spec).facts.versions
     assert set(before) == {"isp.toml", "isp.py"}
     (tmp_path / "isp.py").write_text(ISP + "#")
-    after = build("pipeline", spec).versions
+    after = build("pipeline", spec).facts.versions
     assert (before["isp.toml"] == after["isp.toml"], before["isp.py"] == after["isp.py"]) == (True, False)
 
 

@@ -81,7 +81,7 @@ def test_the_key_goes_into_the_header_and_nowhere_else(server, scene, tmp_path, 
     assert {headers["Authorization"] for headers in server.headers} == {f"Bearer {KEY}"}
     kept = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
     assert kept
-    shown = "".join([*kept, caplog.text, repr(asked), str(vars(asked.server)), asked.source])
+    shown = "".join([*kept, caplog.text, repr(asked), str(vars(asked.server)), asked.facts.source])
     assert KEY not in shown
     assert KEY not in json.dumps(server.requests)
 
