@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from isptune import __version__
 from isptune.facts import gathered_weights
 from isptune.interfaces import Diagnoses, Judge, Objective
 from isptune.system.device import device_name
 from isptune.tuning.bench import Bench
+from isptune.version import __version__
 
 PACKAGES = (
     "torch", "numpy", "scipy", "opencv-python-headless", "pillow", "scikit-image", "rawpy",
