@@ -16,6 +16,8 @@ A name is imported when it is first used: `import isptune` itself costs nothing 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from isptune.version import __version__
+
 if TYPE_CHECKING:
     from isptune.errors import IsptuneError
     from isptune.functions.objective import objective
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
     from isptune.library.tune import compare, tune
     from isptune.scenes.scene import Scene, load_scenes, photograph
     from isptune.space import Choice, Integer, Real, Space
-
-__version__ = "0.2.0.dev0"
-"""The only place where the version stands: the package's metadata and `isptune --version` read it here."""
 
 __all__ = [
     "Choice",

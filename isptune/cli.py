@@ -10,8 +10,8 @@ from importlib.metadata import entry_points
 
 import click
 
-from isptune import __version__
 from isptune.errors import ConfigError, IsptuneError, one_line
+from isptune.version import __version__
 
 COMMANDS = {
     "run": "isptune.commands.run:run",

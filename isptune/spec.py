@@ -72,9 +72,11 @@ def split_options(rest: str | None) -> tuple[str | None, dict[str, str]]:
     for part in rest[marks[-1].end() :].split("&"):
         key, equals, value = part.partition("=")
         if not equals or not key:
-            raise ConfigError(f"{rest}: {part!r} is no KEY=VALUE; & and ? in a value are written %26 and %3F")
+            raise ConfigError(
+                f"the option {part!r} is no KEY=VALUE; & and ? in a value are written %26 and %3F"
+            )
         if key in options:
-            raise ConfigError(f"{rest}: {key} is given twice")
+            raise ConfigError(f"the option {key} is given twice")
         options[key] = _decoded(value)
     return _decoded(rest[: marks[-1].start()]) or None, options
 

@@ -1,13 +1,15 @@
 """What is installed: the wheel's content and version, what the code needs, and how a shell completes it."""
 
 import ast
+import itertools
 import os
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import packages_distributions
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
@@ -76,8 +78,13 @@ def _name(requirement):
 
 def _distributions_of(modules):
     """Distribution names of each module; one that is not installed is taken to be called as its distribution."""
-    known = packages_distributions()
-    return {module: {_name(name) for name in known.get(module, [module])} for module in modules}
+    known = {module: {module} for module in modules}
+    lines = itertools.chain(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for name in map(_name, lines):
+        with suppress(PackageNotFoundError):
+            for file in distribution(name).files or []:
+                known.setdefault(file.parts[0].removesuffix(".py"), set()).add(name)
+    return {module: {_name(name) for name in known[module]} for module in modules}
 
 
 def test_the_code_imports_each_dependency_and_nothing_that_is_not_declared():

@@ -55,7 +55,7 @@ def test_bytes_that_are_no_utf8_are_a_files_name_too():
     ("text", "message"),
     [
         ("raw:a.dng?crop=full&matrix", "'matrix' is no KEY=VALUE"),
-        ("raw:a.dng?crop=full&crop=9x9", "crop is given twice"),
+        ("raw:a.dng?crop=full&crop=9x9", "the option crop is given twice"),
     ],
 )
 def test_options_that_are_none_are_refused(text, message):

@@ -12,6 +12,7 @@ from isptune.facts import ObjectiveFacts
 from isptune.interfaces import Judge, PrefersEach
 from isptune.registry import build as build_plug_in
 from isptune.scenes.scene import Scene
+from isptune.spec import split_options
 from isptune.tuning.rivals import first_of
 
 RIVALS = 30
@@ -93,13 +94,21 @@ def prefer_each(
 
 
 def build(argument: str | None) -> WinRate:
-    """`judge:SPEC` or `judge:SPEC,rivals=N`; the judge does not see the reference, or with `judge:SPEC,reference`.
+    """`judge:SPEC` or `judge:SPEC?rivals=N`; the judge does not see the reference, or with `judge:SPEC?reference=true`.
+
+    `judge:SPEC,rivals=N,reference` is read, too. Other options are the judge's own: `judge:endpoint:URL?model=NAME`;
+    `judge:endpoint:URL?model=NAME?rivals=N` has both.
 
     Raises:
         ConfigError: no judge is named, or the number of rivals is none.
         UnknownName: there is no such judge.
     """
     spec, rivals, reference = argument or "", RIVALS, False
+    inner, options = split_options(argument)
+    if options and options.keys() <= {"rivals", "reference"}:
+        spec = inner or ""
+        rivals = _count(options.get("rivals", str(RIVALS)))
+        reference = _true(options.get("reference", "false"))
     while True:
         head, comma, last = spec.rpartition(",")
         if comma and last.strip().startswith("rivals="):
@@ -110,8 +119,14 @@ def build(argument: str | None) -> WinRate:
             break
         spec = head
     if not spec:
-        raise ConfigError("judge: which? judge:NAME, judge:NAME,rivals=10; see `isptune list judges`")
+        raise ConfigError("judge: which? judge:NAME, judge:NAME?rivals=10; see `isptune list judges`")
     return WinRate(build_plug_in("judge", spec, reference=reference), spec, rivals)
+
+
+def _true(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ConfigError(f"judge: reference={text} is neither true nor false")
+    return text == "true"
 
 
 def _count(text: str) -> int:

@@ -15,7 +15,6 @@ from isptune.tuning.effects import bench_of, effects
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.run import run
 from tests import toys
-from tests.commands.undrawn import undrawn  # noqa: F401 - a fixture for all tests here
 from tests.toys import SHORT, TOY
 
 

@@ -183,6 +183,7 @@ def test_offline_repository_is_named(monkeypatch):
         build("qalign")
 
 
+@pytest.mark.extras
 @needs_pyiqa
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
@@ -201,6 +202,7 @@ def test_metric_of_pyiqa_runs(name, direction, reference, best):
     assert best is None or scores[0].item() == pytest.approx(best, abs=1e-6)
 
 
+@pytest.mark.extras
 @needs_pyiqa
 @pytest.mark.filterwarnings("ignore")
 def test_missing_weights_of_pyiqa_are_named_with_their_place(tmp_path, monkeypatch):

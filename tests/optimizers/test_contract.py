@@ -25,7 +25,13 @@ SPECS = {
 }
 
 
-@pytest.mark.parametrize("spec", SPECS)
+SIBLINGS = ("nevergrad:TwoPointsDE", "nevergrad:NGOpt", "optuna:CMA-ES", "optuna:NSGA-III", "optuna:QMC")
+"""Run by the same code as one that is tried each time, and slow."""
+
+
+@pytest.mark.parametrize(
+    "spec", [pytest.param(s, marks=pytest.mark.slow) if s in SIBLINGS else s for s in SPECS]
+)
 def test_optimizer_keeps_the_contract(spec):
     name, argument = split_name(spec)
     check_optimizer(factory("optimizer", name), argument, **SPECS[spec])

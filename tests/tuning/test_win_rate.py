@@ -101,12 +101,16 @@ def test_what_is_no_probability_is_refused():
 
 
 def test_a_spec_names_the_judge_and_how_many_rivals():
-    plain, few = build("objective", "judge:redder"), build("objective", "judge:redder:at-once,rivals=5")
-    assert (plain.facts.rivals, few.facts.rivals, few.name) == (30, 5, "redder:at-once")
-    assert isinstance(few.judge, RedderAtOnce)
+    assert build("objective", "judge:redder").facts.rivals == 30
+    for spec in ("judge:redder:at-once?rivals=5", "judge:redder:at-once,rivals=5"):
+        few = build("objective", spec)
+        assert (few.facts.rivals, few.name) == (5, "redder:at-once")
+        assert isinstance(few.judge, RedderAtOnce)
     for spec, what in (
         ("judge", "which"),
         ("judge:redder,rivals=0", "rivals=0"),
+        ("judge:redder?rivals=0", "rivals=0"),
+        ("judge:redder?reference=maybe", "reference=maybe is neither true nor false"),
         ("judge:,rivals=2", "which"),
     ):
         with pytest.raises(ConfigError, match=what):

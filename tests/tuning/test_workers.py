@@ -21,6 +21,7 @@ SETTINGS = RunSettings(
 )
 
 
+@pytest.mark.slow
 def test_spawned_processes_give_the_same_log(tmp_path):
     here = run(Bench(SETTINGS), tmp_path / "here")
     with opened_bench(SETTINGS, "2") as bench:
@@ -49,6 +50,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_workers_end_with_the_process_that_they_work_for(tmp_path):
     (tmp_path / "parent.py").write_text(PARENT)
     with subprocess.Popen(

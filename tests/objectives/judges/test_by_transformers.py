@@ -17,7 +17,10 @@ from objectives.asking.questions import Place, comparison_prompt, identification
 from objectives.judges.by_transformers import IDENTIFICATION_TOKENS, build
 from tests.objectives.language_models import tiny_llava
 
-pytestmark = pytest.mark.filterwarnings("default")  # of a third party's own making
+pytestmark = [
+    pytest.mark.extras,
+    pytest.mark.filterwarnings("default"),
+]  # warnings of a third party's own making
 
 CATEGORIES = {ANSWERS[name]: name for name in ("noise", "blur", "compression", "pixelate")}
 WORDS = ["<unk>", "<s>", "<image>", "</s>", "Image", "A", "B", "and", *CATEGORIES]

@@ -14,7 +14,10 @@ from objectives.qalign.qalign import qalign
 from tests.objectives.language_models import tiny_llava
 
 pytest.importorskip("transformers", reason="the extra `transformers` is not installed")
-pytestmark = pytest.mark.filterwarnings("default")  # of a third party's own making
+pytestmark = [
+    pytest.mark.extras,
+    pytest.mark.filterwarnings("default"),
+]  # warnings of a third party's own making
 
 LEVELS = ["excellent", "good", "fair", "poor", "bad"]
 WORDS = [
