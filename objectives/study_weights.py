@@ -3,15 +3,22 @@
 `isptune study weights DIR --objectives ssim,niqe,...` fits and keeps them in the study's folder; this only reads them.
 """
 
-import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from isptune.errors import ConfigError, one_line
 from isptune.study.plan.folder import WEIGHTS
+from isptune.system.records import convert, parse_json, read_bytes
 from objectives.checkpoints.reading import sha256_of
 from objectives.weighted import Weighted
 from objectives.weighted import build as build_weighted
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What is read of the file of weights; how well they fit stands there too, for people."""
+
+    objective: str
 
 
 def build(argument: str | None) -> Weighted:
@@ -25,19 +32,16 @@ def build(argument: str | None) -> Weighted:
         raise ConfigError("study: which? study:DIR, the folder of a study whose weights were fitted")
     path = Path(argument).expanduser() / WEIGHTS
     shown = one_line(argument)
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        spec = found["objective"]
-    except FileNotFoundError as error:
+    if not path.exists():
         raise ConfigError(
             f"study:{shown}: no weights were fitted to its votes yet: "
             f"isptune study weights {shown} --objectives ssim,niqe,sharpness"
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{one_line(str(path))}: holds no weights; fit them again: {error!r}") from error
-    name, _, terms = str(spec).partition(":")
+        )
+    place = f"{path}: holds no weights; fit them again"
+    spec = convert(parse_json(read_bytes(path), place), Fitted, place).objective
+    name, _, terms = spec.partition(":")
     if name != "weighted":
-        raise ConfigError(f"{one_line(str(path))}: holds {one_line(str(spec))}, which is no weighted sum")
+        raise ConfigError(f"{one_line(str(path))}: holds {one_line(spec)}, which is no weighted sum")
     objective = build_weighted(terms)
     weights = {**objective.facts.weights, WEIGHTS: sha256_of(path)}
     return replace(objective, facts=replace(objective.facts, weights=weights))

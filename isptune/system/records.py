@@ -35,6 +35,8 @@ LARGEST_INTEGER = 2**63 - 1
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Size = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 """A width or a depth that somebody else's file names, and that memory is taken for."""
+Few = Annotated[int, msgspec.Meta(ge=1, le=64)]
+"""How many layers, heads or members a network has, by such a file."""
 Pixels = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]

@@ -1,23 +1,23 @@
 """Files that this project makes: safetensors whose metadata say which kind of network, and of which sizes."""
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from isptune.errors import ConfigError, one_line
-from objectives.checkpoints.reading import read_checkpoint
+from isptune.system.records import Kind, Record, convert, parse_json
+from objectives.checkpoints.reading import load_strictly, read_checkpoint, require_layout
 
 BUNDLED = Path(__file__).parents[1] / "weights"
 """Where the files are that come with the project."""
 
 Described = TypeVar("Described")
-Sizes = TypeVar("Sizes")
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def read_own(
@@ -29,7 +29,7 @@ def read_own(
         path: of the file.
         kind: what the file should be, for messages.
         form: the entry `format` that its metadata have.
-        described: parses the metadata; may raise ValueError, KeyError and TypeError.
+        described: parses the metadata, by `entry_in`; may raise ConfigError.
 
     Raises:
         ConfigError: no such file, a damaged one, or one of another kind.
@@ -43,7 +43,7 @@ def read_own(
         if metadata.get("format") != form:
             raise ValueError(f"its format is {metadata.get('format')!r}, not {form!r}")
         told = described(metadata)
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, ConfigError) as error:
         raise ConfigError(f"{shown}: is no {kind}: {one_line(str(error))}") from error
     state = read_checkpoint(path)
     return told, {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
@@ -57,10 +57,23 @@ def write_own(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, 
     partial.replace(path)
 
 
-def sizes_in(text: str, kind: type[Sizes]) -> Sizes:
-    """A dataclass of sizes from its JSON. Raises ValueError for an unknown one, TypeError for a missing one."""
-    read: dict[str, Any] = json.loads(text)
-    unknown = set(read) - {field.name for field in fields(kind)}  # pyright: ignore[reportArgumentType]
-    if unknown:
-        raise ValueError(f"it has the size {min(unknown)!r}")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in read.items()})
+def entry_in(metadata: Mapping[str, str], key: str, kind: Kind[Record]) -> Record:
+    """What an entry of the metadata says in JSON; its type bounds it. Raises ConfigError: it is missing, or wrong."""
+    if key not in metadata:
+        raise ConfigError(f"its metadata has no entry {key!r}")
+    return convert(parse_json(metadata[key], key), kind, key, known_only=True)
+
+
+def built(make: Callable[[], Network], state: Mapping[str, Tensor], path: Path) -> Network:
+    """A network of the sizes that a file names, with the tensors of that file.
+
+    It is built without memory first: sizes that are not those of the tensors cost nothing.
+
+    Raises:
+        ConfigError: the tensors are not those of the network, see `require_layout`.
+    """
+    with torch.device("meta"):
+        require_layout(make(), state, path)
+    network = make()
+    load_strictly(network, state, path)
+    return network.eval().requires_grad_(False)

@@ -21,8 +21,9 @@ from torch import Tensor, nn
 
 from isptune.diagnosis.finding import CATEGORIES, SEVERITIES
 from isptune.distortions.recipes import DEPICTQA_SECOND
-from objectives.checkpoints.own_files import read_own, sizes_in, write_own
-from objectives.checkpoints.reading import load_strictly
+from isptune.errors import ConfigError, one_line
+from isptune.system.records import Few, Size
+from objectives.checkpoints.own_files import built, entry_in, read_own, write_own
 from objectives.depictqa.differences import DIFFERENCES
 from objectives.depictqa.traces import SEEN, SIZES
 from objectives.encoders.bundled_network import TONE_FEATURES
@@ -64,12 +65,12 @@ class Sizes:
         pair: numbers a picture by which it is compared with the other one.
     """
 
-    seen: int = SEEN
-    differences: int = DIFFERENCES
-    members: int = 4
-    naming: int = 256
-    rating: int = 128
-    pair: int = 16
+    seen: Size = SEEN
+    differences: Size = DIFFERENCES
+    members: Few = 4
+    naming: Size = 256
+    rating: Size = 128
+    pair: Size = 16
 
 
 @final
@@ -221,10 +222,13 @@ def read_network(path: Path) -> DepictQaNetwork:
     Raises:
         ConfigError: no such file, a damaged one, or one of another kind or other sizes; says which keys.
     """
-    sizes, state = read_own(path, "compact DepictQA", FORMAT, lambda told: sizes_in(told["sizes"], Sizes))
-    network = DepictQaNetwork(sizes)
-    load_strictly(network, state, path)
-    return network.eval().requires_grad_(False)
+    sizes, state = read_own(path, "compact DepictQA", FORMAT, lambda told: entry_in(told, "sizes", Sizes))
+    if (sizes.seen, sizes.differences) != (SEEN, DIFFERENCES):
+        raise ConfigError(
+            f"{one_line(str(path))}: looks at {sizes.seen} and {sizes.differences} numbers, and pictures give "
+            f"{SEEN} and {DIFFERENCES}"
+        )
+    return built(lambda: DepictQaNetwork(sizes), state, path)
 
 
 def pack(network: DepictQaNetwork, path: Path) -> None:

@@ -18,8 +18,9 @@ from torch.nn import functional
 
 from isptune.arrays import Images
 from isptune.errors import ConfigError
-from objectives.checkpoints.own_files import BUNDLED, read_own, sizes_in, write_own
-from objectives.checkpoints.reading import load_strictly, sha256_of
+from isptune.system.records import Positive, convert, parse_json
+from objectives.checkpoints.own_files import BUNDLED, built, read_own, write_own
+from objectives.checkpoints.reading import sha256_of
 from objectives.encoders.bundled_network import ImageNetwork, TextNetwork, Widths, tone_shares
 from objectives.encoders.interface import Embeddings, Prompts
 from objectives.no_reference.cells import JPEG_BLOCK
@@ -187,21 +188,30 @@ def build(argument: str | None = None) -> BundledEncoder:
 class _Metadata:
     widths: Widths
     words: tuple[str, ...]
-    temperature: float
+    temperature: Positive
 
 
 def _read(path: Path) -> tuple[ImageNetwork, TextNetwork, _Metadata]:
     metadata, state = read_own(path, "bundled encoder", FORMAT, _parse)
-    image = ImageNetwork(metadata.widths).folded()
-    text = TextNetwork(metadata.widths, len(metadata.words))
-    load_strictly(nn.ModuleDict({"image": image, "text": text}), state, path)
-    image.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    return image, text.eval().requires_grad_(False), metadata
+    widths = metadata.widths
+
+    def networks() -> nn.ModuleDict:
+        parts = {"image": ImageNetwork(widths).folded(), "text": TextNetwork(widths, len(metadata.words))}
+        return nn.ModuleDict(parts)
+
+    both = built(networks, state, path)
+    image, text = both["image"], both["text"]
+    assert isinstance(image, ImageNetwork)
+    assert isinstance(text, TextNetwork)
+    image.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return image, text, metadata
 
 
 def _parse(metadata: Mapping[str, str]) -> _Metadata:
-    widths = sizes_in(metadata["widths"], Widths)
-    return _Metadata(widths, tuple(json.loads(metadata["words"])), float(metadata["temperature"]))
+    held = {
+        key: parse_json(metadata[key], key) for key in ("widths", "words", "temperature") if key in metadata
+    }
+    return convert(held, _Metadata, "its metadata", known_only=True)
 
 
 def words_of(prompt: str) -> list[str]:

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isptune.arrays import Images
+from isptune.errors import ConfigError
+from isptune.system.records import Few, Size
 from objectives.no_reference.texture_shares import TEXTURE_FEATURES
 
 TONE_EDGES = (0.002, 0.01, 0.03, 0.06, 0.1, 0.16, 0.24, 0.34, 0.46, 0.58, 0.68, 0.78, 0.87, 0.94, 0.98, 0.997)
@@ -31,15 +33,19 @@ STATISTICS = TONE_FEATURES + TEXTURE_FEATURES
 class Widths:
     """Sizes of the network; they stand in the metadata of its weights."""
 
-    crop: tuple[int, ...] = (32, 48, 64, 96)
-    view: tuple[int, ...] = (32, 64, 96, 160, 192)
-    statistics: int = 192
-    fused: int = 256
-    embedding: int = 128
-    words: int = 64
-    heads: int = 4
-    layers: int = 2
-    length: int = 24
+    crop: tuple[Size, Size, Size, Size] = (32, 48, 64, 96)
+    view: tuple[Size, Size, Size, Size, Size] = (32, 64, 96, 160, 192)
+    statistics: Size = 192
+    fused: Size = 256
+    embedding: Size = 128
+    words: Size = 64
+    heads: Few = 4
+    layers: Few = 2
+    length: Size = 24
+
+    def __post_init__(self) -> None:
+        if self.words % self.heads:
+            raise ConfigError(f"words = {self.words} is no multiple of heads = {self.heads}")
 
 
 @final

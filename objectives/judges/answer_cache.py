@@ -11,6 +11,7 @@ from typing import Any, final
 
 from isptune.errors import ConfigError, DiskError, ScoreError, one_line
 from isptune.system.disk import write_atomically
+from isptune.system.records import plain, read_json
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,10 @@ class AnswerCache:
         if self.folder is None:
             return None
         try:
-            answer = _unpack(json.loads(self._path(self.folder, key).read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
+            packed = read_json(self._path(self.folder, key), _Packed)
+        except ConfigError:
             return None
+        answer = Answer(packed.text, tuple(AnswerToken(*token) for token in packed.tokens))
         with self._lock:
             return self._known.setdefault(key, answer)
 
@@ -97,16 +99,14 @@ def hash_of(asked: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class _Packed:
+    """An answer on disk: of each token its text, its logprob, and text and logprob of what else could stand there."""
+
+    text: str
+    tokens: tuple[tuple[str, float, tuple[tuple[str, float], ...]], ...]
+
+
 def _pack(answer: Answer) -> dict[str, Any]:
-    tokens = [
-        [token.text, token.logprob, [list(other) for other in token.alternatives]] for token in answer.tokens
-    ]
-    return {"text": answer.text, "tokens": tokens}
-
-
-def _unpack(packed: Any) -> Answer:
-    tokens = tuple(
-        AnswerToken(str(text), float(logprob), tuple((str(other), float(value)) for other, value in others))
-        for text, logprob, others in packed["tokens"]
-    )
-    return Answer(str(packed["text"]), tokens)
+    tokens = tuple((token.text, token.logprob, token.alternatives) for token in answer.tokens)
+    return plain(_Packed(answer.text, tokens))

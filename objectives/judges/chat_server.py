@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from isptune.errors import ConfigError, ScoreError, one_line
 from isptune.system.http import Address, Answer, NoAnswer, exchange, hang_up, insistently
+from isptune.system.records import parse_json
 
 DEFAULT_KEY = "OPENAI_API_KEY"
 """The environment variable that holds the key, as most clients of such servers have it."""
@@ -166,8 +167,8 @@ class ChatServer:
         if answer.status != 200:
             self._refused(answer, key)
         try:
-            decoded = json.loads(answer.body)
-        except ValueError as error:
+            decoded = parse_json(answer.body, "answer")
+        except ConfigError as error:
             raise NoAnswer(f"what it sent is no JSON{answer.words(key)}") from error
         if not isinstance(decoded, dict):
             raise NoAnswer(f"it sent JSON that is no object{answer.words(key)}")

@@ -12,7 +12,6 @@ Sources: Kudo and Richardson 2018, SentencePiece: a simple and language independ
 sentencepiece_model.proto for the numbers of fields; Touvron et al. 2023, Llama 2.
 """
 
-import json
 import math
 import struct
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, final
 
 from isptune.errors import ConfigError, one_line
+from isptune.system.records import convert, parse_json
 
 SPACE = "\u2581"
 BEGIN = "<s>"
@@ -108,8 +108,8 @@ def read_tokenizer(folder: Path) -> tuple[LlamaTokenizer, Path]:
         AttributeError,
         IndexError,
         struct.error,
-        RecursionError,
         OSError,
+        ConfigError,
     ) as error:
         raise ConfigError(
             f"{one_line(str(path))}: cannot be read as a tokenizer of byte pairs: {one_line(str(error)[:160])}"
@@ -117,16 +117,29 @@ def read_tokenizer(folder: Path) -> tuple[LlamaTokenizer, Path]:
     return tokenizer, path
 
 
+@dataclass(frozen=True)
+class _Model:
+    type: str
+    vocab: Mapping[str, int]
+    merges: tuple[str | tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _File:
+    """What is read of `tokenizer.json` of Hugging Face transformers."""
+
+    model: _Model
+
+
 def _from_json(content: bytes) -> LlamaTokenizer:
-    model = json.loads(content)["model"]
-    if model["type"] != "BPE":
-        raise ValueError(f"it is of type {model['type']!r}")
+    model = convert(parse_json(content, "JSON"), _File, "JSON").model
+    if model.type != "BPE":
+        raise ValueError(f"it is of type {model.type!r}")
     ranks: dict[tuple[str, str], int] = {}
-    for rank, pair in enumerate(model["merges"]):
+    for rank, pair in enumerate(model.merges):
         left, right = pair.split(" ") if isinstance(pair, str) else pair
         ranks.setdefault((left, right), rank)
-    ids = {str(piece): int(number) for piece, number in model["vocab"].items()}
-    return LlamaTokenizer(ids, {}, ranks)
+    return LlamaTokenizer(dict(model.vocab), {}, ranks)
 
 
 def _from_protocol_buffer(content: bytes) -> LlamaTokenizer:

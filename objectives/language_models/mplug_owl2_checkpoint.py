@@ -3,7 +3,6 @@
 Names and shapes must be the official ones, all of them; nothing of a file is executed.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from isptune.errors import ConfigError, one_line
+from isptune.system.records import parse_json, read_bytes
 from objectives.checkpoints.reading import read_checkpoint, sha256_of
 from objectives.language_models.mplug_owl2 import MODEL_TYPE, MPlugOwl2, size_of
 
@@ -155,12 +155,7 @@ def _read_table(path: Path) -> Mapping[str, Any]:
     shown = one_line(str(path))
     if not path.is_file():
         raise ConfigError(f"{shown}: no such file; a checkpoint's folder has one")
-    try:
-        if path.stat().st_size > _LARGEST_JSON:
-            raise ValueError("it is too large")
-        table = json.loads(path.read_bytes())
-    except (ValueError, RecursionError, OSError) as error:
-        raise ConfigError(f"{shown}: cannot be read as JSON: {one_line(str(error)[:160])}") from error
+    table = parse_json(read_bytes(path, largest=_LARGEST_JSON), str(path))
     if not isinstance(table, Mapping):
         raise ConfigError(f"{shown}: holds no table")
     return table

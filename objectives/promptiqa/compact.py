@@ -28,8 +28,8 @@ from torch.nn import functional as F
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, one_line
-from objectives.checkpoints.own_files import BUNDLED, read_own, sizes_in, write_own
-from objectives.checkpoints.reading import load_strictly
+from isptune.system.records import Few, Positive, Share, Size
+from objectives.checkpoints.own_files import BUNDLED, built, entry_in, read_own, write_own
 from objectives.encoders.bundled_encoder import BundledEncoder
 from objectives.encoders.bundled_encoder import build as build_encoder
 from objectives.promptiqa.attention import Mlp, TransformerBlock
@@ -65,19 +65,23 @@ class CompactSize:
             and its noise. It costs a little on tastes like those of the training and gains on others.
     """
 
-    description: int = 1033
-    components: int = 192
-    hidden: int = 256
-    token: int = 128
-    heads: int = 4
-    rating_depth: int = 1
-    prompt_depth: int = 2
-    scoring_depth: int = 2
-    kernels: int = 8
-    kernel_width: int = 32
+    description: Size = 1033
+    components: Size = 192
+    hidden: Size = 256
+    token: Size = 128
+    heads: Few = 4
+    rating_depth: Few = 1
+    prompt_depth: Few = 2
+    scoring_depth: Few = 2
+    kernels: Few = 8
+    kernel_width: Size = 32
     prompted: bool = True
-    fixed_share: float = 0.0
-    fixed_noise: float = 300.0
+    fixed_share: Share = 0.0
+    fixed_noise: Positive = 300.0
+
+    def __post_init__(self) -> None:
+        if self.token % self.heads:
+            raise ConfigError(f"token = {self.token} is no multiple of heads = {self.heads}")
 
 
 @final
@@ -345,11 +349,9 @@ def read_layers(path: Path) -> tuple[CompactNetwork, str]:
         path,
         "compact PromptIQA",
         FORMAT,
-        lambda told: (sizes_in(told["size"], CompactSize), told.get("encoder", "")),
+        lambda told: (entry_in(told, "size", CompactSize), told.get("encoder", "")),
     )
-    network = CompactNetwork(size)
-    load_strictly(network, state, path)
-    return network.eval().requires_grad_(False), encoder
+    return built(lambda: CompactNetwork(size), state, path), encoder
 
 
 def pack(network: CompactNetwork, encoder: str, path: Path, **metadata: str) -> None:

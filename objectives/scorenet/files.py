@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any, final
 
 from isptune.errors import ConfigError, one_line
-from objectives.checkpoints.own_files import write_own
-from objectives.checkpoints.reading import load_strictly, read_checkpoint
+from isptune.system.records import Positive, convert, parse_json
+from objectives.checkpoints.own_files import built, write_own
+from objectives.checkpoints.reading import read_checkpoint
 from objectives.encoders.interface import ImageTextEncoder
 from objectives.no_reference.lightweight_metrics import LightweightMetrics, Standardisation
-from objectives.scorenet.prompts import HEADS, Design, PromptLearner, scorenet_learner
+from objectives.scorenet.prompts import HEADS, Design, PromptLearner, embedding_width, word_places
 
 VERSION = 1
 ENTRY = "scorenet"
@@ -79,8 +80,8 @@ def read_learned_for(path: Path) -> LearnedFor:
     if text is None:
         raise ConfigError(f"{shown}: holds no learned prompts: its metadata has no entry {ENTRY!r}")
     try:
-        return _parsed(json.loads(text))
-    except (ValueError, TypeError, RecursionError, ConfigError) as error:
+        return _parsed(parse_json(text, ENTRY))
+    except ConfigError as error:
         raise ConfigError(
             f"{shown}: its metadata is not that of learned prompts: {one_line(str(error))}"
         ) from error
@@ -102,68 +103,47 @@ def read_learner(path: Path, learned_for: LearnedFor, encoder: ImageTextEncoder)
             f"{shown}: its prompts were learned on {one_line(learned_for.encoder)} ({one_line(trained)}), "
             f"not on {encoder.name} ({given})"
         )
-    learner = scorenet_learner(encoder, HEADS[learned_for.head], len(learned_for.metrics), learned_for.design)
-    load_strictly(learner, read_checkpoint(path), path)
-    return learner.eval().requires_grad_(False)
+    base = encoder.embed_prompts(HEADS[learned_for.head].prompts)
+    words, embedding = word_places(encoder, base), embedding_width(encoder, base)
+    metrics, design = len(learned_for.metrics), learned_for.design
+    return built(lambda: PromptLearner(base, words, embedding, metrics, design), read_checkpoint(path), path)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """The JSON in the metadata; see the table above."""
+
+    version: int
+    encoder: str
+    encoder_weights: Mapping[str, str]
+    head: str
+    metrics: tuple[str, ...]
+    mean: tuple[float, ...]
+    deviation: tuple[Positive, ...]
+    design: Design
+    notes: Mapping[str, Any]
 
 
 def _parsed(held: Any) -> LearnedFor:
-    if not isinstance(held, dict):
-        raise ConfigError("it is no object")
-    if held.get("version") != VERSION:
+    if isinstance(held, dict) and held.get("version") != VERSION:
         raise ConfigError(f"version {held.get('version')!r}; this program reads {VERSION}")
-    kinds = {"encoder": str, "encoder_weights": dict, "head": str, "metrics": list, "mean": list}
-    kinds |= {"deviation": list, "design": dict, "notes": dict}
-    faults = [f"{key} is missing" for key in kinds if key not in held]
-    faults += [
-        f"{key} is no {kind.__name__}"
-        for key, kind in kinds.items()
-        if not isinstance(held.get(key, kind()), kind)
-    ]
-    faults += [f"{key!s} is unknown" for key in held if key not in kinds and key != "version"]
-    if faults:
-        raise ConfigError("; ".join(faults))
-    if held["head"] not in HEADS:
-        raise ConfigError(f"head {held['head']!r}; there are {', '.join(HEADS)}")
-    if not all(isinstance(digest, str) for digest in held["encoder_weights"].values()):
-        raise ConfigError("encoder_weights are no hashes")
-    names, mean, deviation = held["metrics"], _numbers(held, "mean"), _numbers(held, "deviation")
-    LightweightMetrics(names)  # refuses unknown ones
-    if not len(names) == len(mean) == len(deviation) or not all(value > 0 for value in deviation):
-        raise ConfigError(f"{len(names)} metrics, {len(mean)} means and {len(deviation)} deviations above 0")
+    entry = convert(held, _Entry, ENTRY, known_only=True)
+    if set(held["design"]) != {part.name for part in fields(Design)}:
+        needed = ", ".join(part.name for part in fields(Design))
+        raise ConfigError(f"design has {', '.join(held['design']) or 'nothing'}; it needs {needed}")
+    if entry.head not in HEADS:
+        raise ConfigError(f"head {entry.head!r}; there are {', '.join(HEADS)}")
+    LightweightMetrics(entry.metrics)  # refuses unknown ones
+    if not len(entry.metrics) == len(entry.mean) == len(entry.deviation):
+        raise ConfigError(
+            f"{len(entry.metrics)} metrics, {len(entry.mean)} means and {len(entry.deviation)} deviations"
+        )
     return LearnedFor(
-        held["encoder"],
-        held["encoder_weights"],
-        held["head"],
-        tuple(names),
-        Standardisation(mean, deviation),
-        _design(held["design"]),
-        held["notes"],
+        entry.encoder,
+        entry.encoder_weights,
+        entry.head,
+        entry.metrics,
+        Standardisation(entry.mean, entry.deviation),
+        entry.design,
+        entry.notes,
     )
-
-
-def _numbers(held: dict[str, Any], key: str) -> tuple[float, ...]:
-    if not all(isinstance(value, int | float) and abs(value) < 1e9 for value in held[key]):
-        raise ConfigError(f"{key} holds more than numbers")
-    return tuple(float(value) for value in held[key])
-
-
-def _design(held: dict[str, Any]) -> Design:
-    kinds = {
-        "expansion": str,
-        "use_metrics": bool,
-        "use_image": bool,
-        "metric_widths": list,
-        "image_widths": list,
-    }
-    kinds |= {"dropout": int | float}
-    if set(held) != {field.name for field in fields(Design)}:
-        raise ConfigError(f"design has {', '.join(map(str, held))}; it needs {', '.join(kinds)}")
-    wrong = [key for key, kind in kinds.items() if not isinstance(held[key], kind)]
-    wrong += [
-        key for key in ("metric_widths", "image_widths") if not all(type(width) is int for width in held[key])
-    ]
-    if wrong:
-        raise ConfigError(f"design: {', '.join(wrong)} of another kind")
-    widths = {key: tuple(held[key]) for key in ("metric_widths", "image_widths")}
-    return Design(**{**held, **widths})

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from isptune.arrays import Scores
 from isptune.errors import ConfigError
+from isptune.system.records import Share, Size
 from objectives.encoders.interface import Embeddings, ImageTextEncoder, Prompts
 from objectives.language_models.level_words import ANSWER, LEVELS
 from objectives.no_reference.lightweight_metrics import OUTLIER
@@ -34,6 +35,9 @@ LevelTokens = Float[Tensor, "batch levels tokens width"]
 LevelEmbeddings = Float[Tensor, "batch levels embedding"]
 
 EXPANSIONS = ("sum", "product")
+
+MOST_LAYERS = 8
+"""Hidden ones of a generator."""
 
 
 @final
@@ -107,9 +111,9 @@ class Design:
     expansion: str = "sum"
     use_metrics: bool = True
     use_image: bool = True
-    metric_widths: tuple[int, ...] = (32,)
-    image_widths: tuple[int, ...] = (32,)
-    dropout: float = 0.1
+    metric_widths: tuple[Size, ...] = (32,)
+    image_widths: tuple[Size, ...] = (32,)
+    dropout: Share = 0.1
 
     def __post_init__(self) -> None:
         if self.expansion not in EXPANSIONS:
@@ -117,8 +121,11 @@ class Design:
         if not (self.use_metrics or self.use_image):
             raise ConfigError("prompts that depend on neither metrics nor image are the plain ones")
         widths = (*self.metric_widths, *self.image_widths)
-        if not self.metric_widths or not self.image_widths or not all(0 < width <= 4096 for width in widths):
-            raise ConfigError(f"widths of generators {widths}; one or more each, from 1 to 4096")
+        counts = len(self.metric_widths), len(self.image_widths)
+        if not all(0 < count <= MOST_LAYERS for count in counts) or not all(
+            0 < width <= 4096 for width in widths
+        ):
+            raise ConfigError(f"widths of generators {widths}; one to {MOST_LAYERS} each, from 1 to 4096")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"dropout = {self.dropout}; it is at least 0 and below 1")
 

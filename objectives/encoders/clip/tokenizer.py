@@ -11,7 +11,6 @@ import gzip
 import html
 import importlib.util
 import itertools
-import json
 import re
 import unicodedata
 import zlib
@@ -25,6 +24,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from isptune.errors import ConfigError, MissingExtra, one_line
+from isptune.system.records import parse_json, read_bytes
 from objectives.checkpoints.reading import sha256_of
 
 TABLE_NAME = "bpe_simple_vocab_16e6.txt.gz"
@@ -245,10 +245,7 @@ def read_tokenizer_json(path: Path) -> Tokenizer:
 
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file. Raises ConfigError."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{one_line(str(path))}: cannot be read as JSON: {error}") from error
+    content = parse_json(read_bytes(path), str(path))
     if not isinstance(content, dict):
         raise ConfigError(f"{one_line(str(path))}: holds {type(content).__name__}, no object")
     return content

@@ -22,6 +22,7 @@ from isptune.errors import ConfigError, DatasetError
 from isptune.interfaces import Objective
 from isptune.registry import build
 from isptune.system.claim import claimed
+from isptune.system.records import read_json
 from objectives.training.dataset.crew import in_processes
 from objectives.training.dataset.plan import (
     PARTS,
@@ -163,11 +164,9 @@ def _entries(plan: Plan, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         for first in range(0, plan.size, CHUNK):
             path = _chunk_path(folder, task, first)
             try:
-                entries = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise DatasetError(
-                    f"{path}: cannot be read: {error}; delete it to have it made again"
-                ) from error
+                entries = read_json(path, list[dict[str, Any]], DatasetError)
+            except DatasetError as error:
+                raise DatasetError(f"{error}; delete it to have it made again") from error
             for entry in entries:
                 yield task, entry
 

@@ -9,6 +9,7 @@ from typing import Any
 from isptune.errors import ConfigError, DatasetError, RunFolderError, SceneError, one_line
 from isptune.system.claim import LOCK
 from isptune.system.disk import is_unfinished, slug, write_atomically
+from isptune.system.records import read_json
 
 PLAN = "dataset.json"
 
@@ -75,6 +76,24 @@ class Plan:
         return rows
 
 
+@dataclass(frozen=True)
+class _Settings:
+    """What `Plan.settings` gives."""
+
+    tasks: tuple[str, ...]
+    size: int
+    seed: int
+    side: int
+    validation: float
+    raters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _PlanFile:
+    settings: _Settings
+    photographs: tuple[Photograph, ...]
+
+
 def part_of(name: str, validation: float) -> str:
     """The part of a photograph, by a hash of its file name without the ending: always the same one.
 
@@ -113,22 +132,10 @@ def begin_or_go_on(folder: Path, plan: Plan) -> None:
 def read_plan(folder: Path) -> Plan:
     """The plan of a data set's folder. Raises DatasetError where there is none or it is damaged."""
     path = folder / PLAN
-    try:
-        entry = json.loads(path.read_text(encoding="utf-8"))
-        settings = entry["settings"]
-        return Plan(
-            tasks=tuple(settings["tasks"]),
-            size=int(settings["size"]),
-            seed=int(settings["seed"]),
-            side=int(settings["side"]),
-            validation=float(settings["validation"]),
-            raters=tuple(settings["raters"]),
-            photographs=tuple(Photograph(**row) for row in entry["photographs"]),
-        )
-    except FileNotFoundError as error:
-        raise DatasetError(f"{folder}: holds no {PLAN}; is it a folder of `isptune dataset make`?") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path}: cannot be read: {error}") from error
+    if not path.exists():
+        raise DatasetError(f"{folder}: holds no {PLAN}; is it a folder of `isptune dataset make`?")
+    held = read_json(path, _PlanFile, DatasetError)
+    return Plan(**vars(held.settings), photographs=held.photographs)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

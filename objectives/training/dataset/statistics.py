@@ -3,7 +3,6 @@
 Source of the tables' form: You et al. 2024, DepictQA-Wild, section III-D.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,6 +13,7 @@ import numpy as np
 
 from isptune.distortions.depictqa_recipes import CATEGORIES, allowed_pairs, parse_recipe
 from isptune.errors import DatasetError
+from isptune.system.records import read_json
 from objectives.training.dataset.features import FEATURES
 from objectives.training.dataset.plan import PARTS, Plan
 
@@ -107,17 +107,11 @@ def count(plan: Plan, entries: Iterable[Mapping[str, Any]]) -> Statistics:
 def read_statistics(folder: Path) -> Statistics:
     """What `count` found when a data set was finished. Raises DatasetError where there is nothing to read."""
     path = folder / "statistics.json"
-    try:
-        entry = json.loads(path.read_text(encoding="utf-8"))
-        entry["lengths"] = {name: Length(**one) for name, one in entry["lengths"].items()}
-        entry["features"] = {name: Spread(**one) for name, one in entry["features"].items()}
-        return Statistics(**entry)
-    except FileNotFoundError as error:
+    if not path.exists():
         begun = (folder / "dataset.json").exists()
         why = "is not finished; give its command again" if begun else "holds no data set"
-        raise DatasetError(f"{folder}: {why}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"{path}: cannot be read: {error}") from error
+        raise DatasetError(f"{folder}: {why}")
+    return read_json(path, Statistics, DatasetError)
 
 
 class _Tally:

@@ -27,12 +27,25 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from isptune.errors import ConfigError, UnknownName, one_line
+from isptune.system.records import convert, parse_json, plain
 from objectives.checkpoints.own_files import write_own
 from objectives.checkpoints.reading import read_checkpoint
 
 VERSION = 1
 ENTRY = "features"
 ROWS = ("images", "metrics", "thumbnails", "scores", "groups", "distances")
+
+
+@dataclass(frozen=True)
+class Described:
+    """The entry of the metadata."""
+
+    version: int
+    encoder: str
+    encoder_weights: Mapping[str, str]
+    metrics: tuple[str, ...]
+    files: tuple[str, ...]
+    hashes: tuple[str, ...]
 
 
 @final
@@ -76,14 +89,8 @@ class FeatureTable:
 
     def described(self) -> dict[str, Any]:
         """The metadata."""
-        return {
-            "version": VERSION,
-            "encoder": self.encoder,
-            "encoder_weights": dict(self.encoder_weights),
-            "metrics": list(self.metric_names),
-            "files": list(self.files),
-            "hashes": list(self.hashes),
-        }
+        columns = self.metric_names, self.files, self.hashes
+        return plain(Described(VERSION, self.encoder, self.encoder_weights, *columns))
 
 
 def write_table(path: Path, table: FeatureTable) -> None:
@@ -103,28 +110,25 @@ def read_table(path: Path) -> FeatureTable:
     shown = one_line(str(path))
     try:
         with safe_open(path, framework="pt") as file:
-            held = json.loads((file.metadata() or {}).get(ENTRY, "null"))
-    except (SafetensorError, OSError, ValueError) as error:
+            text = (file.metadata() or {}).get(ENTRY)
+    except (SafetensorError, OSError) as error:
         raise ConfigError(
             f"{shown}: cannot be read as a table of features: {one_line(str(error))}"
         ) from error
+    held = None if text is None else parse_json(text, shown)
     if not isinstance(held, dict) or held.get("version") != VERSION:
         raise ConfigError(f"{shown}: is no table of features of version {VERSION}")
     missing = [name for name in ROWS if name not in tensors]
-    missing += [
-        key for key in ("encoder", "encoder_weights", "metrics", "files", "hashes") if key not in held
-    ]
     if missing:
         raise ConfigError(f"{shown}: is no table of features: missing: {', '.join(missing)}")
-    if {len(held["files"]), len(held["hashes"])} | {len(tensors[name]) for name in ROWS} != {
-        len(held["files"])
-    }:
+    told = convert(held, Described, shown)
+    if {len(told.hashes), *(len(tensors[name]) for name in ROWS)} != {len(told.files)}:
         raise ConfigError(f"{shown}: its columns are of different lengths")
-    if tensors["metrics"].ndim != 2 or tensors["metrics"].shape[1] != len(held["metrics"]):
-        raise ConfigError(f"{shown}: its metrics are not the {len(held['metrics'])} that it names")
-    names, files, hashes = (tuple(map(str, held[key])) for key in ("metrics", "files", "hashes"))
+    if tensors["metrics"].ndim != 2 or tensors["metrics"].shape[1] != len(told.metrics):
+        raise ConfigError(f"{shown}: its metrics are not the {len(told.metrics)} that it names")
     rows = {name: tensors[name].long() if name == "groups" else tensors[name].float() for name in ROWS}
-    return FeatureTable(str(held["encoder"]), dict(held["encoder_weights"]), names, files, hashes, **rows)
+    columns = told.metrics, told.files, told.hashes
+    return FeatureTable(told.encoder, told.encoder_weights, *columns, **rows)
 
 
 def joined(tables: Sequence[FeatureTable]) -> FeatureTable:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from isptune.errors import ConfigError
+from isptune.system.records import parse_json
 
 _DECODER = json.JSONDecoder()
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -35,10 +35,7 @@ class JsonText:
     def __init__(self, text: str, name: str):
         self.text, self.name = text, name
         self._edits: list[tuple[int, int, str]] = []
-        try:
-            self.value: Any = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(f"{name} is not JSON that can be read: {error}") from error
+        self.value: Any = parse_json(text, name)
         self.whole = self._span(_skip(text, 0))
 
     def _span(self, start: int) -> Span:

@@ -228,7 +228,7 @@ def test_hostile_and_damaged_shards_are_refused(tmp_path, state, content, said):
         ({"weight_map": {"lm_head.weight": "gone.bin"}}, "gone.bin, which is not beside it"),
         ({"weight_map": {}}, "no weight_map"),
         ([], "holds no table"),
-        ("{", "cannot be read as JSON"),
+        ("{", "is not JSON that can be read"),
     ],
 )
 def test_a_bad_index_is_refused(tmp_path, state, index, said):

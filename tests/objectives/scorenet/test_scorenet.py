@@ -151,10 +151,10 @@ def rewritten(file, described=None, tensors=None):
         ({"metrics": ["tv", "tvv"]}, "tvv"),
         ({"metrics": ["tv"]}, "1 metrics, 2 means"),
         ({"deviation": [1.0, 0.0]}, "above 0"),
-        ({"mean": [1.0, "x"]}, "more than numbers"),
-        ({"encoder": 3}, "encoder is no str"),
+        ({"mean": [1.0, "x"]}, r"mean\[1\] = \'x\' must be a number"),
+        ({"encoder": 3}, "encoder = 3 must be text"),
         ({"design": {}}, "design has"),
-        ({"surplus": 1}, "surplus is unknown"),
+        ({"surplus": 1}, "unknown key 'surplus'; known are: version"),
     ],
 )
 def test_metadata_of_another_form_is_refused(file, described, message):

@@ -142,7 +142,7 @@ def test_damaged_tables_are_refused(tmp_path):
 def test_damaged_vocabularies_are_refused(tmp_path):
     (tmp_path / "merges.txt").write_text("a b\n")
     for vocabulary, reason in (
-        ("{", "cannot be read as JSON"),
+        ("{", "is not JSON that can be read"),
         ("[1]", "no object"),
         ("{}", r"has no <\|startoftext\|>"),
         (json.dumps({START: 1, END: 2, "a": "b"}), "'a' without a number"),

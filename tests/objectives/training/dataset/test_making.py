@@ -313,7 +313,7 @@ def test_a_photograph_that_is_too_small_is_named(tmp_path):
 
 def test_a_damaged_plan_is_no_data_set(tmp_path):
     (tmp_path / PLAN).write_text("{")
-    with pytest.raises(DatasetError, match=r"dataset\.json: cannot be read"):
+    with pytest.raises(DatasetError, match=r"dataset\.json: is not JSON that can be read"):
         read_plan(tmp_path)
     with pytest.raises(ConfigError, match="holds no photographs"):
         find_photographs(tmp_path, 0.2)
