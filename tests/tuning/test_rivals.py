@@ -124,7 +124,7 @@ def test_scores_of_a_sum_with_a_judge_hold_within_a_generation_only():
     )  # fmt: skip
     bench = Bench(settings)
     assert bench.relative
-    assert bench.description()["objectives"][0]["relative"] is True
+    assert bench.description().objectives[0].relative
     assert bench.second_opinions == {}  # both took part
     assert not Bench(replace(settings, objectives=("ssim",))).relative
 
