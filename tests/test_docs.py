@@ -1,6 +1,7 @@
 """The documents say what the program does."""
 
 import re
+import runpy
 import shlex
 import tomllib
 from pathlib import Path
@@ -40,6 +41,16 @@ def test_every_command_of_the_tour_can_be_parsed(line):
     command = cli.get_command(click.Context(cli), name)
     assert command, f"{name} is no command"
     command.make_context(name, arguments, resilient_parsing=False)
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    (block,) = re.findall(r"<!-- python -->\n```python\n(.*?)```", README, flags=re.S)
+    (tmp_path / "ten_lines.py").write_text(block)
+    monkeypatch.chdir(tmp_path)
+    found = runpy.run_path("ten_lines.py")
+    assert found["result"].recommended["gain"] == pytest.approx(1, abs=0.1)
+    assert found["result"].recommended["sigma"] < 0.6
+    assert "gain" in capsys.readouterr().out
 
 
 def test_constraints_pin_every_package_that_is_named():

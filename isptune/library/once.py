@@ -15,11 +15,13 @@ from isptune.functions.own_files import objective_of
 from isptune.functions.said import name_of
 from isptune.interfaces import Diagnoses, Objective
 from isptune.library.pictures import as_array, as_images
+from isptune.library.short_tracebacks import short_traceback
 from isptune.library.tune import AnyObjective
 from isptune.registry import build
 from isptune.scenes.scene import Scene, photograph
 
 
+@short_traceback
 def score(
     pictures: Any,
     objective: AnyObjective,
@@ -50,6 +52,7 @@ def score(
     return found if several else found[next(iter(found))]
 
 
+@short_traceback
 def distort(
     picture: Any,
     distortion: str,
@@ -86,6 +89,7 @@ def distort(
     return as_array(preset(set, distortion).apply(image, severity, level=level, generator=stream))
 
 
+@short_traceback
 def describe(picture: Any, judge: str = "depictqa", reference: Any = None, device: str = "cpu") -> Diagnosis:
     """Say what is wrong with a picture: kinds of distortion, severity, how sure, where.
 

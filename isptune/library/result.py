@@ -13,6 +13,7 @@ import numpy as np
 
 from isptune.errors import RunFolderError
 from isptune.library.pictures import as_array
+from isptune.library.short_tracebacks import short_traceback
 from isptune.report.comparison import Comparison as Compared
 from isptune.report.comparison import compare
 from isptune.report.comparison_report import write_comparison
@@ -185,6 +186,7 @@ class Comparison:
         return f"<pre>{html.escape(repr(self))}</pre>"
 
 
+@short_traceback
 def load_run(folder: str | Path) -> Result:
     """A run that was kept on disk. Raises RunFolderError if it is none, or is damaged."""
     return Result(Path(folder))
@@ -204,7 +206,11 @@ def _printed(show: Any) -> str:
     from rich.console import Console
 
     text = io.StringIO()
-    show(Console(file=text, width=110, markup=False, highlight=False, force_terminal=False))
+    show(
+        Console(
+            file=text, width=110, markup=False, highlight=False, force_terminal=False, force_jupyter=False
+        )
+    )
     return text.getvalue().rstrip()
 
 

@@ -15,6 +15,7 @@ from isptune.interfaces import Objective, Pipeline
 from isptune.library.pictures import as_scenes
 from isptune.library.result import Comparison, Result
 from isptune.library.running import run_with_progress
+from isptune.library.short_tracebacks import short_traceback
 from isptune.registry import FUNCTION
 from isptune.runs.settings import RunSettings, from_mapping
 from isptune.space import Param
@@ -27,6 +28,7 @@ AnyPipeline = Any
 AnyObjective = Any
 
 
+@short_traceback
 def tune(
     pipeline: AnyPipeline,
     params: Iterable[Param] | None = None,
@@ -73,6 +75,7 @@ def tune(
     return Result(folder, temporary=out is None)
 
 
+@short_traceback
 def compare(
     pipeline: AnyPipeline = "synthetic",
     params: Iterable[Param] | None = None,
