@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 import click
 
 from isptune.errors import ConfigError, IsptuneError, one_line
+from isptune.version import __version__
 
 COMMANDS = {
     "run": "isptune.commands.run:run",
@@ -30,6 +31,7 @@ COMMANDS = {
     "distort": "isptune.commands.distort:distort",
     "study": "isptune.commands.study:study",
     "list": "isptune.commands.listing:listing",
+    "completion": "isptune.commands.completion:completion",
 }
 """The built-in commands; plug-ins add theirs by the entry point group `isptune.commands`."""
 
@@ -52,7 +54,7 @@ class _Commands(click.Group):
 @click.command(
     cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
 )
-@click.version_option(package_name="isptune")
+@click.version_option(__version__, prog_name="isptune")
 def cli() -> None:
     """Find the parameter values at which a camera's ISP makes its best pictures.
 

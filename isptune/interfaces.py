@@ -1,32 +1,36 @@
 """All that a plug-in must be, on one screen.
 
-A capability is a Protocol and is asked for with `isinstance`. Plug-ins register by entry points
-(groups `isptune.pipelines`, `isptune.objectives`, `isptune.judges`, `isptune.optimizers`, `isptune.scenes`); what an
-entry point names is a factory, see `isptune.registry`. An objective that a report shall ask for a second opinion
-stands a second time, under `isptune.second_opinions`; a judge that shall say in reports what is wrong with pictures,
-under `isptune.diagnosing_judges`; a click command under `isptune.commands`.
+What a plug-in is stands in its `facts`, a frozen record of `isptune.facts`; what it can do beyond that is a Protocol
+of methods, and is asked for with `isinstance`.
+
+Plug-ins register by entry points (groups `isptune.pipelines`, `isptune.objectives`, `isptune.judges`,
+`isptune.optimizers`, `isptune.scenes`); what an entry point names is a factory, see `isptune.registry`. An objective
+that a report shall ask for a second opinion stands a second time, under `isptune.second_opinions`; a judge that shall
+say in reports what is wrong with pictures, under `isptune.diagnosing_judges`; a click command under `isptune.commands`.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isptune.arrays import Images, Levels, Losses, OtherImages, Params, Scores, SecondImages
 from isptune.diagnosis.finding import Diagnosis
+from isptune.facts import JudgeFacts, ObjectiveFacts, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Space
-
-Direction = Literal["minimize", "maximize"]
 
 
 @runtime_checkable
 class Pipeline(Protocol):
     """Turns a scene and parameter values into images, one for each value of the batch."""
 
-    space: Space
-    max_batch: int
+    @property
+    def space(self) -> Space: ...
+
+    @property
+    def facts(self) -> PipelineFacts: ...
 
     def render(self, scene: Scene, params: Params, seed: int) -> Images:
         """Render the batch; every image sees the noise that `seed` stands for. Raises RenderError."""
@@ -37,12 +41,17 @@ class Pipeline(Protocol):
 class KnownLevels(Protocol):
     """A pipeline whose true distance from pristine is known."""
 
-    level_names: Sequence[str]
-    level_ranges: Sequence[float]  # the largest magnitude of each, to normalise by
-    level_units: Sequence[str]
-
     def levels(self, params: Params) -> Levels:
-        """The signed distortion levels that these values lead to; 0 is pristine."""
+        """The signed distortion levels that these values lead to, in the order of its facts; 0 is pristine."""
+        ...
+
+
+@runtime_checkable
+class WritesParameterFiles(Protocol):
+    """A pipeline whose parameter sets can be written as files that a camera or a raw developer loads."""
+
+    def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
+        """The file for a complete candidate. Raises ConfigError, also for a template that is missing or unfit."""
         ...
 
 
@@ -50,7 +59,8 @@ class KnownLevels(Protocol):
 class Objective(Protocol):
     """Scores images, in its own unit and direction."""
 
-    direction: Direction
+    @property
+    def facts(self) -> ObjectiveFacts: ...
 
     def score(self, images: Images, scene: Scene) -> Scores:
         """One score an image. Raises ScoreError; a NaN is a failed trial."""
@@ -58,26 +68,8 @@ class Objective(Protocol):
 
 
 @runtime_checkable
-class Described(Protocol):
-    """An objective that says what its scores mean. All of ours do."""
-
-    range: tuple[float, float]  # of the scores; may be infinite
-    unit: str
-    source: str  # authors, year, title
-
-
-@runtime_checkable
-class UsesReference(Protocol):
-    """An objective that compares with the scene's reference (full reference)."""
-
-    uses_reference: Literal[True]
-
-
-@runtime_checkable
 class ScoresAmong(Protocol):
-    """An objective that compares with rivals; its scores hold among candidates that are evaluated together only."""
-
-    rivals: int  # how many of those candidates it compares with, at most
+    """What an objective must be able to do whose facts have rivals: its scores hold among these only."""
 
     def score_among(
         self, images: Images, rivals: OtherImages, others: Bool[Tensor, "batch other"], scene: Scene
@@ -87,8 +79,29 @@ class ScoresAmong(Protocol):
 
 
 @runtime_checkable
+class Warns(Protocol):
+    """An objective that may not fit what it is asked for; its warnings are told before a run and kept with its end."""
+
+    def warnings(self, images: Sequence[Images]) -> list[str]:
+        """One line each: what was odd in what it was given, or in pictures such as these, which it is to score."""
+        ...
+
+
+@runtime_checkable
+class TakesPrompt(Protocol):
+    """A factory of objectives that learn from rated pictures what is good: what `--prompt` is for."""
+
+    def with_prompt(self, argument: str | None, prompt: str) -> str:
+        """The argument of a spec with the prompt in it. Raises ConfigError for one that no spec can hold."""
+        ...
+
+
+@runtime_checkable
 class Judge(Protocol):
     """Says which of two images is better."""
+
+    @property
+    def facts(self) -> JudgeFacts: ...
 
     def prefer(self, first: Images, second: SecondImages, scene: Scene) -> Scores:
         """The probability that the first of each pair is the better one. Raises ScoreError; a NaN is a failed pair."""
@@ -107,6 +120,9 @@ class PrefersEach(Protocol):
 @runtime_checkable
 class Diagnoses(Protocol):
     """A judge that also says what is wrong with a picture."""
+
+    @property
+    def facts(self) -> JudgeFacts: ...
 
     def describe(self, images: Images, scene: Scene) -> list[Diagnosis]:
         """One diagnosis an image. Raises ScoreError."""
@@ -138,70 +154,4 @@ class ParetoOptimizer(Protocol):
 
     def front(self) -> list[Candidate]:
         """The candidates that no other one dominates."""
-        ...
-
-
-@runtime_checkable
-class Composed(Protocol):
-    """An objective made of others, which therefore took part where it did."""
-
-    components: Sequence[str]  # their specs
-
-
-@runtime_checkable
-class CarriesWeights(Protocol):
-    """An objective that was fitted or trained; its files go into the run's provenance."""
-
-    weights: Mapping[str, str]  # file name -> sha256
-
-
-@runtime_checkable
-class IgnoresSeed(Protocol):
-    """A pipeline whose pictures are the same for every seed: to confirm a candidate once is enough."""
-
-    ignores_seed: Literal[True]
-
-
-@runtime_checkable
-class Versioned(Protocol):
-    """A pipeline that depends on programs or files outside of isptune; they go into the run's provenance."""
-
-    versions: Mapping[str, str]  # of a program its version, of a file its sha256
-
-
-@runtime_checkable
-class Warns(Protocol):
-    """An objective that may not fit what it is asked for; its warnings are told before a run and kept with its end."""
-
-    def warnings(self, images: Sequence[Images]) -> list[str]:
-        """One line each: what was odd in what it was given, or in pictures such as these, which it is to score."""
-        ...
-
-
-@runtime_checkable
-class TakesPrompt(Protocol):
-    """A factory of objectives that learn from rated pictures what is good: what `--prompt` is for."""
-
-    def with_prompt(self, argument: str | None, prompt: str) -> str:
-        """The argument of a spec with the prompt in it. Raises ConfigError for one that no spec can hold."""
-        ...
-
-
-@runtime_checkable
-class WritesParameterFiles(Protocol):
-    """A pipeline whose parameter sets can be written as files that a camera or a raw developer loads."""
-
-    parameter_file_formats: Sequence[str]  # as `isptune export --format` takes them
-
-    def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
-        """The file for a complete candidate. Raises ConfigError, also for a template that is missing or unfit."""
-        ...
-
-
-@runtime_checkable
-class LeavesOut(Protocol):
-    """A pipeline whose parameter files have no place for some of its parameters."""
-
-    def left_out(self, file_format: str) -> Sequence[str]:
-        """The names of those parameters."""
         ...

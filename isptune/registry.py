@@ -12,29 +12,30 @@ A plug-in's entry point names a factory:
 * `isptune.set_readers` `read(data: bytes, path: Path, template: bytes | None) -> ParameterSet | None` (None for what is
   no file of this kind; a ConfigError for one that is damaged)
 
-A spec is `NAME` or `NAME:ARGUMENT`: `ssim`, `nevergrad:NGOpt`, `iqa_pytorch:musiq`.
+What names a plug-in is a spec, `NAME:ARGUMENT?KEY=VALUE&...` (`isptune.spec`): `ssim`, `nevergrad:NGOpt`,
+`raw:shot.dng?crop=full`. A pipeline's options reach its factory as keywords, with values as TOML reads them; other
+factories get what stands behind the name as it was written.
 """
 
 import inspect
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from isptune.errors import ConfigError, UnknownName
+from isptune.spec import split_name, split_options, typed
 
 KINDS = ("pipeline", "objective", "judge", "optimizer", "scene")
+
+FUNCTION = "python"
+"""`python:NAME` stands in a run's settings for a function that was given in Python."""
 
 
 def installed(kind: str) -> dict[str, EntryPoint]:
     """The entry points of one kind by name, sorted: `pipeline`, `objective`, `judge`, `optimizer`, `scene`, ..."""
     found = entry_points(group=f"isptune.{kind}s")
     return {point.name: point for point in sorted(found, key=lambda point: point.name)}
-
-
-def parse(spec: str) -> tuple[str, str | None]:
-    """Split `NAME:ARGUMENT`; without a colon the argument is None."""
-    name, colon, argument = spec.partition(":")
-    return name.strip(), argument if colon else None
 
 
 def factory(kind: str, name: str) -> Callable[..., Any]:
@@ -53,16 +54,45 @@ def build(kind: str, spec: str, *positional: Any, **options: Any) -> Any:
 
     Raises:
         UnknownName: nothing of that name is installed.
-        ConfigError: it does not import, or refuses its argument or options.
+        ConfigError: it does not import, or refuses its argument or options; or one is given twice, differently.
         MissingExtra: it needs a package or weights that are not there.
     """
-    name, argument = parse(spec)
+    if own_file(spec):
+        raise ConfigError(
+            f"{spec}: a file of one's own is run only where it is named on the command line or in Python itself, "
+            "not where a folder, a set or another spec names it"
+        )
+    name, argument = split_name(spec)
+    if name == FUNCTION:
+        raise ConfigError(
+            f"{spec}: was a function in somebody's Python, which no folder brings along; give it again in Python"
+        )
+    if kind == "pipeline":
+        argument, options = _with_options_of(name, argument, options)
     make = factory(kind, name)
     try:
         inspect.signature(make).bind(argument, *positional, **options)
     except TypeError as error:
         raise ConfigError(f"the {kind} {name!r} cannot take what it was given: {error}") from error
     return make(argument, *positional, **options)
+
+
+def own_file(spec: str) -> tuple[Path, str] | None:
+    """The file and the name in it where a spec is of the form `FILE.py:NAME`; see `isptune.functions.own_files`."""
+    file, argument = split_name(spec)
+    return (Path(file), argument) if file.endswith(".py") and argument else None
+
+
+def _with_options_of(
+    name: str, rest: str | None, options: dict[str, Any]
+) -> tuple[str | None, dict[str, Any]]:
+    """A pipeline's argument, and the options of its spec beside those that are given apart from it."""
+    argument, written = split_options(rest)
+    merged = {key: typed(value) for key, value in written.items()}
+    for key, value in options.items():
+        if merged.setdefault(key, value) != value:
+            raise ConfigError(f"{name}: the option {key} is given twice: {merged[key]!r} and {value!r}")
+    return argument, merged
 
 
 def _explain(kind: str, point: EntryPoint, error: Exception) -> str:

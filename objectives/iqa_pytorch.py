@@ -16,13 +16,13 @@ import math
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, final
 
 import torch
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, IsptuneError, MissingExtra, ScoreError, UnknownName
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from objectives.checkpoints.guarded_loading import (
     ALLOW_DOWNLOADS,
@@ -60,28 +60,26 @@ CHUNK = 8
 class PyiqaMetric:
     """A metric of pyiqa as an objective, with the direction, range and kind that pyiqa declares.
 
-    `uses_reference` is set for full-reference metrics only. `weights` are the files that torch loaded, by name,
-    with their SHA-256; NIQE's kin, which read Matlab files, list none. Metrics that crop at random see the same
-    seed in every call.
+    Its weights are the files that torch loaded; NIQE's kin, which read Matlab files, list none. Metrics that crop at
+    random see the same seed in every call.
     """
-
-    uses_reference: Literal[True]
-    source = "pyiqa (IQA-PyTorch; Chen et al. 2022), PolyForm Noncommercial 1.0.0; see there for the metric's paper"
-    unit = ""
 
     def __init__(self, metric: Any, files: Sequence[Path] = ()):
         self.name = f"iqa_pytorch:{metric.metric_name}"
-        self.direction: Direction = "minimize" if metric.lower_better else "maximize"
-        self.range = _parse_range(metric.score_range)
+        self.facts = ObjectiveFacts(
+            direction="minimize" if metric.lower_better else "maximize",
+            range=_parse_range(metric.score_range),
+            source="pyiqa (IQA-PyTorch; Chen and Mo 2022), PolyForm Noncommercial 1.0.0; see there for the metric's "
+            "paper",
+            uses_reference=metric.metric_mode == "FR",
+            weights={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+        )
         self.chunk = 1 if metric.metric_name.startswith(ONE_BY_ONE) else CHUNK
-        self.weights = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
         self._metric = metric
-        if metric.metric_mode == "FR":
-            self.uses_reference = True
 
     def score(self, images: Images, scene: Scene) -> Scores:
         """One score an image; NaN for an image that holds one. Raises ScoreError."""
-        reference = matching_reference(self.name, images, scene) if self._metric.metric_mode == "FR" else None
+        reference = matching_reference(self.name, images, scene) if self.facts.uses_reference else None
         scores = torch.full((len(images),), math.nan, device=images.device)
         # pyiqa refuses a whole batch for one NaN.
         sound = images.isfinite().flatten(1).all(1).nonzero()[:, 0]

@@ -3,11 +3,10 @@
 `isptune study weights DIR --objectives ssim,niqe,...` fits and keeps them in the study's folder; this only reads them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from isptune.errors import ConfigError, one_line
-from isptune.interfaces import CarriesWeights
 from isptune.study.plan.folder import WEIGHTS
 from isptune.system.records import convert, parse_json, read_bytes
 from objectives.checkpoints.reading import sha256_of
@@ -44,6 +43,5 @@ def build(argument: str | None) -> Weighted:
     if name != "weighted":
         raise ConfigError(f"{one_line(str(path))}: holds {one_line(spec)}, which is no weighted sum")
     objective = build_weighted(terms)
-    held = objective.weights if isinstance(objective, CarriesWeights) else {}
-    objective.weights = {**held, WEIGHTS: sha256_of(path)}
-    return objective
+    weights = {**objective.facts.weights, WEIGHTS: sha256_of(path)}
+    return replace(objective, facts=replace(objective.facts, weights=weights))

@@ -2,17 +2,21 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import final
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
-from isptune.arrays import Images, Scores
+from isptune.arrays import Images, OtherImages, Scores
 from isptune.errors import ConfigError, UnknownName
-from isptune.interfaces import CarriesWeights, Described, Direction, Objective, UsesReference, Warns
+from isptune.facts import ObjectiveFacts, gathered_weights
+from isptune.interfaces import Objective, Warns
 from isptune.registry import build as build_plugin
 from isptune.scenes.scene import Scene
+from isptune.tuning.rivals import score_beside
 
 EXAMPLE = "weighted:0.7*ssim+0.3*niqe"
 
@@ -32,27 +36,23 @@ class Term:
     objective: Objective
     to_unit: bool
 
-    @property
-    def range(self) -> tuple[float, float]:
-        """Of the component's own scores; infinite where it does not say."""
-        return self.objective.range if isinstance(self.objective, Described) else (-math.inf, math.inf)
-
     def contribution(self, scores: Scores) -> Scores:
         """What scores of the component add to the sum; more is better."""
-        turned = scores if self.objective.direction == "maximize" else -scores
+        turned = scores if self.objective.facts.direction == "maximize" else -scores
         if not self.to_unit:
             return self.weight * turned
-        low, high = self.range
-        worst = low if self.objective.direction == "maximize" else -high
+        low, high = self.objective.facts.range
+        worst = low if self.objective.facts.direction == "maximize" else -high
         return self.weight * (turned - worst) / (high - low)
 
     def contribution_range(self) -> tuple[float, float]:
         """The lowest and the highest that it can add."""
-        ends = self.contribution(torch.tensor(self.range, dtype=torch.float64)).tolist()
+        ends = self.contribution(torch.tensor(self.objective.facts.range, dtype=torch.float64)).tolist()
         return min(ends), max(ends)
 
 
 @final
+@dataclass(frozen=True, eq=False)
 class Weighted:
     """The weighted sum of several objectives; higher is better.
 
@@ -61,26 +61,16 @@ class Weighted:
     moves within 1, NIQE by several units, PSNR by tens, so weights must make up for that. `unit(NAME)` brings a
     component whose range is finite to [0, 1], 1 being the best.
 
-    `uses_reference` and `weights` (files and their hashes) are set only if a component has them.
+    Where components compare with rivals, each gets as many of them as it asks for, and the others score as they do
+    alone.
+
+    Attributes:
+        terms: of the sum.
+        facts: as `facts_of` the terms has them, with more weights where the sum itself was fitted.
     """
 
-    uses_reference: Literal[True]
-    weights: Mapping[str, str]
-    direction: Direction = "maximize"
-    unit = ""
-
-    def __init__(self, terms: tuple[Term, ...]):
-        self.terms = terms
-        self.components = tuple(term.spec for term in terms)
-        ranges = [term.contribution_range() for term in terms]
-        self.range = (sum(low for low, _ in ranges), sum(high for _, high in ranges))
-        sources = [term.objective.source for term in terms if isinstance(term.objective, Described)]
-        self.source = "weighted sum of: " + "; ".join(dict.fromkeys(sources))
-        if any(isinstance(term.objective, UsesReference) for term in terms):
-            self.uses_reference = True
-        files = [term.objective.weights for term in terms if isinstance(term.objective, CarriesWeights)]
-        if files:
-            self.weights = {name: digest for held in files for name, digest in held.items()}
+    terms: tuple[Term, ...]
+    facts: ObjectiveFacts
 
     def warnings(self, images: Sequence[Images]) -> list[str]:
         """What its components find odd in what they were given, or in these pictures."""
@@ -89,8 +79,32 @@ class Weighted:
 
     def score(self, images: Images, scene: Scene) -> Scores:
         """The weighted sum for each image; NaN where a component gives NaN. Raises ScoreError as they do."""
-        parts = [term.contribution(term.objective.score(images, scene)) for term in self.terms]
-        return torch.stack(parts).sum(0)
+        return self._sum(lambda objective: objective.score(images, scene))
+
+    def score_among(
+        self, images: Images, rivals: OtherImages, others: Bool[Tensor, "batch other"], scene: Scene
+    ) -> Scores:
+        """The same beside rivals. Raises ScoreError as the components do."""
+        return self._sum(lambda objective: score_beside(objective, images, rivals, others, scene))
+
+    def _sum(self, score: Callable[[Objective], Scores]) -> Scores:
+        return torch.stack([term.contribution(score(term.objective)) for term in self.terms]).sum(0)
+
+
+def facts_of(terms: Sequence[Term]) -> ObjectiveFacts:
+    """What a sum is, from what its components are."""
+    parts = {term.spec: term.objective.facts for term in terms}
+    ranges = [term.contribution_range() for term in terms]
+    sources = dict.fromkeys(facts.source for facts in parts.values() if facts.source)
+    return ObjectiveFacts(
+        direction="maximize",
+        range=(sum(low for low, _ in ranges), sum(high for _, high in ranges)),
+        source="weighted sum of: " + "; ".join(sources),
+        uses_reference=any(facts.uses_reference for facts in parts.values()),
+        rivals=max(facts.rivals for facts in parts.values()),
+        components=tuple(name for spec, facts in parts.items() for name in (spec, *facts.components)),
+        weights=gathered_weights(parts),
+    )
 
 
 def build(argument: str | None) -> Weighted:
@@ -106,7 +120,8 @@ def build(argument: str | None) -> Weighted:
     """
     if argument is None or not argument.strip():
         raise ConfigError(f"weighted needs a sum of objectives, such as {EXAMPLE}")
-    return Weighted(tuple(_build_term(weight, spec) for weight, spec in parse(argument)))
+    terms = tuple(_build_term(weight, spec) for weight, spec in parse(argument))
+    return Weighted(terms, facts_of(terms))
 
 
 def parse(argument: str) -> list[tuple[float, str]]:
@@ -145,7 +160,7 @@ def _build_term(weight: float, written: str) -> Term:
             raise ConfigError(f"weighted: {error}; a sum looks like {EXAMPLE}") from error
         raise
     term = Term(weight, spec, objective, bool(scaled))
-    low, high = term.range
+    low, high = objective.facts.range
     if scaled and not math.isfinite(high - low):
         raise ConfigError(f"weighted: the range of {spec} is {low:g} to {high:g}; unit() needs a finite one")
     return term

@@ -6,7 +6,7 @@
 
 Make one folder by a checkout of the old commit, one by the new one, on one machine and with nothing else at work on it.
 Compared are the log of trials as bytes without its `format`, tables, pictures and votes as bytes, and JSON without what
-a version may add: its `format`, its provenance and the seconds that it took. About three minutes on 2 cores.
+a version may add: its `format`, its provenance, how it names papers and the seconds that it took. About three minutes.
 """
 
 import argparse
@@ -45,7 +45,7 @@ AFTERWARDS = [
 ]
 SUFFIXES = {".jsonl", ".csv", ".json", ".png", ".toml"}
 MAY_DIFFER = {"provenance.json", "timing.json", "clock.json"}
-ADDED = {"format", "isptune", "seconds", "made", "created"}
+ADDED = {"format", "isptune", "seconds", "made", "created", "source"}
 
 
 def make(folder: Path) -> None:

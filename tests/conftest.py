@@ -1,7 +1,12 @@
 """Shapes and types are checked at run time in all tests; toy plug-ins stand beside the real ones."""
 
+import io
+import os
 import sys
 from importlib.metadata import EntryPoint
+
+# Threads that wait by spinning take the other tests' time, and each other's under `-n 2`: before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from jaxtyping import install_import_hook
 
@@ -12,13 +17,27 @@ install_import_hook(["isptune", "objectives", "pipelines"], "tests.typechecking.
 import matplotlib
 import pytest
 import torch
+from matplotlib.figure import Figure
+from PIL import Image
 
 matplotlib.use("Agg")
+
+# Plots are composed but not rasterised, which is what takes the time of a short run: only tests marked `drawn` draw.
+_BLANK = io.BytesIO()
+Image.new("RGB", (3, 2)).save(_BLANK, format="PNG")
+_draw = Figure.savefig
+Figure.savefig = lambda figure, file, **options: file.write(_BLANK.getvalue())
 
 
 @pytest.fixture(autouse=True)
 def _fixed_threads():
     torch.set_num_threads(2)
+
+
+@pytest.fixture(autouse=True)
+def _drawing(request, monkeypatch):
+    if request.node.get_closest_marker("drawn") is not None:
+        monkeypatch.setattr(Figure, "savefig", _draw)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 import torch
 
-from isptune.errors import RunFolderError, SceneError
+from isptune.errors import DiskError, RunFolderError, SceneError
 from isptune.runs.files import image_path, read_table
 from isptune.scenes.images import read_image, write_image
 from isptune.scenes.scene import load_scenes
@@ -168,5 +168,5 @@ def test_ctrl_c_while_a_picture_is_written_leaves_no_part_of_it(tmp_path, monkey
 
 def test_what_cannot_be_written_is_named_and_not_its_temporary_file(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(SceneError, match=r"file/a\.png: cannot be written: Not a directory"):
+    with pytest.raises(DiskError, match=r"file/a\.png: cannot be written: Not a directory"):
         write_image(tmp_path / "file" / "a.png", torch.rand(1, 3, 8, 8))

@@ -24,6 +24,8 @@ def test_every_command_teaches_by_example(isptune, command):
     assert "isptune " + command in out.split("Options:")[0].split("Usage:")[1].split("\n", 1)[1]
 
 
+@pytest.mark.slow
+@pytest.mark.drawn
 def test_a_run_goes_from_the_command_to_the_report_and_is_shown_the_second_time(isptune, tmp_path):
     status, out, err = isptune("run", *TOY, *SHORT)
     assert (status, err) == (0, "")
@@ -39,6 +41,8 @@ def test_a_run_goes_from_the_command_to_the_report_and_is_shown_the_second_time(
         assert isptune(command, folder)[0] == 0
 
 
+@pytest.mark.slow
+@pytest.mark.drawn
 def test_compare_runs_each_objective_alone(isptune, tmp_path):
     extra = ["--objective", "greenness", "--repeats", "2", "--out", "c"]
     status, out, err = isptune("compare", *TOY, *SHORT, *extra)
@@ -100,7 +104,7 @@ def test_wrong_usage_is_explained_by_click(isptune):
 
 
 def test_ctrl_c_keeps_what_was_finished(isptune, tmp_path, monkeypatch):
-    from isptune.commands.progress import RunProgress
+    from isptune.library.progress import RunProgress
 
     real = RunProgress.update
 

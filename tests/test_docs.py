@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
+from isptune import __version__
 from isptune.cli import cli
 
 ROOT = Path(__file__).parent.parent
@@ -52,3 +54,42 @@ def test_constraints_pin_every_package_that_is_named():
 def test_no_document_names_a_path_of_a_machine():
     for path in [*ROOT.glob("*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("objectives/weights/*.md")]:
         assert not re.search(r"/(home|root|work|tmp|usr)/", path.read_text()), path
+
+
+def _citation():
+    return yaml.safe_load((ROOT / "CITATION.cff").read_text())
+
+
+def test_the_citation_has_what_its_format_asks_for():
+    """Required keys of https://citation-file-format.github.io, schema 1.2.0."""
+    cited = _citation()
+    assert cited["cff-version"] == "1.2.0"
+    assert isinstance(cited["message"], str)
+    assert (cited["title"], cited["license"]) == (PROJECT["name"], PROJECT["license"])
+    assert cited["authors"] == PROJECT["authors"]
+    for reference in cited["references"]:
+        assert {"type", "title", "authors", "year"} <= reference.keys()
+        assert all(set(person) == {"family-names", "given-names"} for person in reference["authors"])
+
+
+def test_the_citation_names_the_five_papers_with_an_address():
+    references = _citation()["references"]
+    assert [reference["title"].split(":")[0][:24] for reference in references] == [
+        "ScoreNet",
+        "PromptIQA",
+        "Enhancing Descriptive Im",
+        "A Causal Framework for A",
+        "ARNIQA",
+    ]
+    for reference in references:
+        arxiv = [row["value"] for row in reference.get("identifiers", [])]
+        assert all(re.fullmatch(r"arXiv:\d{4}\.\d{5}", value) for value in arxiv)
+        assert arxiv or reference["url"].startswith("https://")
+
+
+def test_the_changelog_ends_with_the_release_that_is_cited():
+    heads = re.findall(r"^## \[(.+?)\](?: - (\S+))?$", (ROOT / "CHANGELOG.md").read_text(), flags=re.M)
+    assert heads[0] == ("Unreleased", "")
+    cited = _citation()
+    assert heads[1] == (cited["version"], cited["date-released"])
+    assert __version__ == cited["version"] or ".dev" in __version__

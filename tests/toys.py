@@ -5,6 +5,7 @@ import torch
 
 from isptune.diagnosis.finding import Diagnosis, Finding
 from isptune.errors import RenderError
+from isptune.facts import JudgeFacts, LevelFacts, ObjectiveFacts, PipelineFacts
 from isptune.space import Choice, Real, Space
 
 TOY = ["--pipeline", "tint", "--objective", "redness", "--scene", "cat", "--resize", "24"]
@@ -28,10 +29,7 @@ SHORT = [
 class Tint:
     """Adds (r, g) to the scene's red and green; a choice swaps them. Its levels are |r - 0.3|, |g + 0.2|."""
 
-    max_batch = 7
-    level_names = ("red", "green")
-    level_ranges = (1.0, 1.0)
-    level_units = ("", "")
+    facts = PipelineFacts(max_batch=7, levels=(LevelFacts("red", 1.0), LevelFacts("green", 1.0)))
 
     def __init__(self, noise=0.0, with_choice=False):
         params = [Real("tint.red", -0.5, 0.5, 0.0), Real("tint.green", -0.5, 0.5, 0.0)]
@@ -72,13 +70,9 @@ class Moody(Tint):
 class ChannelNear:
     """How far the mean of a channel is from a target."""
 
-    direction = "minimize"
-    range = (0.0, 1.0)
-    unit = ""
-    source = "a toy"
-
-    def __init__(self, channel, target):
+    def __init__(self, channel, target, direction="minimize"):
         self.channel, self.target = channel, target
+        self.facts = ObjectiveFacts(direction, range=(0.0, 1.0), source="a toy")
 
     def score(self, images, scene):
         return (images[:, self.channel].mean((1, 2)) - self.target).abs()
@@ -87,7 +81,7 @@ class ChannelNear:
 class Picky:
     """Gives NaN for dark pictures, raises for bright ones."""
 
-    direction = "maximize"
+    facts = ObjectiveFacts("maximize")
 
     def __init__(self, mood):
         self.mood = mood
@@ -105,6 +99,8 @@ class Picky:
 
 class Redder:
     """Prefers the picture whose mean red is nearer to 0.8; a difference of 0.1 makes it rather sure."""
+
+    facts = JudgeFacts("a toy")
 
     def __init__(self):
         self.pairs = 0
@@ -155,9 +151,7 @@ def redness(argument):
 
 def paleness(argument):
     """Red as far from 0.8 as can be: the opposite of redness."""
-    opposite = ChannelNear(0, 0.8)
-    opposite.direction = "maximize"
-    return opposite
+    return ChannelNear(0, 0.8, "maximize")
 
 
 def greenness(argument):

@@ -105,13 +105,13 @@ def _with_prompt(photographs: Sequence[Photograph]) -> PromptIqa:
     pixels = tuple(network.prepare(to_images(photographs[i].pixels, photographs[i].name)) for i in numbers)
     scores = torch.tensor(opinions)
     low, high = scores.aminmax()
-    return PromptIqa(network, Prompt(pixels, (scores - low) / (high - low)), network.weights)
+    return PromptIqa(network, Prompt(pixels, (scores - low) / (high - low)))
 
 
 def _scores(
     objective: Objective | PromptIqa, photographs: Sequence[Photograph]
 ) -> Float[np.ndarray, " pictures"]:
-    sign = 1.0 if objective.direction == "maximize" else -1.0
+    sign = 1.0 if objective.facts.direction == "maximize" else -1.0
     scores = []
     with torch.inference_mode():
         for one in photographs:

@@ -95,7 +95,7 @@ def _synthetic(seed: int) -> Bench:
 
     def places(candidates: Sequence[Candidate]) -> Float64[np.ndarray, "candidates levels"]:
         params = {name: torch.tensor([float(one[name]) for one in candidates]) for name in candidates[0]}
-        return isp.levels(params).double().numpy() / np.array(isp.level_ranges)
+        return isp.levels(params).double().numpy() / np.array([level.limit for level in isp.facts.levels])
 
     return Bench(isp, isp.space, places)
 

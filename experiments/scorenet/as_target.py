@@ -116,11 +116,11 @@ def _ends(
         folder = folder.with_name(f"{folder.name}_{seed}")
     bench = Bench(settings)
     answer = read_answer(run(bench, folder))
-    ranges = np.array(bench.pipeline.level_ranges)  # pyright: ignore[reportAttributeAccessIssue]
+    ranges = np.array([level.limit for level in bench.pipeline.facts.levels])
     ends = []
     for repeat in answer.repeats:
         relative = tuple((np.array(repeat.levels) / ranges).round(5).tolist())
-        sign = 1.0 if bench.objectives[objective].direction == "minimize" else -1.0
+        sign = 1.0 if bench.objectives[objective].facts.direction == "minimize" else -1.0
         loss = sign * repeat.objectives[objective].mean
         assert repeat.l1_normalised is not None, "the synthetic pipeline knows its levels"
         ends.append(End(objective, family, name, repeat.seed, relative, repeat.l1_normalised, loss))

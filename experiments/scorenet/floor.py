@@ -4,7 +4,7 @@
 
 DIR is described in `objectives.training.pictures.photographs`. For each distortion of the default chain alone,
 everything else left pristine, gradient-boosted trees (scikit-learn) learn the signed amount from statistics of tones
-and texture, the encoder's directions and the lightweight metrics of training photographs. On photographs kept out, the
+and texture, the encoder's embeddings and the lightweight metrics of training photographs. On photographs kept out, the
 amount is then chosen at which they find none: what is left is the error of one who is told the truth of all other
 distortions. It is an estimate of the floor, not a bound: a predictor that knows more of what photographs show could
 come nearer, and one that faces all five at once will not. Choosing one amount for eight photographs together averages

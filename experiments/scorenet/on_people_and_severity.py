@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _signed(objective: Objective, images: torch.Tensor) -> Float[np.ndarray, " images"]:
     """Scores, turned so that higher is better."""
-    sign = 1.0 if objective.direction == "maximize" else -1.0
+    sign = 1.0 if objective.facts.direction == "maximize" else -1.0
     with torch.inference_mode():
         return sign * objective.score(images, Scene("", images[:1])).double().cpu().numpy()
 

@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from isptune.interfaces import KnownLevels
 from isptune.registry import build
 from isptune.space import Candidate
 from isptune.study.by_eye.search import PAIRS_EACH, EyeSearch, population_for
 from isptune.study.scale.posterior import JOD_SIGMA
 from isptune.study.votes.votes import Answer
+from pipelines.synthetic.synthetic import SyntheticISP
 
 CHAIN_OF_12 = (
     "gaussian_blur:5,lens_blur:6,white_noise:0.02,poisson_noise:0.1,impulse_noise:0.03,contrast:0.6,"
@@ -46,9 +46,9 @@ class Step:
     level_error: float
 
 
-def level_error(pipeline: KnownLevels, candidate: Candidate) -> float:
+def level_error(pipeline: SyntheticISP, candidate: Candidate) -> float:
     params = {name: torch.tensor([float(value)], dtype=torch.float64) for name, value in candidate.items()}
-    ranges = torch.tensor(pipeline.level_ranges, dtype=torch.float64)
+    ranges = torch.tensor([level.limit for level in pipeline.facts.levels], dtype=torch.float64)
     return float((pipeline.levels(params)[0].abs() / ranges).mean())
 
 

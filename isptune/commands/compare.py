@@ -1,10 +1,17 @@
 """`isptune compare`: several objectives on the same pipeline, seeds and budget."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from isptune.commands.options import settings_from, settings_options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from isptune.runs.settings import RunSettings
 
 
 @click.command()
@@ -55,7 +62,7 @@ def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **optio
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
 
 
-def _check_free(folder: Any) -> None:
+def _check_free(folder: "Path") -> None:
     """A comparison must not write over a run's report, or anybody else's."""
     from isptune.errors import RunFolderError
     from isptune.runs.files import COMPARISON, CONFIG, REPORT
@@ -66,19 +73,26 @@ def _check_free(folder: Any) -> None:
         raise RunFolderError(f"{folder}: holds a {REPORT} that is no comparison's; choose another --out")
 
 
-def _run_each(settings: Any, folder: Any, console: Any, workers: str | None) -> list[Any]:
+def _run_each(
+    settings: "RunSettings", folder: "Path", console: "Console", workers: str | None
+) -> "list[Path]":
     """One run for each objective, in a folder of its own inside `folder`; finished ones are kept."""
+    from contextlib import ExitStack
     from dataclasses import replace
 
-    from isptune.commands.run import run_with_progress
+    from isptune.library.running import run_with_progress
     from isptune.report.run_report import write_report
     from isptune.system.disk import slug
-    from isptune.tuning.bench import Bench
+    from isptune.tuning.workers import opened_bench
 
-    benches = [Bench(replace(settings, objectives=(objective,))) for objective in settings.objectives]
+    each = [replace(settings, objectives=(objective,)) for objective in settings.objectives]
     folders = []
-    for bench, objective in zip(benches, settings.objectives, strict=True):
-        folders.append(folder / slug(objective))
-        run_with_progress(bench, folders[-1], console, workers)
-        write_report(folders[-1])
+    with ExitStack() as stack:
+        benches = [
+            stack.enter_context(opened_bench(one, workers, own_files=True)) for one in each
+        ]  # all, before one begins
+        for bench, objective in zip(benches, settings.objectives, strict=True):
+            folders.append(folder / slug(objective))
+            run_with_progress(bench, folders[-1], console, workers)
+            write_report(folders[-1])
     return folders

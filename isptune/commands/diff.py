@@ -1,7 +1,6 @@
 """`isptune diff`: two parameter sets knob by knob, and what each change buys."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -48,7 +47,7 @@ def diff(old: str, new: str | None, on: str | None, effects: bool | None, seeds:
     print_difference(difference, Console(markup=False))
 
 
-def _run_to_measure_on(old: str, new: str | None, on: str | None, effects: bool | None) -> Any:
+def _run_to_measure_on(old: str, new: str | None, on: str | None, effects: bool | None) -> Path | None:
     from isptune.errors import ConfigError
 
     if effects is False:

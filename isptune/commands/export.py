@@ -1,9 +1,13 @@
 """`isptune export`: a parameter set as a file that a program or a camera loads."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from isptune.parameter_set import ParameterSet
+    from isptune.space import Param
 
 
 @click.command()
@@ -59,21 +63,21 @@ def _rendered(source: Path, file_format: str, template: str | None) -> bytes:
     return write(chosen, _params(source)).encode()
 
 
-def _params(source: Path) -> Any:
+def _params(source: Path) -> "tuple[Param, ...]":
     """What the run's folder says of the parameters; nothing for a file."""
     from isptune.runs.record import read_run
 
     return read_run(source).space if source.is_dir() else ()
 
 
-def _by_pipeline(chosen: Any, file_format: str, template: str | None) -> bytes:
+def _by_pipeline(chosen: "ParameterSet", file_format: str, template: str | None) -> bytes:
     """Build the set's pipeline and ask it for the file."""
     from isptune.errors import ConfigError
-    from isptune.interfaces import LeavesOut, WritesParameterFiles
+    from isptune.interfaces import WritesParameterFiles
     from isptune.parameter_set import FORMATS, build_pipeline
 
     pipeline = build_pipeline(chosen)
-    formats = pipeline.parameter_file_formats if isinstance(pipeline, WritesParameterFiles) else ()
+    formats = pipeline.facts.file_formats
     if not isinstance(pipeline, WritesParameterFiles) or file_format not in formats:
         known = ", ".join([*FORMATS, *formats])
         raise ConfigError(
@@ -84,7 +88,7 @@ def _by_pipeline(chosen: Any, file_format: str, template: str | None) -> bytes:
     except OSError as error:
         raise ConfigError(f"{template}: cannot be read: {error.strerror}") from error
     data = pipeline.parameter_file(file_format, pipeline.space.complete(chosen.values), given)
-    missing = pipeline.left_out(file_format) if isinstance(pipeline, LeavesOut) else ()
+    missing = pipeline.facts.left_out.get(file_format, ())
     if missing:
         click.echo(f"note: {file_format} has no place for: {', '.join(missing)}", err=True)
     return data

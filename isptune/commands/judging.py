@@ -1,5 +1,6 @@
 """What commands that ask a judge have in common: the judge, the reference, and pictures that may not be readable."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 JUDGE = "depictqa"
 
 
-def judge_options(command: Any) -> Any:
+def judge_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--judge, --reference, --device and --json."""
     for option in reversed(
         (

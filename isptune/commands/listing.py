@@ -56,21 +56,18 @@ def _first_line(point) -> str:
 
 def _print_objectives(console) -> None:
     from isptune.errors import IsptuneError
-    from isptune.interfaces import UsesReference
     from isptune.registry import build, installed
-    from isptune.runs.description import describe_objective
 
-    rows = [("name", "direction", "range", "unit", "reference", "source")]
+    rows = [("name", "direction", "range", "unit", "uses reference", "source")]
     for name, point in installed("objective").items():
         try:
             objective = build("objective", name)
         except IsptuneError:
             rows.append((f"{name}:...", "", "", "", "", _first_line(point)))
             continue
-        facts = describe_objective(name, objective)
-        low, high = facts.range
-        limits = f"{'-inf' if low is None else f'{low:g}'} .. {'inf' if high is None else f'{high:g}'}"
-        reference = "needs it" if isinstance(objective, UsesReference) else "none"
+        facts = objective.facts
+        limits = f"{facts.range[0]:g} .. {facts.range[1]:g}"
+        reference = "yes" if facts.uses_reference else "no"
         rows.append((name, facts.direction, limits, facts.unit, reference, facts.source))
     _print_table(console, rows)
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from isptune.commands.prompted import PROMPT_HELP, with_prompt
+
+if TYPE_CHECKING:
+    from isptune.runs.settings import RunSettings
 
 PIPELINE_OPTION = click.option(
     "-P",
@@ -70,7 +73,7 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def settings_from(options: dict[str, Any]) -> Any:
+def settings_from(options: dict[str, Any]) -> "RunSettings":
     """Checked settings from the options of `settings_options`, which are taken out of the dict.
 
     A set that is started from brings its pipeline along, unless `--pipeline` or a configuration says which.
@@ -89,10 +92,24 @@ def settings_from(options: dict[str, Any]) -> Any:
         options["pipeline"], pipeline_options = pipeline, {**brought, **pipeline_options}
     options["pipeline_options"] = pipeline_options
     options["tune"] = tuple(part.strip() for pattern in options["tune"] for part in pattern.split(","))
+    named = {options["pipeline"], *options["objectives"], *options["second_opinions"]} - {pipeline}
     settings = load_settings(config, options)
+    _refuse_unnamed(settings, named)
     if prompt is None:
         return settings
     return replace(settings, objectives=with_prompt(settings.objectives, prompt))
+
+
+def _refuse_unnamed(settings: "RunSettings", named: set[str | None]) -> None:
+    """Files of one's own are run where the command names them, not where a set or a configuration does."""
+    from isptune.errors import ConfigError
+    from isptune.tuning.own_parts import own_specs
+
+    for spec in own_specs(settings):
+        if spec not in named:
+            raise ConfigError(
+                f"{spec}: a file of one's own is run only where the command names it, as --pipeline or --objective"
+            )
 
 
 def _start(given: tuple[str, ...], template: str | None) -> tuple[dict[str, Any], str | None, dict[str, Any]]:

@@ -16,11 +16,12 @@ def with_prompt(objectives: Sequence[str], prompt: str) -> tuple[str, ...]:
     """
     from isptune.errors import ConfigError
     from isptune.interfaces import TakesPrompt
-    from isptune.registry import factory, parse
+    from isptune.registry import factory
+    from isptune.spec import split_name
 
     specs = []
     for spec in objectives:
-        name, argument = parse(spec)
+        name, argument = split_name(spec)
         make = factory("objective", name)
         taken = isinstance(make, TakesPrompt)
         specs.append(f"{name}:{make.with_prompt(argument, prompt)}" if taken else spec)

@@ -1,10 +1,13 @@
 """`isptune run`: one optimisation, from the options to the report."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from isptune.commands.options import settings_from, settings_options
+
+if TYPE_CHECKING:
+    from isptune.runs.settings import RunSettings
 
 
 @click.command()
@@ -33,51 +36,22 @@ def run(out: str | None, workers: str | None, **options: Any) -> None:
     carry_out(settings_from(options), out, workers)
 
 
-def carry_out(settings: Any, out: str | None, workers: str | None) -> None:
+def carry_out(settings: "RunSettings", out: str | None, workers: str | None) -> None:
     """Run to the end, write the report and show the answer."""
     from pathlib import Path
 
     from rich.console import Console
 
-    from isptune.tuning.bench import Bench
+    from isptune.library.running import run_with_progress
     from isptune.tuning.config import default_folder
+    from isptune.tuning.workers import opened_bench
 
     console = Console(markup=False)  # names of folders come from outside
     folder = Path(out) if out else default_folder(settings)
-    bench = Bench(settings)
-    run_with_progress(bench, folder, console, workers)
+    with opened_bench(settings, workers, own_files=True) as bench:
+        run_with_progress(bench, folder, console, workers)
     from isptune.report.console import print_run
     from isptune.report.run_report import write_report
 
     write_report(folder)
     print_run(folder, console)
-
-
-def run_with_progress(bench: Any, folder: Any, console: Any, workers: str | None) -> None:
-    """Run to the end with a progress bar; a finished run is only said to be finished."""
-    from contextlib import nullcontext
-
-    from isptune.commands.expected import announce
-    from isptune.commands.progress import RunProgress
-    from isptune.errors import one_line
-    from isptune.runs.files import RECOMMENDED
-    from isptune.tuning.run import run as run_to_end
-    from isptune.tuning.workers import workers as open_workers
-
-    name = " + ".join(bench.objectives)
-    if (folder / RECOMMENDED).exists():
-        console.print(
-            f"{folder} is finished already; another --seed or --out starts a new run", highlight=False
-        )
-    else:
-        for text in bench.warnings:
-            click.echo(f"warning: {one_line(text)}", err=True)
-        console.print(
-            f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}", highlight=False
-        )
-        announce(bench, folder, console, workers)
-    with open_workers(workers, bench.settings) if workers else nullcontext() as run_parts:
-        bench.evaluator.run_parts = run_parts or bench.evaluator.run_parts
-        with RunProgress(console, name) as progress:
-            bench.evaluator.on_part = progress.part
-            run_to_end(bench, folder, progress.update)

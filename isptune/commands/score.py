@@ -54,13 +54,13 @@ def score(
       isptune score *.jpg --objective brisque --csv > scores.csv
       isptune score *.jpg --objective promptiqa --prompt mine.csv
     """
-    from isptune.registry import build
+    from isptune.functions.own_files import objective_of
     from isptune.scenes.images import read_image
     from isptune.scenes.scene import photograph
     from isptune.system.device import choose_device
 
     objectives = objectives if prompt is None else with_prompt(objectives, prompt)
-    built: dict[str, Objective] = {spec: build("objective", spec) for spec in objectives}
+    built: dict[str, Objective] = {spec: objective_of(spec) for spec in objectives}
     _tell_warnings(built, [])
     target = choose_device(device)
     perfect = None if reference is None else photograph(reference, read_image(reference)).to(target)
@@ -117,12 +117,6 @@ def _tell_warnings(
                 click.echo(f"warning: {one_line(f'{path}: {text}' if path else text)}", err=True)
 
 
-def _unit(objective: "Objective") -> str:
-    from isptune.interfaces import Described
-
-    return objective.unit if isinstance(objective, Described) else ""
-
-
 def _print_csv(rows: "Sequence[Row]", objectives: "dict[str, Objective]") -> None:
     import csv
 
@@ -130,14 +124,14 @@ def _print_csv(rows: "Sequence[Row]", objectives: "dict[str, Objective]") -> Non
     writer.writerow(("image", "objective", "score", "direction", "unit"))
     for path, scores in rows:
         for spec, value in scores.items():
-            objective = objectives[spec]
-            writer.writerow((path, spec, f"{value:.7g}", objective.direction, _unit(objective)))
+            facts = objectives[spec].facts
+            writer.writerow((path, spec, f"{value:.7g}", facts.direction, facts.unit))
 
 
 def _print_table(rows: "Sequence[Row]", objectives: "dict[str, Objective]") -> None:
     wishes = {"maximize": "higher is better", "minimize": "lower is better"}
     heads = [("image", "", "")]
-    heads += [(spec, wishes[objective.direction], _unit(objective)) for spec, objective in objectives.items()]
+    heads += [(spec, wishes[o.facts.direction], o.facts.unit) for spec, o in objectives.items()]
     cells = [
         [path, *(f"{scores[spec]:.4f}" if spec in scores else "failed" for spec in objectives)]
         for path, scores in rows

@@ -107,12 +107,13 @@ def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str)
 def _split(specs: tuple[str, ...]) -> list[str]:
     """Commas part objectives; a comma inside an argument belongs to the one before it."""
     from isptune.registry import installed
+    from isptune.spec import split_name
 
     known = installed("objective")
     found: list[str] = []
     for text in specs:
         for k, part in enumerate(text.split(",")):
-            if k and part.partition(":")[0].strip() not in known and ":" in found[-1]:
+            if k and split_name(part)[0] not in known and split_name(found[-1])[1] is not None:
                 found[-1] += f",{part}"
             else:
                 found.append(part.strip())
@@ -166,7 +167,7 @@ def _score_picture(
         except Exception as error:  # a plug-in may raise anything, and it costs one score
             click.echo(f"isptune: {one_line(str(path))}: {spec}: {in_words(error)}", err=True)
         else:
-            found[spec] = value if objective.direction == "maximize" else -value
+            found[spec] = value if objective.facts.direction == "maximize" else -value
     return found
 
 

@@ -1,11 +1,16 @@
 """`isptune tune-series`: one set for each of several conditions, such as ISO levels."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from isptune.commands.options import settings_from, settings_options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from isptune.runs.settings import RunSettings
 
 
 @click.command(name="tune-series")
@@ -76,26 +81,28 @@ def _folder(root: Path, conditions: tuple[str, ...], smoothness: float) -> Path:
 def _run_each(
     folder: Path,
     named: dict[str, tuple[str, ...]],
-    settings: Any,
+    settings: "RunSettings",
     smoothness: float,
-    console: Any,
+    console: "Console",
     workers: str | None,
 ) -> dict[str, Path]:
     """One run for each condition, in a folder of its own; finished ones are kept."""
-    from isptune.commands.run import run_with_progress
+    from isptune.library.running import run_with_progress
     from isptune.report.conditions import chosen_set
     from isptune.report.run_report import write_report
     from isptune.system.disk import slug
-    from isptune.tuning.bench import Bench
     from isptune.tuning.series import of_condition
+    from isptune.tuning.workers import opened_bench
 
     folders: dict[str, Path] = {}
     neighbour = None
     for name, scenes in named.items():
         console.print(f"condition {name}", highlight=False)
         folders[name] = folder / slug(name)
-        bench = Bench(of_condition(settings, scenes, neighbour, smoothness))
-        run_with_progress(bench, folders[name], console, workers)
+        with opened_bench(
+            of_condition(settings, scenes, neighbour, smoothness), workers, own_files=True
+        ) as bench:
+            run_with_progress(bench, folders[name], console, workers)
         write_report(folders[name])
         neighbour = chosen_set(folders[name]).values
     return folders

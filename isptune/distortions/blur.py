@@ -21,12 +21,9 @@ from isptune.distortions.kernels import (
     scipy_radius,
 )
 from isptune.distortions.published_steps import parameters_at, table_of
+from isptune.distortions.sources import DEPICTQA, IMAGENET_C, KADID
 from isptune.distortions.threads import map_images
 from isptune.errors import ConfigError
-
-DEPICTQA = "You et al. 2024, DepictQA-Wild: Descriptive Image Quality Assessment in the Wild"
-IMAGENET_C = "Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness (ImageNet-C)"
-KADID = "Lin et al. 2019, KADID-10k: A Large-scale Artificially Distorted IQA Database"
 
 DEFOCUS = ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5))
 """Radius and sigma of the kernel's own blur, px (ImageNet-C)."""

@@ -15,6 +15,7 @@ from isptune.distortions.kernels import (
     scipy_radius,
 )
 from isptune.distortions.published_steps import parameters_at, table_of
+from isptune.distortions.sources import ANY_SIZE, DEPICTQA, IMAGENET_C, KADID
 
 TRAILS = {
     "depictqa": ((5, 3), (10, 5), (15, 7), (15, 9), (20, 12)),
@@ -38,7 +39,7 @@ GLASS = {
     low=0,
     high=30,
     stochastic=True,
-    source="Lin et al. 2019, KADID-10k; angle as in Agnolucci et al. 2024, ARNIQA",
+    source=f"{KADID}; angle as in Agnolucci et al. 2024, ARNIQA, arXiv:2310.14918",
 )
 def motion_blur(images: Images, level: Tensor, draws: Draws) -> Images:
     """Blur along a straight line in a drawn direction.
@@ -59,7 +60,7 @@ def motion_blur(images: Images, level: Tensor, draws: Draws) -> Images:
     low=0,
     high=5,
     stochastic=True,
-    source="Michaelis et al. 2019, Benchmarking Robustness in Object Detection (imagecorruptions)",
+    source=ANY_SIZE,
 )
 def gaussian_motion_blur(images: Images, level: Tensor, draws: Draws, steps: str = "imagenet_c") -> Images:
     """A trail in a drawn direction that fades as one half of a Gaussian.
@@ -88,7 +89,7 @@ def gaussian_motion_blur(images: Images, level: Tensor, draws: Draws, steps: str
     low=0,
     high=5,
     stochastic=True,
-    source="Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness (ImageNet-C)",
+    source=IMAGENET_C,
 )
 def glass_blur(images: Images, level: Tensor, draws: Draws, steps: str = "imagenet_c") -> Images:
     """Gaussian blur, pixels copied from drawn neighbours, Gaussian blur again: frosted glass.
@@ -122,7 +123,7 @@ def glass_blur(images: Images, level: Tensor, draws: Draws, steps: str = "imagen
     low=0,
     high=10,
     stochastic=True,
-    source="You et al. 2024, DepictQA-Wild: Descriptive Image Quality Assessment in the Wild (jitter)",
+    source=f"{DEPICTQA} (jitter)",
 )
 def pixel_swap(images: Images, level: Tensor, draws: Draws) -> Images:
     """Every pixel copied from a drawn neighbour.

@@ -18,12 +18,9 @@ from isptune.distortions.eight_bit import (
     to_bytes,
 )
 from isptune.distortions.imagewise import imagewise, per_image, pointwise
+from isptune.distortions.sources import ARNIQA, DEPICTQA, IMAGENET_C
 from isptune.distortions.threads import map_images
 from isptune.scenes.color import lab_to_rgb, rgb_to_lab
-
-ARNIQA = "Agnolucci et al. 2024, ARNIQA; after Lin et al. 2019, KADID-10k"
-DEPICTQA = "You et al. 2024, DepictQA-Wild: Descriptive Image Quality Assessment in the Wild"
-IMAGENET_C = "Hendrycks and Dietterich 2019, ImageNet-C"
 
 
 @distortion(group="brightness", unit="amount", low=0.0, high=1.5, source=f"{ARNIQA} (brighten)")

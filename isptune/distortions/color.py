@@ -14,10 +14,8 @@ from isptune.distortions.companions import companions
 from isptune.distortions.draws import Draws
 from isptune.distortions.imagewise import imagewise, per_image, pointwise
 from isptune.distortions.kernels import convolve_separable, gaussian_taps
+from isptune.distortions.sources import ARNIQA, IMAGENET_C
 from isptune.scenes.color import lab_to_rgb, luma, rgb_to_lab
-
-ARNIQA = "Agnolucci et al. 2024, ARNIQA; after Lin et al. 2019, KADID-10k"
-IMAGENET_C = "Hendrycks and Dietterich 2019, ImageNet-C"
 
 SATURATE = ((1.0, 0.0), (0.3, 0.0), (0.1, 0.0), (2.0, 0.0), (5.0, 0.1), (20.0, 0.2))
 """Factor and shift of HSV saturation at severities 0 (none) to 5 (ImageNet-C)."""
@@ -86,7 +84,7 @@ def color_shift(images: Images, level: Tensor, draws: Draws) -> Images:
 
 @distortion(
     group="color", unit="factor", low=-1.0, high=64.0, identity=1.0, signed=True,
-    source=f"{ARNIQA} (colour saturation 1); HSV: Smith 1978, Color Gamut Transform Pairs",
+    source=f"{ARNIQA} (colour saturation 1); HSV: Smith 1978, doi:10.1145/800248.807361",
 )  # fmt: skip
 def saturation_hsv(images: Images, level: Tensor) -> Images:
     """HSV saturation times a factor, at most 1; a negative factor gives the opposite hue.

@@ -18,8 +18,7 @@ from isptune.distortions.eight_bit import (
     ycrcb_bytes,
 )
 from isptune.distortions.imagewise import per_image
-
-DEPICTQA = "You et al. 2024, DepictQA-Wild: Descriptive Image Quality Assessment in the Wild"
+from isptune.distortions.sources import DEPICTQA
 
 
 @distortion(

@@ -55,7 +55,7 @@ def jpeg(images: Images, level: Tensor, to_8bit: str = "round") -> Images:
     low=1,
     high=500,
     identity=1,
-    source="ISO/IEC 15444-1 (2000), JPEG 2000; settings as in Agnolucci et al. 2024, ARNIQA",
+    source="ISO/IEC 15444-1 (2000), JPEG 2000; settings as in Agnolucci et al. 2024, arXiv:2310.14918",
 )
 def jpeg2000(images: Images, level: Tensor, to_8bit: str = "round") -> Images:
     """JPEG 2000 compression to a file of a given share of the raw size.
@@ -79,7 +79,7 @@ def jpeg2000(images: Images, level: Tensor, to_8bit: str = "round") -> Images:
     low=15,
     high=60,
     identity=60,
-    source="ISO/IEC 15444-1 (2000), JPEG 2000; settings as in You et al. 2024, DepictQA-Wild",
+    source="ISO/IEC 15444-1 (2000), JPEG 2000; settings as in You et al. 2024, DepictQA-Wild, arXiv:2405.18842",
 )
 def jpeg2000_psnr(images: Images, level: Tensor, to_8bit: str = "round") -> Images:
     """JPEG 2000 compression down to a given PSNR.

@@ -8,11 +8,8 @@ from isptune.arrays import Images
 from isptune.distortions.catalogue import distortion
 from isptune.distortions.eight_bit import from_bytes, grey_bytes, to_bytes
 from isptune.distortions.imagewise import imagewise, per_image
+from isptune.distortions.sources import ARNIQA, DEPICTQA, IMAGENET_C
 from isptune.scenes.color import LUMA_BT601
-
-ARNIQA = "Agnolucci et al. 2024, ARNIQA; after Lin et al. 2019, KADID-10k"
-DEPICTQA = "You et al. 2024, DepictQA-Wild: Descriptive Image Quality Assessment in the Wild"
-IMAGENET_C = "Hendrycks and Dietterich 2019, ImageNet-C"
 
 
 @distortion(

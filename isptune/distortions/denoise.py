@@ -10,10 +10,11 @@ from isptune.arrays import Images
 from isptune.distortions.catalogue import distortion
 from isptune.distortions.draws import Draws
 from isptune.distortions.imagewise import per_image
+from isptune.distortions.sources import KADID
 from isptune.distortions.threads import map_images
 
 SPLINE = (1 / 16, 1 / 4, 3 / 8, 1 / 4, 1 / 16)
-"""Taps of the B3-spline scaling function (Starck, Fadili and Murtagh 2007)."""
+"""Taps of the B3-spline scaling function (Starck, Fadili and Murtagh 2007, doi:10.1109/TIP.2006.887733)."""
 
 NOISE_SHARE = (0.8907, 0.2007, 0.0856, 0.0413)
 """Standard deviation of white noise of sigma 1 in each plane of the transform, finest first."""
@@ -30,9 +31,9 @@ _OPPONENT = torch.tensor(
 
 @distortion(
     group="noise", unit="variance", low=0.0, high=0.2, stochastic=True,
-    source="Lin et al. 2019, KADID-10k (15: denoise, there with DnCNN); here a classical denoiser: Starck, "
-    "Fadili and Murtagh 2007, The Undecimated Wavelet Decomposition and its Reconstruction, with the "
-    "thresholds of Chang, Yu and Vetterli 2000, Adaptive Wavelet Thresholding for Image Denoising",
+    source=f"{KADID} (15: denoise, there with DnCNN); here a classical denoiser: Starck, Fadili and Murtagh 2007, The "
+    "Undecimated Wavelet Decomposition and its Reconstruction, doi:10.1109/TIP.2006.887733, with the thresholds of "
+    "Chang, Yu and Vetterli 2000, Adaptive Wavelet Thresholding for Image Denoising, doi:10.1109/83.862633",
 )  # fmt: skip
 def denoise(images: Images, level: Tensor, draws: Draws) -> Images:
     """White noise of the given variance, then its removal: blurred texture, blotches, lost detail.

@@ -2,8 +2,8 @@
 
 A `Recipe` is a tuple of steps, each a type (`step.preset.name`, one of 35) of a category (`step.preset.group`, one of
 12) at a severity from 1 to 5; none for a pristine photograph. The catalogue has the types and their levels
-(`isptune list distortions --set depictqa`). Source: You et al. 2024, DepictQA-Wild (tables I, S1 and S2, appendix A)
-and its published code, where the two differ.
+(`isptune list distortions --set depictqa`). Source: You et al. 2024, DepictQA-Wild, arXiv:2405.18842 (tables I, S1
+and S2, appendix A), and its published code, where the two differ.
 """
 
 from collections.abc import Collection, Mapping

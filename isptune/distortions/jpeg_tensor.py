@@ -52,8 +52,8 @@ COSINES = (
 )
 """sqrt(2) cos((2n + 1) k pi / 16) in 8192ths, row k, the left four samples; the right four mirror them, with
 a changed sign in odd rows. The last digits are not the nearest ones: they are sums of the rounded constants
-that libjpeg's fast transform multiplies by (Loeffler, Ligtenberg and Moschytz 1989), which makes one matrix
-product equal that transform bit for bit."""
+that libjpeg's fast transform multiplies by (Loeffler, Ligtenberg and Moschytz 1989,
+doi:10.1109/ICASSP.1989.266596), which makes one matrix product equal that transform bit for bit."""
 
 _ONE = 1 << 16  # libjpeg's colour conversion counts in 65536ths
 

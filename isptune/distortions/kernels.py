@@ -110,7 +110,7 @@ def disk_of_arniqa(radius: int) -> np.ndarray:
 
     MATLAB takes the real part of roots that are imaginary off the rim; the port sets both limits of the
     integral to 0 wherever the rim cuts a pixel's top or bottom side instead. Published results were
-    made with it (Agnolucci et al. 2024, ARNIQA, utils/utils_distortions.py), so it is here as it is.
+    made with it (Agnolucci et al. 2024, arXiv:2310.14918, utils/utils_distortions.py), so it is here as it is.
     """
     offsets = np.abs(np.arange(-radius, radius + 1))
     far = np.maximum(offsets[:, None], offsets[None, :]).astype(np.float64)

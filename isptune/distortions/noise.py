@@ -13,11 +13,8 @@ from isptune.arrays import Images
 from isptune.distortions.catalogue import distortion
 from isptune.distortions.companions import companions
 from isptune.distortions.draws import Draws
+from isptune.distortions.sources import ARNIQA, DEPICTQA, IMAGENET_C
 from isptune.distortions.threads import map_images
-
-ARNIQA = "Agnolucci et al. 2024, ARNIQA; after Lin et al. 2019, KADID-10k"
-DEPICTQA = "You et al. 2024, DepictQA-Wild"
-IMAGENET_C = "Hendrycks and Dietterich 2019, ImageNet-C"
 
 # RGB from YCbCr: the inverse of Y = 0.299 R + 0.587 G + 0.114 B, Cb = 0.564 (B - Y), Cr = 0.713 (R - Y)
 # (ITU-R BT.601, full range, in kornia's and OpenCV's rounding). Columns: Y, Cb, Cr.
@@ -123,7 +120,7 @@ def correlated_noise(images: Images, level: Tensor, draws: Draws) -> Images:
 @distortion(
     group="noise", unit="1 / photons at white", low=0.0, high=1.0, stochastic=True,
     source=f"{DEPICTQA}; {IMAGENET_C} (shot noise); quantiles: Giles 2016, Algorithm 955: Approximation of "
-    "the Inverse Poisson Cumulative Distribution Function",
+    "the Inverse Poisson Cumulative Distribution Function, doi:10.1145/2699466",
 )  # fmt: skip
 def poisson_noise(images: Images, level: Tensor, draws: Draws) -> Images:
     """Shot noise: photon counts with mean image / level, times level.
@@ -195,7 +192,7 @@ def _poisson_quantile(rate: Tensor, normal: Tensor) -> Tensor:
 
 
 def _expanded_quantile(rate: Tensor, z: Tensor) -> Tensor:
-    """Giles 2016, equation for Q_N3: the normal expansion to order 1 / rate."""
+    """Giles 2016, doi:10.1145/2699466, equation for Q_N3: the normal expansion to order 1 / rate."""
     inverse_root, z2 = rate.rsqrt(), z * z
     real = rate + rate * inverse_root * z + (z2 + 2) / 6 - z * (z2 + 2) * inverse_root / 72
     real += (z2 * z2 / 270 + 7 * z2 / 810 - 8 / 405) * inverse_root * inverse_root

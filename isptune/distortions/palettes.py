@@ -12,8 +12,8 @@ _CELLS = 32
 def multi_otsu(counts: Shaped[np.ndarray, " bins"], classes: int) -> Int[np.ndarray, " thresholds"]:
     """The last bins of all classes but the uppermost, by the largest variance between classes.
 
-    Otsu 1979, "A Threshold Selection Method from Gray-Level Histograms", for several thresholds (Liao et
-    al. 2001): the sum over classes of (first moment)^2 / mass is maximised. Dynamic programming
+    Otsu 1979, "A Threshold Selection Method from Gray-Level Histograms", doi:10.1109/TSMC.1979.4310076, for several
+    thresholds (Liao et al. 2001): the sum over classes of (first moment)^2 / mass is maximised. Dynamic programming
     finds the exact maximum in classes * bins^2 steps, where a search through all thresholds needs
     bins^(classes - 1); of equal maxima it takes the one that comes first, as that search does. Bins 0 and 1
     both count as place 1, as in scikit-image's `threshold_multiotsu`, whose thresholds these are. Needs at
@@ -48,7 +48,8 @@ def _class_gains(counts: Shaped[np.ndarray, " bins"]) -> Float64[np.ndarray, "bi
 def median_cut(counts: Int[np.ndarray, " 256"], levels: int) -> Int[np.ndarray, " 256"]:
     """The grey level that replaces every byte, by median cut of a histogram.
 
-    Heckbert 1982, "Color Image Quantization for Frame Buffer Display", in one dimension: the fullest range
+    Heckbert 1982, "Color Image Quantization for Frame Buffer Display", doi:10.1145/965145.801294, in one dimension: the
+    fullest range
     of bytes is cut at its median until there are `levels` ranges; a byte then goes to the nearest range
     mean, its own where two are as near. Cuts and rounding are those of Pillow's MEDIANCUT: the byte at which
     more than half of the samples are passed, from the bright end, stays in the brighter part.

@@ -11,10 +11,7 @@ from isptune.distortions.catalogue import distortion
 from isptune.distortions.eight_bit import count_bytes, map_bytes, map_tables
 from isptune.distortions.imagewise import imagewise, per_image
 from isptune.distortions.palettes import median_cut, multi_otsu, variance_palette
-
-ARNIQA = "Agnolucci et al. 2024, ARNIQA; after Lin et al. 2019, KADID-10k"
-DEPICTQA = "You et al. 2024, DepictQA-Wild: Descriptive Image Quality Assessment in the Wild"
-KADID = "Lin et al. 2019, KADID-10k: A Large-scale Artificially Distorted IQA Database"
+from isptune.distortions.sources import ARNIQA, DEPICTQA, KADID
 
 OTSU_BINS = 30
 
@@ -95,7 +92,7 @@ def otsu_quantization(images: Images, level: Tensor) -> Images:
 @distortion(
     group="quantization", unit="grey levels", low=2, high=256, identity=256,
     source=f"{DEPICTQA} (quantization by median); Heckbert 1982, Color Image Quantization for Frame Buffer "
-    "Display; Pillow's MEDIANCUT",
+    "Display, doi:10.1145/965145.801294; Pillow's MEDIANCUT",
 )  # fmt: skip
 def median_quantization(images: Images, level: Tensor) -> Images:
     """Each channel in few grey levels, by median cut; the image is rounded to bytes.

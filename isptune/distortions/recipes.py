@@ -17,7 +17,7 @@ from isptune.distortions.presets import SEVERITIES, Preset, preset, presets_of
 from isptune.errors import ConfigError
 
 ARNIQA_LEVEL_SIGMA = 2.5
-"""Severities 1 to 5 have the weights of a normal density at 0 to 4 (Agnolucci et al. 2024, section 3.1)."""
+"""Severities 1 to 5 have the weights of a normal density at 0 to 4 (Agnolucci et al. 2024, arXiv:2310.14918, 3.1)."""
 
 ARNIQA_MOST_DISTORTIONS = 4
 """How many at most, in ARNIQA's published configuration."""
@@ -52,7 +52,7 @@ DEPICTQA_SECOND: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {first: tuple(second.split()) for first, second in _SECOND.items()}
 )
 """Which categories may follow a category: 78 ordered pairs, 8 of them in one order only (You et al. 2024,
-DepictQA-Wild, Table S1)."""
+DepictQA-Wild, arXiv:2405.18842, Table S1)."""
 
 DEPICTQA_SUBTLE = (
     "brighten",

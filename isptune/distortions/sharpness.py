@@ -10,10 +10,8 @@ from isptune.distortions.catalogue import distortion
 from isptune.distortions.eight_bit import from_bytes, map_bytes, to_bytes
 from isptune.distortions.imagewise import per_image, pointwise
 from isptune.distortions.kernels import convolve_separable, gaussian_taps
+from isptune.distortions.sources import ARNIQA, DEPICTQA
 from isptune.scenes.color import lab_to_rgb, rgb_to_lab
-
-ARNIQA = "Agnolucci et al. 2024, ARNIQA; after Lin et al. 2019, KADID-10k"
-DEPICTQA = "You et al. 2024, DepictQA-Wild: Descriptive Image Quality Assessment in the Wild"
 
 _BINOMIAL = (1, 4, 6, 4, 1)
 """Sixteenths: OpenCV's Gaussian of 5 pixels when no sigma is given, close to a sigma of 1.1."""

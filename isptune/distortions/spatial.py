@@ -18,11 +18,9 @@ from isptune.distortions.sampling import (
     picked,
     smoothed,
 )
+from isptune.distortions.sources import ANY_SIZE, ARNIQA, DEPICTQA, IMAGENET_C
 from isptune.distortions.threads import map_images
 from isptune.errors import ConfigError
-
-ARNIQA = "Agnolucci et al. 2024, ARNIQA; after Lin et al. 2019, KADID-10k"
-IMAGENET_C = "Hendrycks and Dietterich 2019, ImageNet-C"
 
 _JITTER_PASSES = 5
 _PATCH = 16  # px, the side of a patch and its distance from the picture's edge
@@ -128,7 +126,7 @@ def pixelate(images: Images, level: Tensor) -> Images:
 
 @distortion(
     group="spatial", unit="scale", low=0.02, high=1.0, identity=1.0,
-    source=f"You et al. 2024, DepictQA-Wild; {IMAGENET_C}; Pillow, resize",
+    source=f"{DEPICTQA}; {IMAGENET_C}; Pillow, resize",
 )  # fmt: skip
 def pixelate_box(images: Images, level: Tensor, up: str = "nearest") -> Images:
     """Box means of 8-bit values at a smaller size, shown at full size.
@@ -206,7 +204,7 @@ def _painted(images: Images, top: Tensor, colors: Tensor) -> Images:
 
 @distortion(
     group="spatial", unit="alpha / 250", low=0.0, high=0.3, stochastic=True,
-    source=f"{IMAGENET_C}; as Michaelis et al. 2019, imagecorruptions, generalised it to any size",
+    source=f"{IMAGENET_C}; as {ANY_SIZE}, has it for any size",
 )  # fmt: skip
 def elastic_transform(images: Images, level: Tensor, draws: Draws) -> Images:
     """Pixels displaced by smooth random fields, mirrored at the edges.

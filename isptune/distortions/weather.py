@@ -13,6 +13,7 @@ from isptune.distortions.catalogue import distortion
 from isptune.distortions.companions import companions
 from isptune.distortions.draws import Draws
 from isptune.distortions.sampling import image_by_image
+from isptune.distortions.sources import ANY_SIZE, IMAGENET_C
 from isptune.distortions.threads import map_images
 from isptune.distortions.weather_layers import (
     CRYSTALS,
@@ -26,8 +27,6 @@ from isptune.distortions.weather_layers import (
     trailed,
 )
 from isptune.scenes.color import luma
-
-IMAGENET_C = "Hendrycks and Dietterich 2019, ImageNet-C; as Michaelis et al. 2019 have it for any size"
 
 # mean, deviation, magnification, threshold, trail's radius and sigma, what is left of the image, opacity
 _SNOW = (
@@ -59,8 +58,10 @@ _MUD_SIGMA_PX = 1.5
 _WATER = (175 / 255, 238 / 255, 238 / 255)  # pale turquoise
 _MUD = (63 / 255, 42 / 255, 20 / 255)
 
+SOURCE = f"{IMAGENET_C}; as {ANY_SIZE}"
 
-@distortion(group="weather", unit="severity", low=0.0, high=5.0, stochastic=True, source=IMAGENET_C)
+
+@distortion(group="weather", unit="severity", low=0.0, high=5.0, stochastic=True, source=SOURCE)
 def snow(images: Images, level: Tensor, draws: Draws) -> Images:
     """Falling flakes with trails, over a picture that turns pale.
 
@@ -81,7 +82,7 @@ def _snowed(images: Images, field: Tensor, degrees: Tensor, level: Tensor) -> Im
 
 @distortion(
     group="weather", unit="severity", low=0.0, high=5.0, stochastic=True,
-    source=f"{IMAGENET_C}; the textures are made by code, not theirs",
+    source=f"{SOURCE}; the textures are made by code, not theirs",
 )  # fmt: skip
 def frost(images: Images, level: Tensor, draws: Draws) -> Images:
     """Ice crystals before the picture, from textures made by code.
@@ -104,7 +105,7 @@ def _frosted(images: Images, texture: Tensor, level: Tensor) -> Images:
     return (images * image_weight).addcmul_(texture_weight, texture)
 
 
-@distortion(group="weather", unit="severity", low=0.0, high=5.0, stochastic=True, source=IMAGENET_C)
+@distortion(group="weather", unit="severity", low=0.0, high=5.0, stochastic=True, source=SOURCE)
 def fog(images: Images, level: Tensor, draws: Draws) -> Images:
     """Clouds of fog, brighter than the picture, which is dimmed to make room for them."""
     side = max(2, 2 ** (max(images.shape[-2:]) - 1).bit_length())
@@ -119,7 +120,7 @@ def _fogged(images: Images, field: Tensor, level: Tensor) -> Images:
     return (images + thickness * clouds) * (brightest / (brightest + thickness))
 
 
-@distortion(group="weather", unit="severity", low=0.0, high=5.0, stochastic=True, source=IMAGENET_C)
+@distortion(group="weather", unit="severity", low=0.0, high=5.0, stochastic=True, source=SOURCE)
 def spatter(images: Images, level: Tensor, draws: Draws) -> Images:
     """Drops of water up to severity 3, splashes of mud from 4 on, a mixture in between.
 

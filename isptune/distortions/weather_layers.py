@@ -38,8 +38,8 @@ def plasma(field: Fields, decay: Float[Tensor, "batch 1 1 1"], height: int, widt
         decay: of the wobble.
         height, width: of the crop, from the top left corner.
 
-    Source: Fournier, Fussell and Carpenter 1982, Computer Rendering of Stochastic Models; constants from
-    Hendrycks and Dietterich 2019, ImageNet-C.
+    Source: Fournier, Fussell and Carpenter 1982, Computer Rendering of Stochastic Models, doi:10.1145/358523.358553;
+    constants from Hendrycks and Dietterich 2019, ImageNet-C, arXiv:1903.12261.
     """
     side = field.shape[-1]
     noise = field[:, 0]

@@ -1,7 +1,7 @@
 """CatCMA with margin: for spaces with choices; learns a probability for every option.
 
 Hamano, Saito, Nomura, Uchida and Shirakawa (2025), "CatCMA with margin: stochastic optimization for continuous,
-integer, and categorical variables"; the implementation is the cmaes package's.
+integer, and categorical variables", arXiv:2504.07884; the implementation is the cmaes package's.
 """
 
 import warnings

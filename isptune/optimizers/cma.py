@@ -1,8 +1,9 @@
 """CMA-ES by pycma, with restarts: the optimizer for reals and integers, and the default.
 
-Hansen and Ostermeier (2001), "Completely derandomized self-adaptation in evolution strategies"; active
-update of Jastrebski and Arnold (2006); integers by centering, Marty, Semet, Auger, Heron and Hansen (2023),
-"Benchmarking CMA-ES with basic integer handling on a mixed-integer test problem suite".
+Hansen and Ostermeier (2001), "Completely derandomized self-adaptation in evolution strategies",
+doi:10.1162/106365601750190398; active update of Jastrebski and Arnold (2006), doi:10.1109/CEC.2006.1688662; integers by
+centering, Marty, Semet, Auger, Heron and Hansen (2023), "Benchmarking CMA-ES with basic integer handling on a
+mixed-integer test problem suite".
 """
 
 import warnings

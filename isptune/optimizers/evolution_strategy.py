@@ -1,8 +1,8 @@
 """A self-adaptive evolution strategy: (mu/mu_I, lambda) with one step size for each parameter.
 
-Beyer and Schwefel (2002), "Evolution strategies: a comprehensive introduction", Natural Computing 1, 3-52;
-the optimizer of the tuning experiments that isptune reproduces. In the paper's words and symbols, for an
-individual a = (y, s) with object parameters y and strategy parameters s = (sigma_1, ..., sigma_N):
+Beyer and Schwefel (2002), "Evolution strategies: a comprehensive introduction", Natural Computing 1, 3-52,
+doi:10.1023/A:1015059928466; the optimizer of the tuning experiments that isptune reproduces. In the paper's words and
+symbols, for an individual a = (y, s) with object parameters y and strategy parameters s = (sigma_1, ..., sigma_N):
 
     (1)  <s> = 1/mu * sum of s over the parents                       intermediate recombination, strategy
     (2)  <y> = 1/mu * sum of y over the parents                       intermediate recombination, object

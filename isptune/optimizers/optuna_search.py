@@ -1,12 +1,14 @@
 """Optuna's samplers by name, through ask and tell: `optuna:SAMPLER`.
 
-Akiba, Sano, Yanase, Ohta and Koyama (2019), "Optuna: a next-generation hyperparameter optimization framework".
+Akiba, Sano, Yanase, Ohta and Koyama (2019), "Optuna: a next-generation hyperparameter optimization framework",
+doi:10.1145/3292500.3330701.
 
 | name | sampler |
 |---|---|
 | TPE (default) | tree-structured Parzen estimator (Bergstra et al. 2011), multivariate, with a constant liar |
-| CMA-ES | CMA-ES with margin (Hamano et al. 2022); numbers only |
-| NSGA-II, NSGA-III | genetic, for one or several objectives (Deb et al. 2002; Deb and Jain 2014) |
+| CMA-ES | CMA-ES with margin (Hamano et al. 2022, doi:10.1145/3512290.3528827); numbers only |
+| NSGA-II | genetic, for one or several objectives (Deb et al. 2002, doi:10.1109/4235.996017) |
+| NSGA-III | the same for many objectives (Deb and Jain 2014, doi:10.1109/TEVC.2013.2281535) |
 | GP | Gaussian process with log expected improvement; slow beyond a few hundred trials |
 | QMC | scrambled Sobol points: covers the space, learns nothing; choices at random |
 """

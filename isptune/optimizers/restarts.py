@@ -1,7 +1,8 @@
 """Restarts with a growing population, for every optimizer that converges to one place.
 
-Auger and Hansen (2005), "A restart CMA evolution strategy with increasing population size": when a descent has
-stalled and budget is left, begin again elsewhere with twice the population.
+Auger and Hansen (2005), "A restart CMA evolution strategy with increasing population size",
+doi:10.1109/CEC.2005.1554902: when a descent has stalled and budget is left, begin again elsewhere with twice the
+population.
 """
 
 from collections import deque

@@ -92,7 +92,7 @@ def of_folder(
         for number, file in enumerate(files, 1):
             scores[file] = _score(file, scored)
             on_scored(number, len(files))
-        sign = 1 if scored.direction == "maximize" else -1
+        sign = 1 if scored.facts.direction == "maximize" else -1
         files.sort(key=lambda file: sign * scores[file])
     return [
         Chosen({"file": str(files[rank])}, scores.get(files[rank]), _reader(files[rank]))

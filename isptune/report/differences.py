@@ -77,7 +77,7 @@ def compare_sets(old_path: Path, new_path: Path | None, run: Path | None, seeds:
         missing=_missing(first, second),
         effects=found,
         failed=failed,
-        objectives={} if bench is None else {name: o.direction for name, o in bench.objectives.items()},
+        objectives={} if bench is None else {name: o.facts.direction for name, o in bench.objectives.items()},
     )
 
 

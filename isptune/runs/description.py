@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from isptune.interfaces import Described, Objective, ScoresAmong
+from isptune.interfaces import Objective
 from isptune.runs.facts import ObjectiveRecord, ParamRecord, SceneRecord
 from isptune.scenes.scene import Scene
 from isptune.space import Choice, Integer, Param
@@ -25,12 +25,10 @@ def describe_scenes(scenes: Sequence[Scene]) -> tuple[SceneRecord, ...]:
 
 
 def describe_objective(name: str, objective: Objective) -> ObjectiveRecord:
-    """Name, direction, unit, range and source, as far as the objective says."""
-    relative = isinstance(objective, ScoresAmong)
-    if not isinstance(objective, Described):
-        return ObjectiveRecord(name, objective.direction, relative=relative)
-    low, high = (float(limit) if np.isfinite(limit) else None for limit in objective.range)
-    return ObjectiveRecord(name, objective.direction, objective.unit, (low, high), objective.source, relative)
+    """An objective's facts as bench.json has them."""
+    facts = objective.facts
+    low, high = (float(limit) if np.isfinite(limit) else None for limit in facts.range)
+    return ObjectiveRecord(name, facts.direction, facts.unit, (low, high), facts.source, facts.rivals > 0)
 
 
 def _describe_param(param: Param) -> ParamRecord:

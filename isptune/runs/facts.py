@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 from isptune.errors import SpaceError
+from isptune.facts import Direction
 from isptune.runs.files import BENCH, read_record, write_record
 from isptune.space import Choice, Integer, Param, Real, Value
 from isptune.system.records import optional
-
-Direction = Literal["minimize", "maximize"]
-"""As in `isptune.interfaces`, which needs torch; who reads a folder does not."""
 
 SHORT = 14
 """Letters of a unit that still fit behind a name."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from isptune.runs.files import PROVENANCE, read_record, write_record
 from isptune.system.records import optional
+from isptune.version import __version__
 
 PACKAGES = (
     "torch", "numpy", "scipy", "opencv-python-headless", "pillow", "scikit-image", "rawpy",
@@ -59,7 +60,7 @@ def provenance_of(
 ) -> Provenance:
     """The provenance of a run that begins here and now."""
     return Provenance(
-        isptune=metadata.version("isptune"),
+        isptune=__version__,
         git_commit=_git_commit(),
         python=platform.python_version(),
         platform=platform.platform(),

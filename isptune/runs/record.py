@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isptune.errors import RunFolderError, SpaceError
+from isptune.facts import LevelFacts
 from isptune.runs.answer import Answer, read_answer
 from isptune.runs.facts import BenchRecord, LevelsRecord, ObjectiveRecord, read_bench
 from isptune.runs.files import BENCH, PROVENANCE, RECOMMENDED
@@ -14,19 +15,6 @@ from isptune.runs.provenance import Provenance, read_provenance
 from isptune.runs.settings import RunSettings, read_settings
 from isptune.runs.timing import Timing, read_timing
 from isptune.space import Param, Value
-
-
-@dataclass(frozen=True)
-class LevelFacts:
-    """One distortion of a pipeline whose truth is known; `limit` is its largest magnitude."""
-
-    name: str
-    limit: float
-    unit: str = ""
-
-    @property
-    def label(self) -> str:
-        return f"{self.name}, {self.unit}" if self.unit else self.name
 
 
 @dataclass(frozen=True)

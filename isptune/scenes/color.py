@@ -52,7 +52,10 @@ def linear_to_srgb(light: Images) -> Images:
 
 
 def rgb_to_hsv(images: Images) -> Images:
-    """Hue in turns [0, 1), saturation and value in [0, 1] (Smith 1978). Greys have hue 0; black saturation 0."""
+    """Hue in turns [0, 1), saturation and value in [0, 1]. Greys have hue 0; black saturation 0.
+
+    Source: Smith 1978, Color Gamut Transform Pairs, doi:10.1145/800248.807361.
+    """
     red, green, blue = images.unbind(1)
     value, spread = images.amax(1), images.amax(1) - images.amin(1)
     safe = torch.where(spread > 0, spread, 1.0)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -244,18 +244,3 @@ def parse_white_balance(text: str) -> tuple[float, float, float] | str:
     if not all(np.isfinite(x) and x > 0 for x in (red, green, blue)):
         raise SceneError(f"white_balance = {text!r} is neither grey nor three positive numbers R,G,B")
     return red, green, blue
-
-
-def split_query(argument: str, known: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """`FILE?key=value&key=value` in its parts. Raises SceneError for keys that are not known."""
-    path, mark, query = argument.rpartition("?")
-    if not mark or ("=" not in query and Path(argument).exists()):
-        return argument, {}
-    values: dict[str, str] = {}
-    for part in query.split("&"):
-        key, equals, value = part.partition("=")
-        if not equals or key not in known:
-            listed = ", ".join(f"{name} ({what})" for name, what in known.items())
-            raise SceneError(f"{argument}: {part!r} is no KEY=VALUE that is known; there are: {listed}")
-        values[key] = value
-    return path, values

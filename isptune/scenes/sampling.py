@@ -12,7 +12,8 @@ def interval_ranks(length: int, count: int) -> list[int]:
     Raises:
         ConfigError: fewer than 2 are asked for, which have no steps.
 
-    Source: Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA, and the code that its authors published.
+    Source: Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA, arXiv:2403.04993, and the code that its
+    authors published.
     """
     if count < 2:
         raise ConfigError(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isptune.arrays import Images
 from isptune.errors import SceneError, UnknownName
-from isptune.registry import build, installed, parse
+from isptune.registry import build, installed
 from isptune.scenes.images import MAX_SIDE, read_image, to_images
 from isptune.scenes.raw_capture import RawCapture, centre_of_about, on_grid, preview, with_measured_brightness
 from isptune.scenes.raw_files import (
@@ -21,8 +21,8 @@ from isptune.scenes.raw_files import (
     parse_matrix,
     parse_white_balance,
     read_raw,
-    split_query,
 )
+from isptune.spec import refuse_unknown, split_name, split_options
 from isptune.system.disk import file_name
 
 BUNDLED = ("astronaut", "cat", "coffee", "rocket")
@@ -90,9 +90,10 @@ _RAW_OPTIONS = {
 
 def raw_file(argument: str | None) -> list[Scene]:
     """The scene of `raw:FILE[?KEY=VALUE&...]`: a raw file, whatever it is called; keys: crop, matrix, white_balance."""
-    if not argument:
+    path, options = split_options(argument)
+    if not path:
         raise SceneError("'raw' needs a file: raw:FILE[?crop=WxH&matrix=identity&white_balance=grey]")
-    path, options = split_query(argument, _RAW_OPTIONS)
+    refuse_unknown("raw", options, _RAW_OPTIONS)
     return [_read_raw_scene(path, options.pop("crop", None), options)]
 
 
@@ -126,11 +127,13 @@ def bundled(argument: str | None) -> list[Scene]:
     return [photograph(name, to_images(getattr(skimage.data, name)(), name)) for name in names]
 
 
-def load_scenes(specs: Iterable[str], crop: str | None = None, resize: str | None = None) -> list[Scene]:
+def load_scenes(
+    specs: Iterable[str | Scene], crop: str | None = None, resize: str | None = None
+) -> list[Scene]:
     """Load files and `SOURCE:ARGUMENT` specs, then crop and resize each.
 
     Args:
-        specs: paths, names of bundled photographs, or sources such as `bundled:cat`.
+        specs: paths, names of bundled photographs, sources such as `bundled:cat`, or scenes that are loaded already.
         crop: `WIDTHxHEIGHT` from the centre, or `WIDTHxHEIGHT+X+Y`; of raw captures, down to even numbers. Raw
             files are cut to about 1 megapixel without it.
         resize: `WIDTHxHEIGHT`, or one number for the longer side; not for raw captures.
@@ -144,7 +147,9 @@ def load_scenes(specs: Iterable[str], crop: str | None = None, resize: str | Non
     return _with_unique_names(scenes)
 
 
-def _load_cropped(spec: str, crop: str | None) -> list[Scene]:
+def _load_cropped(spec: str | Scene, crop: str | None) -> list[Scene]:
+    if isinstance(spec, Scene):
+        return [crop_scene(spec, crop)]
     if Path(spec).exists() and is_raw(spec):  # cut before it is looked at: raw files are large
         return [_read_raw_scene(spec, crop, {})]
     return [crop_scene(scene, crop) for scene in _load(spec)]
@@ -158,7 +163,7 @@ def _load(spec: str) -> list[Scene]:
             if looks_like_raw(spec):
                 raise SceneError(f"{error}; if it is a raw file, give it as raw:{spec}") from error
             raise
-    name, argument = parse(spec)
+    name, argument = split_name(spec)
     if argument is not None and name in installed("scene"):
         return build("scene", spec)
     if spec in installed("scene"):

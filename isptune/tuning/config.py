@@ -8,8 +8,9 @@ from typing import Any
 
 from isptune.errors import ConfigError
 from isptune.runs.settings import RunSettings, from_mapping
+from isptune.spec import typed
 from isptune.system.disk import slug
-from isptune.system.records import parse_toml, read_bytes, toml_value
+from isptune.system.records import parse_toml, read_bytes
 
 
 def load_settings(file: str | Path | None, options: Mapping[str, Any]) -> RunSettings:
@@ -41,7 +42,7 @@ def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:
         key, equals, text = pair.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"{option} {pair!r} is not KEY=VALUE")
-        values[key.strip()] = toml_value(text, f"{option} {key.strip()}")
+        values[key.strip()] = typed(text)
     return values
 
 

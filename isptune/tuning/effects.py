@@ -48,7 +48,7 @@ def effects(
     """
     names = [name for name, value in old.items() if chosen[name] != value]
     candidates = [chosen, *({**chosen, name: old[name]} for name in names)]
-    new, *back = reevaluate(bench.evaluator, candidates, bench.confirmation_seeds()[:seeds])
+    new, *back = reevaluate(bench.evaluator, candidates, bench.seeds.to_confirm()[:seeds])
     if new.error is not None:
         raise RunFolderError(f"the set cannot be scored: {new.error}")
     found: dict[str, dict[str, Interval]] = {}

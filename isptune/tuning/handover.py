@@ -9,7 +9,8 @@ import numpy as np
 from isptune.arrays import Images
 from isptune.diagnosis.in_words import as_dict
 from isptune.errors import in_words
-from isptune.interfaces import Diagnoses, Direction, Objective, Optimizer, ParetoOptimizer
+from isptune.facts import Direction
+from isptune.interfaces import Diagnoses, Objective, Optimizer, ParetoOptimizer
 from isptune.runs.answer import (
     Answer,
     Diagnosed,
@@ -59,8 +60,8 @@ def hand_over(
     own = [optimizer.recommend() for optimizer in optimizers]
     recommended = _contend(bench, own, trials) if len(bench.objectives) == 1 else own
     candidates = [bench.space.complete(candidate) for candidate in recommended]
-    costs = [bench.cost(candidate) for candidate in recommended]
-    seeds = bench.confirmation_seeds()
+    costs = [bench.rule.cost(candidate) for candidate in recommended]
+    seeds = bench.seeds.to_confirm()
     reference, *entries = reevaluate(bench.evaluator, [default, *candidates], seeds)
     chosen = best(entries, *bench.first_objective, costs)
     opinions = _second_opinions(bench, default, candidates[chosen], seeds[:OPINION_SEEDS])
@@ -102,12 +103,12 @@ def _contend(bench: Bench, own: Sequence[Candidate], trials: Sequence[Trial]) ->
         searched = [trial for trial in trials if trial.repeat == repeat]
         if bench.relative:
             searched = searched[-bench.settings.population :]
-        costs = np.array([bench.cost(trial.params) for trial in searched])
-        losses = bench.losses([trial.scores for trial in searched])[:, 0] + costs
+        costs = np.array([bench.rule.cost(trial.params) for trial in searched])
+        losses = bench.rule.losses([trial.scores for trial in searched])[:, 0] + costs
         rivals.append([recommended, *best_seen(searched, losses.tolist(), [recommended], count)])
     everyone = [candidate for group in rivals for candidate in group]
     entries = reevaluate(
-        bench.evaluator, [bench.space.complete(c) for c in everyone], bench.selection_seeds()
+        bench.evaluator, [bench.space.complete(c) for c in everyone], bench.seeds.to_select()
     )
     chosen, start = [], 0
     for group in rivals:
@@ -116,7 +117,7 @@ def _contend(bench: Bench, own: Sequence[Candidate], trials: Sequence[Trial]) ->
         if all(entry.error for entry in mine):
             chosen.append(group[0])
             continue
-        chosen.append(group[best(mine, *bench.first_objective, [bench.cost(c) for c in group])])
+        chosen.append(group[best(mine, *bench.first_objective, [bench.rule.cost(c) for c in group])])
     return chosen
 
 
@@ -180,7 +181,7 @@ def _front(bench: Bench, optimizers: Sequence[Optimizer], seed: int) -> tuple[Fr
     if not unique:
         return ()
     evaluations = bench.evaluator.evaluate(unique, seed)
-    losses = bench.losses([evaluation.scores for evaluation in evaluations])
+    losses = bench.rule.losses([evaluation.scores for evaluation in evaluations])
     kept = [
         i
         for i, own in enumerate(losses)
@@ -207,7 +208,7 @@ def _second_opinions(
     else:
         answers = dict.fromkeys(bench.second_opinions, pairs)
     return tuple(
-        _opinion(name, objective.direction, *answers[name])
+        _opinion(name, objective.facts.direction, *answers[name])
         for name, objective in bench.second_opinions.items()
     )
 
@@ -242,7 +243,7 @@ def _look_at(
         which pictures are missing, and why.
     """
     (folder / IMAGES).mkdir(exist_ok=True)
-    seed = bench.confirmation_seeds()[0]
+    seed = bench.seeds.to_confirm()[0]
     scenes = bench.evaluator.scenes
     told: dict[tuple[str, str], dict[str, Told]] = {
         (name, scene.name): {} for name in bench.diagnosing for scene in scenes

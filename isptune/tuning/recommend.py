@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from isptune.errors import AllFailed
-from isptune.interfaces import Direction
+from isptune.facts import Direction
 from isptune.runs.answer import Interval, SecondOpinion, Verdict, gamed
 from isptune.runs.log import Trial
 from isptune.space import Candidate

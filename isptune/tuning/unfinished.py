@@ -3,46 +3,40 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import final
 
 from isptune.runs.files import UNFINISHED
 from isptune.runs.unfinished import Outcome, append_outcome, read_outcomes
-from isptune.tuning.evaluate import Evaluator, Part, RunParts
+from isptune.tuning.evaluate import Part, RunParts
 
 WORTH_KEEPING_S = 0.2
 """An outcome that took less is sooner found again than kept, seconds."""
 
 
-@contextmanager
-def keeping_outcomes(evaluator: Evaluator, folder: Path) -> Iterator["Unfinished"]:
-    """Let the evaluator keep outcomes in a run's folder for as long as the context is open."""
-    kept, run_parts = Unfinished(folder / UNFINISHED), evaluator.run_parts
-    evaluator.run_parts = lambda parts: kept.run(parts, run_parts)
-    try:
-        yield kept
-    finally:
-        evaluator.run_parts = run_parts
-
-
 @final
 class Unfinished:
-    """Outcomes by what they are outcomes of: a part's candidates, scene and seed. A torn last line is not read."""
+    """Outcomes by what they are outcomes of: a part's candidates, scene and seed. A torn last line is not read.
 
-    def __init__(self, path: Path):
-        self.path = path
-        self._known = read_outcomes(path)
+    Args:
+        folder: of the run.
+        run_parts: finds outcomes that are not known.
+    """
 
-    def run(self, parts: Sequence[Part], run_parts: RunParts) -> Iterable[tuple[int, Outcome]]:
+    def __init__(self, folder: Path, run_parts: RunParts):
+        self.path, self._run_parts = folder / UNFINISHED, run_parts
+        self._known = read_outcomes(self.path)
+
+    def run(self, parts: Sequence[Part]) -> Iterable[tuple[int, Outcome]]:
         """Outcomes of the parts: those that are known, then the others, each kept as it comes."""
         keys = [_key(part) for part in parts]
         for number, key in enumerate(keys):
             if key in self._known:
                 yield number, self._known[key]
         missing = [number for number, key in enumerate(keys) if key not in self._known]
-        for position, outcome in run_parts([parts[number] for number in missing]):
+        for position, outcome in self._run_parts([parts[number] for number in missing]):
             number = missing[position]
             if outcome.render_s + outcome.score_s >= WORTH_KEEPING_S:
                 with suppress(OSError):  # a full disk is the log's to tell

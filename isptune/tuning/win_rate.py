@@ -1,6 +1,5 @@
 """`judge:NAME`: a judge as an objective; how often a picture wins against the others of its population."""
 
-from collections.abc import Mapping
 from typing import final
 
 import torch
@@ -9,9 +8,12 @@ from torch import Tensor
 
 from isptune.arrays import Images, OtherImages, Scores
 from isptune.errors import ConfigError, ScoreError
-from isptune.interfaces import CarriesWeights, Direction, Judge, PrefersEach
+from isptune.facts import ObjectiveFacts
+from isptune.interfaces import Judge, PrefersEach
 from isptune.registry import build as build_plug_in
 from isptune.scenes.scene import Scene
+from isptune.spec import split_options
+from isptune.tuning.rivals import first_of
 
 RIVALS = 30
 """A population, as a rule."""
@@ -21,10 +23,11 @@ RIVALS = 30
 class WinRate:
     """The mean probability that a picture is better than its rivals, by a judge; in [0, 1], higher is better.
 
-    The rivals are of the same population and scene, at most `rivals` of them, evenly spaced. Each pair is judged in one
-    order where the judge does not mind it, and else in both. A probability counts as it is, which with few rivals
-    orders pictures better than wins and losses do (You et al. 2024, DepictQA-Wild, table S3). Scores are comparable
-    among candidates that were evaluated together, and not otherwise: half of all is 0.5 in every population.
+    The rivals are of the same population and scene; which they are, where a population has more than `rivals` others,
+    stands in `isptune.tuning.rivals`. Each pair is judged in one order where the judge does not mind it, and else in
+    both. A probability counts as it is, which with few rivals orders pictures better than wins and losses do (You et
+    al. 2024, DepictQA-Wild, arXiv:2405.18842, table S3). Scores are comparable among candidates that were evaluated
+    together, and not otherwise: half of all is 0.5 in every population.
 
     Args:
         judge: what compares.
@@ -32,26 +35,28 @@ class WinRate:
         rivals: how many a picture is compared with, at most.
     """
 
-    direction: Direction = "maximize"
-    range = (0.0, 1.0)
-    unit = "win rate"
-
     def __init__(self, judge: Judge, name: str, rivals: int = RIVALS):
-        self.judge, self.name, self.rivals = judge, name, rivals
-        self.source = (
-            f"mean probability of {name} that a picture is better than up to {rivals} of its population"
+        self.judge, self.name = judge, name
+        by = f" ({judge.facts.source})" if judge.facts.source else ""
+        self.facts = ObjectiveFacts(
+            direction="maximize",
+            range=(0.0, 1.0),
+            unit="win rate",
+            source=f"mean probability of {name} that a picture is better than up to {rivals} of its population{by}",
+            uses_reference=judge.facts.uses_reference,
+            rivals=rivals,
+            weights=judge.facts.weights,
         )
-        self.weights: Mapping[str, str] = judge.weights if isinstance(judge, CarriesWeights) else {}
 
     def score(self, images: Images, scene: Scene) -> Scores:
-        """The win rates of some pictures among themselves. Raises ScoreError for one alone."""
+        """The win rates of some pictures among themselves, in their order. Raises ScoreError for one alone."""
         return self.score_among(images, images, ~torch.eye(len(images), dtype=torch.bool), scene)
 
     def score_among(
         self, images: Images, rivals: OtherImages, others: Bool[Tensor, "batch other"], scene: Scene
     ) -> Scores:
         """The win rates against rivals, where `others` says so. Raises ScoreError where there is none."""
-        chosen = _at_most(others.to(images.device), self.rivals)
+        chosen = first_of(others.to(images.device), self.facts.rivals)
         if not bool(chosen.any(1).all()):
             raise ScoreError(f"judge:{self.name} compares pictures, and there is no other to compare with")
         wins = prefer_each(self.judge, images, rivals, chosen, scene)
@@ -89,13 +94,21 @@ def prefer_each(
 
 
 def build(argument: str | None) -> WinRate:
-    """`judge:SPEC` or `judge:SPEC,rivals=N`; the judge does not see the reference, or with `judge:SPEC,reference`.
+    """`judge:SPEC` or `judge:SPEC?rivals=N`; the judge does not see the reference, or with `judge:SPEC?reference=true`.
+
+    `judge:SPEC,rivals=N,reference` is read, too. Other options are the judge's own: `judge:endpoint:URL?model=NAME`;
+    `judge:endpoint:URL?model=NAME?rivals=N` has both.
 
     Raises:
         ConfigError: no judge is named, or the number of rivals is none.
         UnknownName: there is no such judge.
     """
     spec, rivals, reference = argument or "", RIVALS, False
+    inner, options = split_options(argument)
+    if options and options.keys() <= {"rivals", "reference"}:
+        spec = inner or ""
+        rivals = _count(options.get("rivals", str(RIVALS)))
+        reference = _true(options.get("reference", "false"))
     while True:
         head, comma, last = spec.rpartition(",")
         if comma and last.strip().startswith("rivals="):
@@ -106,21 +119,17 @@ def build(argument: str | None) -> WinRate:
             break
         spec = head
     if not spec:
-        raise ConfigError("judge: which? judge:NAME, judge:NAME,rivals=10; see `isptune list judges`")
+        raise ConfigError("judge: which? judge:NAME, judge:NAME?rivals=10; see `isptune list judges`")
     return WinRate(build_plug_in("judge", spec, reference=reference), spec, rivals)
+
+
+def _true(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ConfigError(f"judge: reference={text} is neither true nor false")
+    return text == "true"
 
 
 def _count(text: str) -> int:
     if not text.strip().isdigit() or int(text) < 1:
         raise ConfigError(f"judge: rivals={text} is no number of rivals; 1 or more is allowed")
     return int(text)
-
-
-def _at_most(others: Bool[Tensor, "batch other"], count: int) -> Bool[Tensor, "batch other"]:
-    """Of each row's true entries at most so many, evenly spaced over the row."""
-    rank = others.cumsum(1) - 1
-    total = others.sum(1, keepdim=True)
-    step = torch.maximum(total, torch.tensor(count, device=others.device))
-    # The entry of rank r is kept where r * count // total is a step above that of the rank before.
-    kept = (rank * count) // step != ((rank - 1) * count) // step
-    return others & kept

@@ -22,28 +22,29 @@ from isptune.errors import ConfigError, IsptuneError, MissingExtra
 from isptune.runs.settings import RunSettings, from_mapping
 from isptune.runs.unfinished import Outcome
 from isptune.system.processes import end_with, terminated_on
-from isptune.system.records import parse_json
-from isptune.tuning.bench import Bench
+from isptune.tuning.bench import AtHand, Bench
 from isptune.tuning.evaluate import Part, RunParts
+from isptune.tuning.own_parts import own_parts
 
 _ASKED_TO_END: Final = threading.Event()
 """In a worker: parts that wait in its queue, which nobody can cancel any more, are in vain."""
 
 
 @contextmanager
-def workers(spec: str, settings: RunSettings) -> Iterator[RunParts]:
+def workers(spec: str, settings: RunSettings, own_files: bool = False) -> Iterator[RunParts]:
     """Workers for as long as the context is open.
 
     Args:
         spec: a number of processes on this machine, or `dask:ADDRESS` of a running scheduler.
         settings: what each worker builds its bench from.
+        own_files: whether it may run files of the user's own that the settings name.
 
     Raises:
         ConfigError: a spec that is neither.
         MissingExtra: Dask is asked for and not installed.
     """
     with _executor(spec) as executor:
-        recipe = json.dumps(settings.as_dict(), sort_keys=True)
+        recipe = json.dumps([settings.as_dict(), own_files], sort_keys=True)
         threads = torch.get_num_threads()
 
         def run_parts(parts: Sequence[Part]) -> Iterable[tuple[int, Outcome]]:
@@ -60,6 +61,33 @@ def workers(spec: str, settings: RunSettings) -> Iterator[RunParts]:
                     future.cancel()  # what has not begun is in vain after an error or Ctrl-C
 
         yield run_parts
+
+
+@contextmanager
+def opened_bench(
+    settings: RunSettings, workers_spec: str | None, own_files: bool = False, at_hand: AtHand | None = None
+) -> Iterator[Bench]:
+    """The bench of a run, with workers for as long as the context is open where any are wanted.
+
+    Args:
+        settings: of the run.
+        workers_spec: see `workers`; None for none.
+        own_files: whether to run files of the user's own that the settings name: only where the user named them.
+        at_hand: what is built already, and cannot be sent to workers.
+
+    Raises:
+        ConfigError, MissingExtra: as `Bench` and `workers`; workers are wanted for what is at hand only.
+    """
+    if workers_spec is None:
+        yield Bench(settings, at_hand=at_hand or (own_parts(settings) if own_files else None))
+        return
+    if at_hand is not None:
+        raise ConfigError(
+            f"workers = {workers_spec!r}: functions and objects of this process cannot be sent to workers; put them "
+            "into a file and name them, as my_isp.py:isp"
+        )
+    with workers(workers_spec, settings, own_files) as run_parts:
+        yield Bench(settings, run_parts, own_parts(settings) if own_files else None)
 
 
 @contextmanager
@@ -112,4 +140,6 @@ def _evaluate(recipe: str, threads: int, part: Part) -> Outcome:
 
 @lru_cache(maxsize=2)
 def _bench(recipe: str) -> Bench:
-    return Bench(from_mapping(parse_json(recipe, "recipe"), "recipe"))
+    values, own_files = json.loads(recipe)  # our own text, of a moment ago
+    settings = from_mapping(values, "recipe")
+    return Bench(settings, at_hand=own_parts(settings) if own_files else None)

@@ -1,8 +1,8 @@
 """DepictQA's questions and answers: what a vision-language model is asked about pictures, and what its words mean.
 
 You et al. 2024, Enhancing descriptive image quality assessment with a large-scale multi-modal dataset
-(DepictQA-Wild); the wording, the tags and the rules are those of its published code. A prompt is a sequence of texts
-and of places for pictures.
+(DepictQA-Wild), arXiv:2405.18842; the wording, the tags and the rules are those of its published code. A prompt is a
+sequence of texts and of places for pictures.
 """
 
 import re
@@ -14,7 +14,10 @@ from isptune.diagnosis.finding import Diagnosis, Finding
 from isptune.distortions.depictqa_recipes import ANSWERS
 from isptune.errors import ScoreError, one_line
 
-SOURCE = "You et al. 2024, Enhancing descriptive image quality assessment (DepictQA-Wild)"
+SOURCE = (
+    "You et al. 2024, Enhancing descriptive image quality assessment with a large-scale multi-modal dataset "
+    "(DepictQA-Wild), arXiv:2405.18842"
+)
 
 NOTHING = "None"
 """The answer for a picture without distortions."""

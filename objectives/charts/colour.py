@@ -1,4 +1,8 @@
-"""The ColorChecker: 24 patches, and how far their colours are from the published ones."""
+"""The ColorChecker: 24 patches, and how far their colours are from the published ones.
+
+Sources: Sharma, Wu and Dalal 2005, The CIEDE2000 color-difference formula: implementation notes, supplementary test
+data, and mathematical observations, doi:10.1002/col.20070; Pascale 2006, RGB coordinates of the Macbeth ColorChecker.
+"""
 
 import math
 
@@ -8,6 +12,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.color import linear_to_srgb as encode
 from isptune.scenes.color import rgb_to_lab, srgb_to_linear
 from isptune.scenes.scene import Scene
@@ -51,10 +56,14 @@ def colorchecker(argument: str | None = None) -> OnChart:
     match = options["exposure"] == "match"
     return OnChart(
         name="colorchecker",
-        direction="minimize",
-        range=(0.0, math.inf),
-        unit="CIEDE2000",
-        source="Sharma, Wu and Dalal 2005, The CIEDE2000 color-difference formula; Pascale 2006",
+        facts=ObjectiveFacts(
+            direction="minimize",
+            range=(0.0, math.inf),
+            unit="CIEDE2000",
+            source="Sharma, Wu and Dalal 2005, The CIEDE2000 color-difference formula: implementation "
+            "notes, supplementary test data, and mathematical observations, doi:10.1002/col.20070; Pascale "
+            "2006, RGB coordinates of the Macbeth ColorChecker",
+        ),
         part="a ColorChecker",
         regions="colorchecker",
         score_part=lambda images, quad, scene: _difference(images, quad, scene, match),
@@ -110,29 +119,33 @@ def _places(quad: Quad) -> Float[Tensor, "patches samples 2"]:
 
 
 def ciede2000(first: Lab, second: OtherLab) -> Float[Tensor, "*all"]:
-    """The colour difference CIEDE2000 of CIE L*a*b* colours (Sharma, Wu and Dalal 2005), weights 1.
+    """The colour difference CIEDE2000 of CIE L*a*b* colours, weights 1.
+
+    Numbers in the lines are the equations of Sharma, Wu and Dalal 2005.
 
     Args:
         first, second: L, a, b in the last dimension; the others broadcast.
     """
     light_1, a_1, b_1 = first.unbind(-1)
     light_2, a_2, b_2 = second.unbind(-1)
-    mean_chroma = (torch.hypot(a_1, b_1) + torch.hypot(a_2, b_2)) / 2
-    stretch = 1.5 - 0.5 * torch.sqrt(mean_chroma**7 / (mean_chroma**7 + 25.0**7))
-    a_1, a_2 = a_1 * stretch, a_2 * stretch
-    chroma_1, chroma_2 = torch.hypot(a_1, b_1), torch.hypot(a_2, b_2)
+    mean_chroma = (torch.hypot(a_1, b_1) + torch.hypot(a_2, b_2)) / 2  # (2) (3)
+    stretch = 1.5 - 0.5 * torch.sqrt(mean_chroma**7 / (mean_chroma**7 + 25.0**7))  # 1 + G of (4)
+    a_1, a_2 = a_1 * stretch, a_2 * stretch  # (5)
+    chroma_1, chroma_2 = torch.hypot(a_1, b_1), torch.hypot(a_2, b_2)  # (6)
     grey = chroma_1 * chroma_2 == 0
+    # (7)
     hue_1, hue_2 = (torch.rad2deg(torch.atan2(b, a)) % 360 for a, b in ((a_1, b_1), (a_2, b_2)))
-    turn = torch.where(grey, 0.0, (hue_2 - hue_1 + 180) % 360 - 180)
-    hue_step = 2 * torch.sqrt(chroma_1 * chroma_2) * torch.sin(torch.deg2rad(turn) / 2)
+    turn = torch.where(grey, 0.0, (hue_2 - hue_1 + 180) % 360 - 180)  # (10)
+    hue_step = 2 * torch.sqrt(chroma_1 * chroma_2) * torch.sin(torch.deg2rad(turn) / 2)  # (11)
     far = (hue_1 - hue_2).abs() > 180
     total = hue_1 + hue_2
     mean_hue = torch.where(far, torch.where(total < 360, total + 360, total - 360), total) / 2
-    mean_hue = torch.where(grey, total, mean_hue)
-    light, chroma = (light_1 + light_2) / 2, (chroma_1 + chroma_2) / 2
+    mean_hue = torch.where(grey, total, mean_hue)  # (14)
+    light, chroma = (light_1 + light_2) / 2, (chroma_1 + chroma_2) / 2  # (12) (13)
     scale_l, scale_c, scale_h, rotation = _scales(light, chroma, mean_hue)
+    # (8) (9), each over its scale
     dl, dc, dh = (light_2 - light_1) / scale_l, (chroma_2 - chroma_1) / scale_c, hue_step / scale_h
-    return torch.sqrt((dl**2 + dc**2 + dh**2 + rotation * dc * dh).clamp(min=0))
+    return torch.sqrt((dl**2 + dc**2 + dh**2 + rotation * dc * dh).clamp(min=0))  # (22)
 
 
 def _scales(light: Tensor, chroma: Tensor, hue: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -141,10 +154,12 @@ def _scales(light: Tensor, chroma: Tensor, hue: Tensor) -> tuple[Tensor, Tensor,
     def cosine(factor: float, shift: float) -> Tensor:
         return torch.cos(torch.deg2rad(factor * hue + shift))
 
-    lobes = 1 - 0.17 * cosine(1, -30) + 0.24 * cosine(2, 0) + 0.32 * cosine(3, 6) - 0.20 * cosine(4, -63)
+    lobes = (
+        1 - 0.17 * cosine(1, -30) + 0.24 * cosine(2, 0) + 0.32 * cosine(3, 6) - 0.20 * cosine(4, -63)
+    )  # (15)
     off = (light - 50) ** 2
-    turning = 30 * torch.exp(-(((hue - 275) / 25) ** 2))
-    saturation = 2 * torch.sqrt(chroma**7 / (chroma**7 + 25.0**7))
-    rotation = -torch.sin(torch.deg2rad(2 * turning)) * saturation
-    scale_l = 1 + 0.015 * off / torch.sqrt(20 + off)
-    return scale_l, 1 + 0.045 * chroma, 1 + 0.015 * chroma * lobes, rotation
+    turning = 30 * torch.exp(-(((hue - 275) / 25) ** 2))  # (16)
+    saturation = 2 * torch.sqrt(chroma**7 / (chroma**7 + 25.0**7))  # (17)
+    rotation = -torch.sin(torch.deg2rad(2 * turning)) * saturation  # (21)
+    scale_l = 1 + 0.015 * off / torch.sqrt(20 + off)  # (18)
+    return scale_l, 1 + 0.045 * chroma, 1 + 0.015 * chroma * lobes, rotation  # (19) (20)

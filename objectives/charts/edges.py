@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from objectives.charts.regions import Luminance, OnChart, Quad, cut_box, luminance, parse_box
 from objectives.options import parse_options
@@ -41,10 +42,12 @@ def mtf50(argument: str | None = None) -> OnChart:
     options = parse_options("mtf50", argument, {"box": ""})
     return OnChart(
         name="mtf50",
-        direction="maximize",
-        range=(0.0, 1.0),
-        unit="cycles/pixel",
-        source=SOURCE,
+        facts=ObjectiveFacts(
+            direction="maximize",
+            range=(0.0, 1.0),
+            unit="cycles/pixel",
+            source=SOURCE,
+        ),
         part="a slanted edge",
         regions="edge",
         score_part=lambda images, quad, scene: _on_edge(images, quad, scene, half_response),
@@ -60,10 +63,12 @@ def overshoot(argument: str | None = None) -> OnChart:
     options = parse_options("overshoot", argument, {"box": ""})
     return OnChart(
         name="overshoot",
-        direction="minimize",
-        range=(0.0, math.inf),
-        unit="%",
-        source=SOURCE,
+        facts=ObjectiveFacts(
+            direction="minimize",
+            range=(0.0, math.inf),
+            unit="%",
+            source=SOURCE,
+        ),
         part="a slanted edge",
         regions="edge",
         score_part=lambda images, quad, scene: _on_edge(images, quad, scene, beyond_sides),

@@ -1,4 +1,8 @@
-"""Flat grey patches: the ratio of signal to noise, and how visible the noise is."""
+"""Flat grey patches: the ratio of signal to noise, and how visible the noise is.
+
+Sources: ISO 15739:2013, Photography - Electronic still-picture imaging - Noise measurements; Johnson and Fairchild
+2003, A top down description of S-CIELAB and CIEDE2000.
+"""
 
 import math
 
@@ -8,6 +12,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.color import srgb_to_linear
 from isptune.scenes.scene import Scene
 from objectives.charts.regions import Luminance, OnChart, Quad, clipped, cut_box, luminance, parse_box
@@ -45,10 +50,12 @@ def snr(argument: str | None = None) -> OnChart:
     options = parse_options("snr", argument, {"box": ""})
     return OnChart(
         name="snr",
-        direction="maximize",
-        range=(0.0, SNR_CAP_DB),
-        unit="dB",
-        source="ISO 15739:2013, Photography - Electronic still-picture imaging - Noise measurements",
+        facts=ObjectiveFacts(
+            direction="maximize",
+            range=(0.0, SNR_CAP_DB),
+            unit="dB",
+            source="ISO 15739:2013, Photography - Electronic still-picture imaging - Noise measurements",
+        ),
         part="a flat grey patch",
         regions="grey",
         score_part=_snr,
@@ -67,10 +74,13 @@ def visual_noise(argument: str | None = None) -> OnChart:
     density = _positive("visual_noise", "pixels_a_degree", options["pixels_a_degree"])
     return OnChart(
         name="visual_noise",
-        direction="minimize",
-        range=(0.0, math.inf),
-        unit="CIELUV",
-        source="ISO 15739:2013, annex B; Johnson and Fairchild 2003, A top down description of S-CIELAB and CIEDE2000",
+        facts=ObjectiveFacts(
+            direction="minimize",
+            range=(0.0, math.inf),
+            unit="CIELUV",
+            source="ISO 15739:2013, annex B; Johnson and Fairchild 2003, A top down description of S-CIELAB "
+            "and CIEDE2000",
+        ),
         part="a flat grey patch",
         regions="grey",
         score_part=lambda images, quad, scene: _visual_noise(images, quad, density),

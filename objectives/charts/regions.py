@@ -11,7 +11,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, ScoreError
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.color import srgb_to_linear
 from isptune.scenes.scene import Corner, Scene
 from objectives.no_reference.objective import score_finite
@@ -38,7 +38,7 @@ class OnChart:
 
     Attributes:
         name: as registered, for messages.
-        direction, range, unit, source: see `isptune.interfaces.Described`.
+        facts: see `isptune.facts`.
         part: what it looks at, for messages.
         regions: name in the scene's regions, or the beginning of several names.
         score_part: images [batch, 3, H, W], one part and the scene, to scores [batch]; NaN where it finds nothing.
@@ -46,10 +46,7 @@ class OnChart:
     """
 
     name: str
-    direction: Direction
-    range: tuple[float, float]
-    unit: str
-    source: str
+    facts: ObjectiveFacts
     part: str
     regions: str
     score_part: ScorePart

@@ -1,15 +1,20 @@
-"""Dead leaves: how much of a texture is left, as the eye weighs it."""
+"""Dead leaves: how much of a texture is left, as the eye weighs it.
+
+Sources: Kirk, Herzer, Artmann and Kunz 2014, Description of texture loss using the dead leaves target: current issues
+and a new intrinsic approach, doi:10.1117/12.2039689; Baxter, Cao, Eliasson and Phillips 2012, Development of the I3A
+CPIQ spatial metrics.
+"""
 
 import math
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from objectives.charts.noise import PIXELS_A_DEGREE
 from objectives.charts.regions import Luminance, OnChart, Quad, cut_box, luminance, parse_box
@@ -29,15 +34,11 @@ class TextureAcutance:
 
     Attributes:
         on_chart: finds the part and measures it.
-        direction, range, unit, source: see `isptune.interfaces.Described`.
+        facts: see `isptune.facts`.
     """
 
     on_chart: OnChart
-    direction: Direction
-    range: tuple[float, float]
-    unit: str
-    source: str
-    uses_reference: Literal[True] = True
+    facts: ObjectiveFacts
 
     def score(self, images: Images, scene: Scene) -> Scores:
         """One score an image. Raises ScoreError without the reference, or where no texture is known."""
@@ -54,22 +55,24 @@ def acutance(argument: str | None = None) -> TextureAcutance:
     sharpened. `acutance:box=WxH+X+Y` for a texture of a photograph that is its own reference.
     """
     options = parse_options("acutance", argument, {"box": ""})
-    facts = {
-        "direction": "maximize",
-        "range": (0.0, math.inf),
-        "unit": "share",
-        "source": "Kirk et al. 2014, Description of texture loss using the dead leaves target; Baxter et al. 2012, "
-        "Development of the I3A CPIQ spatial metrics",
-    }
+    facts = ObjectiveFacts(
+        direction="maximize",
+        range=(0.0, math.inf),
+        unit="share",
+        source="Kirk, Herzer, Artmann and Kunz 2014, Description of texture loss using the dead leaves target: "
+        "current issues and a new intrinsic approach, doi:10.1117/12.2039689; Baxter, Cao, Eliasson and Phillips "
+        "2012, Development of the I3A CPIQ spatial metrics",
+        uses_reference=True,
+    )
     on_chart = OnChart(
         name="acutance",
+        facts=facts,
         part="dead leaves",
         regions="dead_leaves",
         score_part=_acutance,
         given=parse_box("acutance", options["box"]),
-        **facts,
     )
-    return TextureAcutance(on_chart, **facts)
+    return TextureAcutance(on_chart, facts)
 
 
 def _acutance(images: Images, quad: Quad, scene: Scene) -> Scores:

@@ -10,7 +10,7 @@ and above that of nine crops of 192x192; traces of distortions in the middle of 
 and how well it does stands in `weights/depictqa.md`.
 
 Source: You, Gu, Cai, Li, Zhu, Dong and Xue 2024, Enhancing Descriptive Image Quality Assessment with a Large-scale
-Multi-modal Dataset (DepictQA-Wild).
+Multi-modal Dataset (DepictQA-Wild), arXiv:2405.18842.
 """
 
 import hashlib
@@ -27,6 +27,7 @@ from torch import Tensor
 from isptune.arrays import Images, OtherImages, Scores, SecondImages
 from isptune.diagnosis.finding import CATEGORIES, LOCAL, SEVERITIES, Diagnosis, Finding
 from isptune.errors import ScoreError
+from isptune.facts import JudgeFacts
 from isptune.scenes.scene import Scene
 from objectives.asking.pairs import reference_of
 from objectives.checkpoints.own_files import BUNDLED
@@ -37,6 +38,11 @@ from objectives.depictqa.traces import displayed, seen_of
 from objectives.full_reference.objective import OneImage
 
 WEIGHTS_FILE = BUNDLED / "depictqa.safetensors"
+
+SOURCE = (
+    "isptune's own compact network; after You et al. 2024, Enhancing descriptive image quality assessment with a "
+    "large-scale multi-modal dataset (DepictQA-Wild), arXiv:2405.18842"
+)
 
 TILE, MOST_TILES = 128, 12
 """Side of the parts of a heat map, pixels, and how many there are at most from the top down or across."""
@@ -67,17 +73,15 @@ class Judged:
 class DepictQa:
     """The compact network as a judge that diagnoses.
 
-    Attributes:
-        reference: whether it compares with the scene's reference.
+    Args:
+        network: trained.
         weights: the file that it came from, with its hash.
+        reference: whether it compares with the scene's reference.
     """
-
-    source = "isptune's own compact network; after You et al. 2024, DepictQA-Wild"
 
     def __init__(self, network: DepictQaNetwork, weights: Mapping[str, str], reference: bool):
         self.network = network.eval().requires_grad_(False)
-        self.weights = weights
-        self.reference = reference
+        self.facts = JudgeFacts(SOURCE, reference, weights)
         self._remembered: dict[bytes, Judged] = {}
         self._last_reference: tuple[bytes, Tensor] | None = None
 
@@ -169,7 +173,7 @@ class DepictQa:
         return self._last_reference[1]
 
     def _probabilities(self, first: Sequence[Judged], second: Sequence[Judged]) -> Scores:
-        rating = self.network.rating_beside if self.reference else self.network.rating
+        rating = self.network.rating_beside if self.facts.uses_reference else self.network.rating
         sides = [
             (torch.cat([one.standard for one in side]), torch.cat([one.rated for one in side]))
             for side in (first, second)
@@ -190,7 +194,7 @@ class DepictQa:
             findings.append(Finding(category, severity, _probability(marginals[number])))
         findings.sort(key=lambda finding: -finding.confidence)
         heat_map = self.heat_map(image, scene, SETS[best])
-        return Diagnosis(tuple(findings), _probability(judged.sets[best]), self.source, heat_map)
+        return Diagnosis(tuple(findings), _probability(judged.sets[best]), self.facts.source, heat_map)
 
     @torch.no_grad()
     def heat_map(
@@ -220,7 +224,7 @@ class DepictQa:
         return present * expected_severities(severities.unsqueeze(0))[0] / max(SEVERITIES)
 
     def _reference(self, images: Images, scene: Scene) -> OneImage | None:
-        if not self.reference:
+        if not self.facts.uses_reference:
             return None
         reference = reference_of(scene, "depictqa")
         if reference.shape[-2:] != images.shape[-2:]:

@@ -5,17 +5,18 @@
 | depictqa | without a reference |
 | depictqa:reference | beside the scene's reference |
 
-The same network as a judge is `judge:depictqa`, which compares pictures instead.
+The same network as a judge is `judge:depictqa`, which compares pictures instead. Source: You, Gu, Cai, Li, Zhu, Dong
+and Xue 2024, see `objectives.depictqa.depictqa` (arXiv:2405.18842).
 """
 
-from typing import Literal, final
+from typing import final
 
 import torch
 
 from isptune.arrays import Images, Scores
 from isptune.diagnosis.finding import SEVERITIES
 from isptune.errors import ConfigError
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from objectives.depictqa.depictqa import DepictQa, expected_severities, marginals_of
 from objectives.depictqa.depictqa import build as build_judge
@@ -25,23 +26,20 @@ from objectives.depictqa.depictqa import build as build_judge
 class DepictQaScore:
     """The sum over the categories of how probable each is times how severe it would be; 0 where nothing is wrong.
 
-    `uses_reference` is set only if the judge looks at it.
-
     Args:
         judge: the network.
     """
 
-    uses_reference: Literal[True]
-    direction: Direction = "minimize"
-    range = (0.0, 2.0 * max(SEVERITIES))  # it names two at most
-    unit = "expected severity, all together"
-    source = "isptune's own compact network; after You et al. 2024, DepictQA-Wild"
-
     def __init__(self, judge: DepictQa):
         self.judge = judge
-        self.weights = judge.weights
-        if judge.reference:
-            self.uses_reference = True
+        self.facts = ObjectiveFacts(
+            direction="minimize",
+            range=(0.0, 2.0 * max(SEVERITIES)),  # it names two at most
+            unit="expected severity, all together",
+            source=judge.facts.source,
+            uses_reference=judge.facts.uses_reference,
+            weights=judge.facts.weights,
+        )
 
     def score(self, images: Images, scene: Scene) -> Scores:
         """One expected severity an image. Raises ScoreError as the judge does."""

@@ -106,7 +106,7 @@ class BundledEncoder:
         words: the vocabulary.
     """
 
-    source = "isptune's own; after Radford et al. 2021, Learning transferable visual models (CLIP)"
+    source = "isptune's own; after Radford et al. 2021, CLIP, arXiv:2103.00020"
 
     def __init__(self, path: Path, name: str = "bundled"):
         image, text, metadata = _read(path)
@@ -119,7 +119,7 @@ class BundledEncoder:
 
     @torch.no_grad()
     def encode_images(self, images: Images) -> Embeddings:
-        """One direction an image, float32. A NaN in an image gives a direction of NaN."""
+        """One embedding an image, float32. A NaN in an image gives an embedding of NaN."""
         self._image.to(images.device)
         at_once = IMAGES_AT_ONCE if images.device.type == "cpu" else 64
         if not len(images):
@@ -141,16 +141,16 @@ class BundledEncoder:
         return Prompts(words[numbers.to(words.device)], torch.tensor([len(row) - 1 for row in rows]))
 
     def encode_prompts(self, prompts: Prompts) -> Embeddings:
-        """One direction a prompt; differentiable with respect to the token embeddings."""
+        """One embedding a prompt; differentiable with respect to the token embeddings."""
         self._text.to(prompts.embeddings.device)
         return self._text(prompts.embeddings, prompts.ends.to(prompts.embeddings.device))
 
     @torch.no_grad()
     def describe_images(self, images: Images) -> Float[Tensor, "batch description"]:
-        """All that the encoder sees of each picture before it becomes a direction, in its own units, float32.
+        """All that the encoder sees of each picture before it becomes an embedding, in its own units, float32.
 
         The local features of crops, those of the whole, both put together, and the plain statistics of tones and
-        texture. A direction leaves out what the words of quality do not speak of; other tastes may ask for it.
+        texture. An embedding leaves out what the words of quality do not speak of; other tastes may ask for it.
         """
         self._image.to(images.device)
         crops, view, statistics = views_of(images.float())
@@ -158,7 +158,7 @@ class BundledEncoder:
         return torch.cat([*parts[:2], self._image.fuse_parts(parts), statistics], 1)
 
     def _encode(self, images: Images) -> Embeddings:
-        return self._image.directions(self._image(*views_of(images)))
+        return self._image.embeddings(self._image(*views_of(images)))
 
     def _numbers(self, prompt: str) -> list[int]:
         words = words_of(prompt)

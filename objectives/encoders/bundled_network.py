@@ -3,7 +3,7 @@
 A picture is seen three ways, because no single one shows everything: crops at its own resolution (halos, blotches,
 pixels), the whole of it made small (what it shows, and so which colours and contrast belong to it), and statistics
 of its tones (clipping, range, saturation) and of its fine texture (noise, blur, blocks). Their features are put
-together to one direction. Convolutions alone need a hundred times as many pictures to learn what the statistics tell.
+together to one embedding. Convolutions alone need a hundred times as many pictures to learn what the statistics tell.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Widths:
 
 @final
 class ImageNetwork(nn.Module):
-    """Pictures to directions.
+    """Pictures to embeddings.
 
     Before `folded` every convolution is followed by a batch normalisation; after it, by its bias alone.
     """
@@ -108,7 +108,7 @@ class ImageNetwork(nn.Module):
         view: Float[Tensor, "batch 3 small_height small_width"],
         statistics: Float[Tensor, "batch statistics"],
     ) -> Float[Tensor, "batch fused"]:
-        """The features of each picture; `directions` takes them on."""
+        """The features of each picture; `embeddings` takes them on."""
         return self.fuse_parts(self.parts(crops, view, statistics))
 
     def parts(
@@ -132,8 +132,8 @@ class ImageNetwork(nn.Module):
         """The parts of each picture, put together."""
         return self.fuse(torch.cat([norm(part) for norm, part in zip(self.norms, parts, strict=True)], 1))
 
-    def directions(self, features: Float[Tensor, "batch fused"]) -> Float[Tensor, "batch embedding"]:
-        """Features to directions of length 1."""
+    def embeddings(self, features: Float[Tensor, "batch fused"]) -> Float[Tensor, "batch embedding"]:
+        """Features to embeddings of length 1."""
         return functional.normalize(self.embed(features), dim=1)
 
     def folded(self) -> "ImageNetwork":
@@ -190,7 +190,7 @@ class Residual(nn.Module):
 
 @final
 class TextNetwork(nn.Module):
-    """Prompts to directions: a transformer with normalisation first, read at the prompt's end."""
+    """Prompts to embeddings: a transformer with normalisation first, read at the prompt's end."""
 
     def __init__(self, widths: Widths, words: int):
         super().__init__()

@@ -13,7 +13,7 @@ from torch import Tensor
 from isptune.arrays import Images
 
 Embeddings = Float[Tensor, "batch embedding"]
-"""Directions of length 1, float32."""
+"""Embeddings of length 1, float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class ImageTextEncoder(Protocol):
     temperature: float  # what cosines are multiplied by before a softmax: exp(logit_scale)
 
     def encode_images(self, images: Images) -> Embeddings:
-        """One direction an image; the same whatever else is in the batch. Raises ScoreError."""
+        """One embedding an image; the same whatever else is in the batch. Raises ScoreError."""
         ...
 
     def embed_prompts(self, prompts: Sequence[str]) -> Prompts:
@@ -47,5 +47,5 @@ class ImageTextEncoder(Protocol):
         ...
 
     def encode_prompts(self, prompts: Prompts) -> Embeddings:
-        """One direction a prompt; differentiable with respect to the token embeddings."""
+        """One embedding a prompt; differentiable with respect to the token embeddings."""
         ...

@@ -1,4 +1,8 @@
-"""FSIM with colour (FSIMc): similarity of phase congruency, gradients and chroma."""
+"""FSIM with colour (FSIMc): similarity of phase congruency, gradients and chroma.
+
+Source: Zhang, Zhang, Mou and Zhang 2011, FSIM: a feature similarity index for image quality assessment,
+doi:10.1109/TIP.2011.2109730.
+"""
 
 import math
 from dataclasses import dataclass
@@ -10,6 +14,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
+from isptune.facts import ObjectiveFacts
 from objectives.full_reference.objective import (
     FullReference,
     OneImage,
@@ -57,16 +62,18 @@ def fsim(argument: str | None = None) -> FullReference:
     into sixteen Fourier transforms, so an image of 383 pixels, which is not shrunk, takes longer than one of
     384. Range [0, 1]. Against piq 0.8 (`fsim`) and pyiqa 0.1.16 (`fsim`): within 2e-4,
     but for inverted colours (1e-3), where a negative chroma similarity is raised to a power.
-
-    Source: Zhang, Zhang, Mou and Zhang 2011, FSIM: a feature similarity index for image quality assessment.
     """
     refuse_argument("fsim", argument)
     return FullReference(
         name="fsim",
-        direction="maximize",
-        range=(0.0, 1.0),
-        unit="similarity",
-        source="Zhang, Zhang, Mou and Zhang 2011, FSIM: a feature similarity index for image quality assessment",
+        facts=ObjectiveFacts(
+            direction="maximize",
+            range=(0.0, 1.0),
+            unit="similarity",
+            source="Zhang, Zhang, Mou and Zhang 2011, FSIM: a feature similarity index for image quality "
+            "assessment, doi:10.1109/TIP.2011.2109730",
+            uses_reference=True,
+        ),
         prepare=prepare,
         score_planes=_score_planes,
         score_tensor=_score_tensor,

@@ -1,4 +1,8 @@
-"""GMSD: how unevenly the gradients of an image differ from the reference's."""
+"""GMSD: how unevenly the gradients of an image differ from the reference's.
+
+Source: Xue, Zhang, Mou and Bovik 2014, Gradient magnitude similarity deviation: a highly efficient perceptual image
+quality index, doi:10.1109/TIP.2013.2293423.
+"""
 
 import cv2
 import numpy as np
@@ -7,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.color import luma
 from objectives.full_reference.objective import (
     FullReference,
@@ -33,18 +38,18 @@ def gmsd(argument: str | None = None) -> FullReference:
     Prewitt gradients with zeros beyond the border, as the authors' code; the standard deviation is the
     population's. Blind to a constant shift in brightness but for the border. Against piq 0.8 (`gmsd`):
     within 1e-6; pyiqa 0.1.16 (`gmsd`): within 2e-4.
-
-    Source: Xue, Zhang, Mou and Bovik 2014, Gradient magnitude similarity deviation: a highly efficient
-    perceptual image quality index.
     """
     refuse_argument("gmsd", argument)
     return FullReference(
         name="gmsd",
-        direction="minimize",
-        range=(0.0, 0.5),  # the largest standard deviation of numbers in [0, 1]
-        unit="deviation",
-        source="Xue, Zhang, Mou and Bovik 2014, Gradient magnitude similarity deviation: a highly efficient "
-        "perceptual image quality index",
+        facts=ObjectiveFacts(
+            direction="minimize",
+            range=(0.0, 0.5),  # the largest standard deviation of numbers in [0, 1]
+            unit="deviation",
+            source="Xue, Zhang, Mou and Bovik 2014, Gradient magnitude similarity deviation: a highly "
+            "efficient perceptual image quality index, doi:10.1109/TIP.2013.2293423",
+            uses_reference=True,
+        ),
         prepare=lambda reference: _magnitude(reference.double()).float(),
         score_planes=_score_planes,
         score_tensor=_score_tensor,

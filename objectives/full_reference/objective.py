@@ -7,7 +7,7 @@ run in a thread pool; `score_tensor` scores a batch in torch, for GPUs. Tests ho
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, final
+from typing import Any, final
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ScoreError
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.color import LUMA_BT601
 from isptune.scenes.scene import Scene
 from isptune.system.threads import in_threads
@@ -46,7 +46,7 @@ class FullReference:
 
     Attributes:
         name: as registered, for messages.
-        direction, range, unit, source: see `isptune.interfaces.Described`.
+        facts: see `isptune.facts`.
         prepare: reference [1, 3, H, W] to whatever both paths need of it.
         score_planes: one image [3, H, W], the prepared reference and memory to work in, to its score.
         score_tensor: images [batch, 3, H, W] and the prepared reference to scores [batch].
@@ -54,15 +54,11 @@ class FullReference:
     """
 
     name: str
-    direction: Direction
-    range: tuple[float, float]
-    unit: str
-    source: str
+    facts: ObjectiveFacts
     prepare: Callable[[OneImage], Any]
     score_planes: Callable[[Planes, Any, "Scratch"], float]
     score_tensor: Callable[[Images, Any], Scores]
     smallest_side: int = 1
-    uses_reference: Literal[True] = True
     _prepared: dict[tuple[int, int], tuple[Tensor, Any]] = field(default_factory=dict, repr=False)
 
     @torch.no_grad()

@@ -1,4 +1,8 @@
-"""Peak signal-to-noise ratio."""
+"""Peak signal-to-noise ratio.
+
+Source: the definition of long standing; see Huynh-Thu and Ghanbari 2008, Scope of validity of PSNR in image/video
+quality assessment, doi:10.1049/el:20080522.
+"""
 
 import math
 
@@ -6,6 +10,7 @@ import cv2
 import torch
 
 from isptune.arrays import Images, Scores
+from isptune.facts import ObjectiveFacts
 from objectives.full_reference.objective import FullReference, OneImage, Planes, Scratch
 from objectives.options import refuse_argument
 
@@ -18,17 +23,18 @@ def psnr(argument: str | None = None) -> FullReference:
     """Peak signal-to-noise ratio in decibels, from the mean squared error over red, green and blue.
 
     Capped at 100 dB. Float64 from the squares on; against scikit-image's `peak_signal_noise_ratio`: 1e-4 dB.
-
-    Source: the definition of long standing; see Huynh-Thu and Ghanbari 2008, Scope of validity of PSNR in
-    image/video quality assessment.
     """
     refuse_argument("psnr", argument)
     return FullReference(
         name="psnr",
-        direction="maximize",
-        range=(0.0, PSNR_CAP_DB),
-        unit="dB",
-        source="Huynh-Thu and Ghanbari 2008, Scope of validity of PSNR in image/video quality assessment",
+        facts=ObjectiveFacts(
+            direction="maximize",
+            range=(0.0, PSNR_CAP_DB),
+            unit="dB",
+            source="Huynh-Thu and Ghanbari 2008, Scope of validity of PSNR in image/video quality "
+            "assessment, doi:10.1049/el:20080522",
+            uses_reference=True,
+        ),
         prepare=lambda reference: reference.contiguous(),
         score_planes=_psnr_planes,
         score_tensor=_psnr_tensor,

@@ -6,9 +6,14 @@ over the window,
     contrast and structure = 1 - var(e) / (var(x) + var(y) + C2),  var(x) = var(y) + E[x^2 - y^2] - (E[x]^2 - E[y]^2),
     luminance              = 1 - E[e]^2 / (E[x]^2 + E[y]^2 + C1),  E[x] = E[y] + E[e],
 
-which is the textbook's formula rearranged. Where x is near y nothing large cancels, so float32 is enough, and
+which is the textbook's formula rearranged: equations (6) of Wang et al. 2004, and (9) times (10) with C3 = C2 / 2;
+their product is (13). Where x is near y nothing large cancels, so float32 is enough, and
 a perfect image scores exactly 1. What depends on y alone is prepared once, in float64; three filters a plane
 are left for each image: of e, of e^2 and of e (x + y).
+
+Sources: Wang, Bovik, Sheikh and Simoncelli 2004, Image quality assessment: from error visibility to structural
+similarity, doi:10.1109/TIP.2003.819861; Wang, Simoncelli and Bovik 2003, Multiscale structural similarity for image
+quality assessment, doi:10.1109/ACSSC.2003.1292216.
 """
 
 from dataclasses import dataclass
@@ -20,6 +25,7 @@ from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
+from isptune.facts import ObjectiveFacts
 from objectives.full_reference.objective import (
     FullReference,
     OneImage,
@@ -65,18 +71,18 @@ def ssim(argument: str | None = None) -> FullReference:
     Gaussian window of 11 pixels and sigma 1.5, only where it fits into the image. Range [-1, 1]; 1 is equal.
     Against scikit-image (float64, per channel, Gaussian weights, population covariance, same region) and piq
     0.8 (`ssim(..., downsample=False)`): within 1e-6.
-
-    Source: Wang, Bovik, Sheikh and Simoncelli 2004, Image quality assessment: from error visibility to
-    structural similarity.
     """
     refuse_argument("ssim", argument)
     return FullReference(
         name="ssim",
-        direction="maximize",
-        range=(-1.0, 1.0),
-        unit="similarity",
-        source="Wang, Bovik, Sheikh and Simoncelli 2004, Image quality assessment: from error visibility to "
-        "structural similarity",
+        facts=ObjectiveFacts(
+            direction="maximize",
+            range=(-1.0, 1.0),
+            unit="similarity",
+            source="Wang, Bovik, Sheikh and Simoncelli 2004, Image quality assessment: from error "
+            "visibility to structural similarity, doi:10.1109/TIP.2003.819861",
+            uses_reference=True,
+        ),
         prepare=prepare,
         score_planes=lambda planes, reference, scratch: float(
             _channel_means(planes, reference, scratch, with_luminance=True).mean()
@@ -89,7 +95,7 @@ def ssim(argument: str | None = None) -> FullReference:
 def ms_ssim(argument: str | None = None) -> FullReference:
     """Multi-scale structural similarity: five scales, each half as large as the one before.
 
-    A channel's score is the product over the scales of contrast and structure, at the coarsest scale times
+    A channel's score (equation 7) is the product over the scales of contrast and structure, at the coarsest scale times
     luminance, to the power of the paper's weights; the mean over the channels is returned. A negative mean of
     contrast and structure, for which the power is not defined, counts as 0. Images are halved by means of
     2x2 pixels. Range [0, 1]; 1 is equal. Defined from 176 pixels a side: below, the coarsest scale has no
@@ -97,16 +103,18 @@ def ms_ssim(argument: str | None = None) -> FullReference:
 
     Against piq 0.8 (`multi_scale_ssim`) in float64: within 1e-6 where every scale has even sides (piq fills odd
     sides with zeros, ours repeats the last pixel as the authors' code does).
-
-    Source: Wang, Simoncelli and Bovik 2003, Multiscale structural similarity for image quality assessment.
     """
     refuse_argument("ms_ssim", argument)
     return FullReference(
         name="ms_ssim",
-        direction="maximize",
-        range=(0.0, 1.0),
-        unit="similarity",
-        source="Wang, Simoncelli and Bovik 2003, Multiscale structural similarity for image quality assessment",
+        facts=ObjectiveFacts(
+            direction="maximize",
+            range=(0.0, 1.0),
+            unit="similarity",
+            source="Wang, Simoncelli and Bovik 2003, Multiscale structural similarity for image quality "
+            "assessment, doi:10.1109/ACSSC.2003.1292216",
+            uses_reference=True,
+        ),
         prepare=_prepare_scales,
         score_planes=_ms_ssim_planes,
         score_tensor=_ms_ssim_tensor,
@@ -154,13 +162,13 @@ def _channel_means(
         variance -= mean  # var(x) - var(y)
         variance += contrast  # var(x) + var(y) + C2
         structural /= variance
-        np.subtract(1, structural, out=structural)
+        np.subtract(1, structural, out=structural)  # (9) (10)
         if with_luminance:
             mean += luminance  # E[x]^2 + E[y]^2 + C1
             square /= mean
-            structural *= np.subtract(1, square, out=square)
+            structural *= np.subtract(1, square, out=square)  # (13)
         # Row by row: a float32 sum over a whole plane would lose digits.
-        rows = structural[:, _MARGIN:-_MARGIN].mean(axis=1)
+        rows = structural[:, _MARGIN:-_MARGIN].mean(axis=1)  # (17)
         means.append(rows.mean(dtype=np.float64))
     return np.array(means)
 
@@ -184,10 +192,10 @@ def _channel_means_tensor(
     square = mean * mean
     difference = square + mean * mean_twice
     variance = filter_valid(error * (images + reference.y), WINDOW) - difference + contrast
-    similarity = 1 - (filter_valid(error * error, WINDOW) - square) / variance
+    similarity = 1 - (filter_valid(error * error, WINDOW) - square) / variance  # (9) (10)
     if with_luminance:
-        similarity = similarity * (1 - square / (difference + luminance))
-    return similarity.mean((2, 3))
+        similarity = similarity * (1 - square / (difference + luminance))  # (13)
+    return similarity.mean((2, 3))  # (17)
 
 
 def _prepare_scales(reference: OneImage) -> tuple[Reference, ...]:

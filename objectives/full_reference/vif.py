@@ -1,4 +1,8 @@
-"""VIF in the pixel domain: how much of the reference's information is left in an image."""
+"""VIF in the pixel domain: how much of the reference's information is left in an image.
+
+Source: Sheikh and Bovik 2006, Image information and visual quality, doi:10.1109/TIP.2005.859378; the pixel domain
+version is their code `vifp_mscale`.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.color import luma
 from objectives.full_reference.objective import (
     FullReference,
@@ -58,17 +63,18 @@ def vif(argument: str | None = None) -> FullReference:
     scores above 1, by the metric's design. A reference without any detail scores 1 against everything.
     Against piq 0.8 (`vif_p`): within 2e-5 of its float64 result, and 3e-4 of its float32 one. pyiqa's `vif` is
     the wavelet version, another metric.
-
-    Source: Sheikh and Bovik 2006, Image information and visual quality; the pixel domain version is their
-    code `vifp_mscale`.
     """
     refuse_argument("vif", argument)
     return FullReference(
         name="vif",
-        direction="maximize",
-        range=(0.0, float("inf")),
-        unit="share of information",
-        source="Sheikh and Bovik 2006, Image information and visual quality (pixel domain)",
+        facts=ObjectiveFacts(
+            direction="maximize",
+            range=(0.0, float("inf")),
+            unit="share of information",
+            source="Sheikh and Bovik 2006, Image information and visual quality, "
+            "doi:10.1109/TIP.2005.859378 (pixel domain)",
+            uses_reference=True,
+        ),
         prepare=prepare,
         score_planes=_score_planes,
         score_tensor=_score_tensor,

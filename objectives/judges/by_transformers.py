@@ -24,6 +24,7 @@ from jaxtyping import UInt8
 from isptune.arrays import Images, Scores, SecondImages
 from isptune.diagnosis.finding import Diagnosis
 from isptune.errors import ConfigError, ScoreError, UnknownName, one_line
+from isptune.facts import JudgeFacts
 from isptune.scenes.images import to_uint8
 from isptune.scenes.scene import Scene
 from objectives.asking import questions
@@ -85,8 +86,7 @@ class TransformersJudge:
         letters: the numbers of the pieces for A and B.
         generation: how answers are written: greedily.
         both: whether both orders are asked.
-        weights: file name to sha256.
-        source: of the questions, and who answers.
+        facts: the source is that of the questions, and who answers.
     """
 
     model: Any
@@ -96,8 +96,7 @@ class TransformersJudge:
     letters: tuple[int, int]
     generation: Any
     both: bool
-    weights: Mapping[str, str]
-    source: str
+    facts: JudgeFacts
 
     @torch.inference_mode()
     def prefer(self, first: Images, second: SecondImages, scene: Scene) -> Scores:
@@ -125,7 +124,7 @@ class TransformersJudge:
             raise ScoreError("an image has pixels that are NaN or infinite")
         rows = [{Place.IMAGE: image} for image in to_uint8(images)]
         portions = self._in_portions(self.identification, rows, scene, images.device, self._write)
-        return [questions.diagnose(answer, self.source) for portion in portions for answer in portion]
+        return [questions.diagnose(answer, self.facts.source) for portion in portions for answer in portion]
 
     def _log_odds(self, a: Pixels, b: OtherPixels, scene: Scene, device: torch.device) -> LogOdds:
         rows = [{Place.A: one, Place.B: other} for one, other in zip(a, b, strict=True)]
@@ -186,7 +185,7 @@ class TransformersJudge:
         except torch.OutOfMemoryError:
             raise  # the evaluator halves the batch
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            raise ScoreError(f"{self.source}: {one_line(str(error)[:200])}") from error
+            raise ScoreError(f"{self.facts.source}: {one_line(str(error)[:200])}") from error
 
 
 def build(argument: str | None, *, reference: bool = False) -> TransformersJudge:
@@ -213,8 +212,7 @@ def build(argument: str | None, *, reference: bool = False) -> TransformersJudge
         letters=_letters(processor.tokenizer, folder),
         generation=_greedy(model, processor.tokenizer),
         both=both,
-        weights=hashes_of(folder),
-        source=source,
+        facts=JudgeFacts(source, reference, hashes_of(folder)),
     )
 
 

@@ -37,6 +37,7 @@ from jaxtyping import UInt8
 from isptune.arrays import Images, Scores, SecondImages
 from isptune.diagnosis.finding import Diagnosis, Finding
 from isptune.errors import ConfigError, ScoreError, UnknownName, one_line
+from isptune.facts import JudgeFacts
 from isptune.scenes.images import to_uint8
 from isptune.scenes.scene import Scene
 from objectives.asking import questions
@@ -118,14 +119,14 @@ class EndpointJudge:
         model: its name on the server.
         manner: how it is asked.
         cache: answers that are known already cost no request.
-        source: of the questions, and who answers.
+        facts: the source is that of the questions, and who answers.
     """
 
     server: ChatServer
     model: str
     manner: Manner
     cache: AnswerCache
-    source: str
+    facts: JudgeFacts
 
     @torch.no_grad()
     def prefer(self, first: Images, second: SecondImages, scene: Scene) -> Scores:
@@ -193,8 +194,10 @@ class EndpointJudge:
         answers = self._ask(asked)
         if not self.manner.logprobs:
             step = self.manner.votes
-            return [count_votes(answers[i : i + step], self.source) for i in range(0, len(answers), step)]
-        return [questions.diagnose(_tokens(answer), self.source) for answer in answers]
+            return [
+                count_votes(answers[i : i + step], self.facts.source) for i in range(0, len(answers), step)
+            ]
+        return [questions.diagnose(_tokens(answer), self.facts.source) for answer in answers]
 
     def _reference(self, scene: Scene) -> dict[Place, Picture]:
         if not self.manner.reference:
@@ -310,7 +313,7 @@ def build(argument: str | None, *, reference: bool = False) -> EndpointJudge:
     cache = AnswerCache(_folder(options["cache"]))
     model = options["model"] or _only_model(server)
     source = f"{questions.SOURCE}: its questions put to {one_line(model)} at {server.name}"
-    return EndpointJudge(server, model, manner, cache, source)
+    return EndpointJudge(server, model, manner, cache, JudgeFacts(source, reference))
 
 
 def _manner(options: Mapping[str, str], reference: bool) -> Manner:

@@ -45,7 +45,9 @@ def load_image_text_model(folder: Path, dtype: torch.dtype | None, source: str) 
     options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     try:
         with guarded():
-            processor = transformers.AutoProcessor.from_pretrained(str(folder), **options)
+            # Where torchvision is installed its resizing would be taken, which differs from Pillow's, by which such
+            # models are trained: scores would depend on what else is installed, by 0.01 of 1 to 5 in a test.
+            processor = transformers.AutoProcessor.from_pretrained(str(folder), backend="pil", **options)
             model = transformers.AutoModelForImageTextToText.from_pretrained(
                 str(folder), dtype=dtype or "auto", **options
             )

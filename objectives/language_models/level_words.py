@@ -18,7 +18,7 @@ TASKS = {"quality": "quality", "aesthetics": "aesthetics", "aesthetic": "aesthet
 
 QUESTION = "How would you rate the {task} of this image?"
 ANSWER = "The {task} of the image is"
-"""The level's word comes next. Source: Wu et al. 2024, Q-Align."""
+"""The level's word comes next. Source: Wu et al. 2024, Q-Align, arXiv:2312.17090."""
 
 LevelLogits = Float[Tensor, "batch level"]
 """One logit for each of LEVELS, float32."""

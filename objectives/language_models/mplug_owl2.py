@@ -1,7 +1,8 @@
 """mPLUG-Owl2 as Q-Align and DeQA-Score use it: an image inside a prompt to the logits of the next word.
 
 It takes a folder in the official layout: `config.json`, and the tensors in one file or in shards with an index.
-Nothing of the network is downloaded code. Source: Ye et al. 2024, mPLUG-Owl2; Wu et al. 2024, Q-Align.
+Nothing of the network is downloaded code. Sources: Ye et al. 2024, mPLUG-Owl2, arXiv:2311.04257; Wu et al. 2024,
+Q-Align, arXiv:2312.17090.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,10 +1,15 @@
-"""Steps at the borders of JPEG's blocks."""
+"""Steps at the borders of JPEG's blocks.
+
+Source: Wang, Sheikh and Bovik 2002, No-reference perceptual quality assessment of JPEG compressed images,
+doi:10.1109/ICIP.2002.1038064 (B of equation 1 and A of equation 2, up to their weights); the ratio is ours.
+"""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
+from isptune.facts import ObjectiveFacts
 from objectives.no_reference.cells import JPEG_BLOCK
 from objectives.no_reference.objective import NoReference, luma_levels
 from objectives.options import refuse_argument
@@ -19,17 +24,17 @@ def blockiness(argument: str | None = None) -> NoReference:
     B is the mean absolute difference of luma across the borders of blocks, A that of all other neighbours,
     in levels of 255, both directions. Near 0 without blocks, towards 1 where only the borders are left. The
     blocks are taken to begin in the upper left corner: a cropped or resized JPEG is not seen.
-
-    Source: Wang, Sheikh and Bovik 2002, No-reference perceptual quality assessment of JPEG compressed images
-    (B of equation 1 and A of equation 2, up to their weights); the ratio is ours.
     """
     refuse_argument("blockiness", argument)
     return NoReference(
         name="blockiness",
-        direction="minimize",
-        range=(-1.0, 1.0),
-        unit="ratio",
-        source="after Wang, Sheikh and Bovik 2002, No-reference quality assessment of JPEG compressed images",
+        facts=ObjectiveFacts(
+            direction="minimize",
+            range=(-1.0, 1.0),
+            unit="ratio",
+            source="after Wang, Sheikh and Bovik 2002, No-reference perceptual quality assessment of JPEG "
+            "compressed images, doi:10.1109/ICIP.2002.1038064",
+        ),
         score_portion=_score,
         smallest_side=2 * JPEG_BLOCK,
     )

@@ -6,9 +6,11 @@
 | brisque:FILE | OpenCV's brisque_model_live.yml with brisque_range_live.yml beside it | minimize, 0 to 100 |
 
 How ours were made, on what, and how well they do stands in `objectives/weights/brisque_biq2021.md`.
+
+Source: Mittal, Moorthy and Bovik 2012, No-reference image quality assessment in the spatial domain,
+doi:10.1109/TIP.2012.2214050.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -16,7 +18,7 @@ from typing import final
 import torch
 
 from isptune.arrays import Images, Scores
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from objectives.checkpoints.own_files import BUNDLED
 from objectives.checkpoints.reading import sha256_of
@@ -44,19 +46,15 @@ class Brisque:
 
     Attributes:
         regression: kernel machine with the scaling of its features.
-        weights: the files that it came from, with their hashes.
+        facts: with the files that it came from.
     """
 
     regression: Regression
-    weights: Mapping[str, str]
-    direction: Direction
-    range: tuple[float, float]
-    unit: str
-    source: str
+    facts: ObjectiveFacts
 
     @torch.no_grad()
     def score(self, images: Images, scene: Scene) -> Scores:
-        """One predicted opinion an image, within `range`; NaN in an image gives NaN.
+        """One predicted opinion an image, within the range; NaN in an image gives NaN.
 
         Raises:
             ScoreError: the images are smaller than 16 pixels a side.
@@ -67,7 +65,7 @@ class Brisque:
     def _opinions(self, images: Images) -> Scores:
         definition = OPENCV if self.regression.opencv else BRISQUE_2012
         features = brisque_features(images, definition)
-        return self.regression.predict(features).clamp(*self.range).float()
+        return self.regression.predict(features).clamp(*self.facts.range).float()
 
 
 def brisque(argument: str | None = None) -> Brisque:
@@ -79,12 +77,13 @@ def brisque(argument: str | None = None) -> Brisque:
     path = REGRESSION_FILE if argument is None else Path(argument)
     regression = read_regression(path)
     ours = not regression.opencv
-    return Brisque(
-        regression=regression,
-        weights={file.name: sha256_of(file) for file in regression.files},
+    facts = ObjectiveFacts(
         direction="maximize" if ours else "minimize",
         # Cut off at 0, ours would give an optimizer no slope wherever pictures are worse than any photograph.
         range=(-float("inf"), float("inf")) if ours else (0.0, 100.0),
         unit="predicted mean opinion (BIQ2021)" if ours else "predicted difference mean opinion (LIVE)",
-        source="Mittal, Moorthy and Bovik 2012, No-reference image quality assessment in the spatial domain",
+        source="Mittal, Moorthy and Bovik 2012, No-reference image quality assessment in the spatial domain, "
+        "doi:10.1109/TIP.2012.2214050",
+        weights={file.name: sha256_of(file) for file in regression.files},
     )
+    return Brisque(regression, facts)

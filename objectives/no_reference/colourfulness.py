@@ -1,10 +1,14 @@
-"""Colourfulness as the spread of opponent colours."""
+"""Colourfulness as the spread of opponent colours.
+
+Source: Hasler and Süsstrunk 2003, Measuring colourfulness in natural images, doi:10.1117/12.477378.
+"""
 
 import math
 
 import torch
 
 from isptune.arrays import Images, Scores
+from isptune.facts import ObjectiveFacts
 from objectives.no_reference.objective import NoReference
 from objectives.options import refuse_argument
 
@@ -13,17 +17,18 @@ def colourfulness(argument: str | None = None) -> NoReference:
     """Spread and mean of the opponent colours red-green and yellow-blue: the M(3) of its authors.
 
     0 for a grey image; their observers called 15 slightly, 33 moderately and 82 highly colourful.
-
-    Source: Hasler and Süsstrunk 2003, Measuring colourfulness in natural images.
     """
     refuse_argument("colourfulness", argument)
     return NoReference(
         name="colourfulness",
-        direction="maximize",
-        # Mean square of (rg, yb) is at most 1.25 * 255^2; a + 0.3 b with a^2 + b^2 fixed is at most sqrt(1.09).
-        range=(0.0, 255 * math.sqrt(1.25 * 1.09)),
-        unit="levels of 255",
-        source="Hasler and Süsstrunk 2003, Measuring colourfulness in natural images",
+        facts=ObjectiveFacts(
+            direction="maximize",
+            # Mean square of (rg, yb) is at most 1.25 * 255^2; a + 0.3 b with a^2 + b^2 fixed is at most sqrt(1.09).
+            range=(0.0, 255 * math.sqrt(1.25 * 1.09)),
+            unit="levels of 255",
+            source="Hasler and Süsstrunk 2003, Measuring colourfulness in natural images, "
+            "doi:10.1117/12.477378",
+        ),
         score_portion=_score,
     )
 

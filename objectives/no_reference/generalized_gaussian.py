@@ -1,8 +1,8 @@
 """Generalised Gaussian distributions, symmetric and asymmetric, fitted by their moments; many at once.
 
 Sources: Sharifi and Leon-Garcia 1995, Estimation of shape parameter for generalized Gaussian distributions in
-subband decompositions of video; Lasmar, Stitou and Berthoumieu 2009, Multiscale skewed heavy tailed model for
-texture analysis.
+subband decompositions of video, doi:10.1109/76.350779; Lasmar, Stitou and Berthoumieu 2009, Multiscale skewed heavy
+tailed model for texture analysis.
 """
 
 from dataclasses import dataclass

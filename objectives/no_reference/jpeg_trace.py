@@ -1,4 +1,9 @@
-"""Coefficients that JPEG's quantization made zero."""
+"""Coefficients that JPEG's quantization made zero.
+
+Sources: Luo, Huang and Qiu 2010, JPEG error analysis and its applications to digital image forensics, whose classes of
+AC coefficients are counted here; comparing with a shifted grid is after Fan and de Queiroz 2003, Identification of
+bitmap compression history: JPEG detection and quantizer estimation, doi:10.1109/TIP.2002.807361.
+"""
 
 import math
 
@@ -7,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
+from isptune.facts import ObjectiveFacts
 from objectives.no_reference.cells import JPEG_BLOCK
 from objectives.no_reference.objective import NoReference, luma_levels
 from objectives.options import refuse_argument
@@ -23,18 +29,18 @@ def jpeg_trace(argument: str | None = None) -> NoReference:
     shifted by half a block each way. Quantization makes zeros on its own grid alone. On 18 photographs, 384x384:
     without compression 0.00 to 0.01, at a quality of 99 0.03 to 0.09, of 95 0.13 to 0.36, of 80 0.17 to 0.53; it falls
     again below a quality of 50, where `blockiness` rises. As there, the blocks begin in the upper left corner.
-
-    Source: after Luo, Huang and Qiu 2010, JPEG error analysis and its applications to digital image forensics, whose
-    classes of AC coefficients are counted here; comparing with a shifted grid is after Fan and de Queiroz 2003,
-    Identification of bitmap compression history.
     """
     refuse_argument("jpeg_trace", argument)
     return NoReference(
         name="jpeg_trace",
-        direction="minimize",
-        range=(-1.0, 1.0),
-        unit="share of coefficients",
-        source="after Luo, Huang and Qiu 2010, JPEG error analysis and its applications to digital image forensics",
+        facts=ObjectiveFacts(
+            direction="minimize",
+            range=(-1.0, 1.0),
+            unit="share of coefficients",
+            source="after Luo, Huang and Qiu 2010, JPEG error analysis and its applications to digital "
+            "image forensics; Fan and de Queiroz 2003, Identification of bitmap compression history: JPEG "
+            "detection and quantizer estimation, doi:10.1109/TIP.2002.807361",
+        ),
         score_portion=_score,
         smallest_side=2 * JPEG_BLOCK,
     )

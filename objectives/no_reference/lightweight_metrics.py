@@ -26,7 +26,8 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, ScoreError, UnknownName
-from isptune.interfaces import CarriesWeights, Objective
+from isptune.facts import gathered_weights
+from isptune.interfaces import Objective
 from isptune.scenes.scene import Scene
 from objectives.no_reference.blockiness import blockiness
 from objectives.no_reference.brisque import brisque
@@ -90,10 +91,9 @@ class LightweightMetrics:
             raise ConfigError(f"lightweight metrics: one is given twice in {', '.join(names)}")
         self.names = tuple(names)
         self._measures = [(make(), squash) for make, squash in (_KNOWN[name] for name in names)]
-        self.weights: dict[str, str] = {}
-        for objective, _ in self._measures:
-            if isinstance(objective, CarriesWeights):
-                self.weights.update(objective.weights)
+        self.weights = gathered_weights(
+            {name: objective.facts for name, (objective, _) in zip(names, self._measures, strict=True)}
+        )
 
     @torch.no_grad()
     def measure(self, images: Images) -> RawMetrics:

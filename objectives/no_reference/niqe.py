@@ -6,10 +6,12 @@
 | niqe:FILE | ours as .safetensors, the authors' modelparameters.mat, BasicSR's .npz | minimize |
 
 How ours were made, on what, and how well they do stands in `objectives/weights/niqe_pristine.md`.
+
+Source: Mittal, Soundararajan and Bovik 2013, Making a "completely blind" image quality analyzer,
+doi:10.1109/LSP.2012.2227726.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
@@ -19,7 +21,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ScoreError
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from objectives.checkpoints.own_files import BUNDLED
 from objectives.checkpoints.reading import sha256_of
@@ -35,6 +37,14 @@ from objectives.no_reference.scene_statistics import (
 
 PRISTINE_FILE = BUNDLED / "niqe_pristine.safetensors"
 
+FACTS = ObjectiveFacts(
+    direction="minimize",
+    range=(0.0, float("inf")),
+    unit="Mahalanobis distance",
+    source='Mittal, Soundararajan and Bovik 2013, Making a "completely blind" image quality analyzer, '
+    "doi:10.1109/LSP.2012.2227726",
+)
+
 BLOCK = 96
 """Side of NIQE's blocks at the first scale, pixels; half of it at the second."""
 
@@ -46,15 +56,11 @@ class Niqe:
 
     Attributes:
         model: mean and covariance of the pristine features.
-        weights: the file that it came from, with its hash.
+        facts: with the file that it came from.
     """
 
     model: PristineModel
-    weights: Mapping[str, str]
-    direction: Direction = "minimize"
-    range: tuple[float, float] = (0.0, float("inf"))
-    unit: str = "Mahalanobis distance"
-    source: str = "Mittal, Soundararajan and Bovik 2013, Making a completely blind image quality analyzer"
+    facts: ObjectiveFacts = FACTS
 
     @torch.no_grad()
     def score(self, images: Images, scene: Scene) -> Scores:
@@ -88,7 +94,7 @@ def niqe(argument: str | None = None) -> Niqe:
         ConfigError: the file cannot be read as parameters of NIQE.
     """
     path = PRISTINE_FILE if argument is None else Path(argument)
-    return Niqe(read_pristine_model(path), {path.name: sha256_of(path)})
+    return Niqe(read_pristine_model(path), replace(FACTS, weights={path.name: sha256_of(path)}))
 
 
 def require_two_blocks(images: Images) -> None:

@@ -1,4 +1,8 @@
-"""The standard deviation of fine noise."""
+"""The standard deviation of fine noise.
+
+Source: Immerkær 1996, Fast noise variance estimation, doi:10.1006/cviu.1996.0060; cells as in Olsen 1993, Estimation of
+noise in images: an evaluation.
+"""
 
 import math
 
@@ -7,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
+from isptune.facts import ObjectiveFacts
 from objectives.no_reference.cells import ascending, cell_means
 from objectives.no_reference.objective import NoReference
 from objectives.options import refuse_argument
@@ -32,17 +37,16 @@ def noise(argument: str | None = None) -> NoReference:
 
     On 18 photographs with noise of 5, 10 and 20 levels the median estimate was 5.5, 10.4 and 20.3, the worst
     7.2, 11.9 and 21.5; without added noise it was 1.1, the worst 3.3.
-
-    Source: Immerkær 1996, Fast noise variance estimation; cells as in Olsen 1993, Estimation of noise in
-    images: an evaluation.
     """
     refuse_argument("noise", argument)
     return NoReference(
         name="noise",
-        direction="minimize",
-        range=(0.0, math.inf),
-        unit="levels of 255",
-        source="Immerkær 1996, Fast noise variance estimation",
+        facts=ObjectiveFacts(
+            direction="minimize",
+            range=(0.0, math.inf),
+            unit="levels of 255",
+            source="Immerkær 1996, Fast noise variance estimation, doi:10.1006/cviu.1996.0060",
+        ),
         score_portion=_score,
         smallest_side=3,
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ScoreError
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 
 MATLAB_LUMINANCE = (0.298936021293775, 0.587043074451121, 0.114020904255103)
@@ -29,16 +29,13 @@ class NoReference:
 
     Attributes:
         name: as registered, for messages.
-        direction, range, unit, source: see `isptune.interfaces.Described`.
+        facts: see `isptune.facts`.
         score_portion: images [batch, 3, H, W], float32, to scores [batch]; every image for itself.
         smallest_side: of the images that it is defined for, pixels.
     """
 
     name: str
-    direction: Direction
-    range: tuple[float, float]
-    unit: str
-    source: str
+    facts: ObjectiveFacts
     score_portion: Callable[[Images], Scores]
     smallest_side: int = 2
 

@@ -5,8 +5,9 @@ generalised Gaussian, and so are products of neighbours; distortions change the 
 whole image with 36 such numbers, NIQE each of its blocks. This is the way of tensors, for GPUs; that of a CPU
 is in `objectives.no_reference.scene_planes`.
 
-Sources: Mittal, Moorthy and Bovik 2012, No-reference image quality assessment in the spatial domain; Mittal,
-Soundararajan and Bovik 2013, Making a completely blind image quality analyzer.
+Sources: Mittal, Moorthy and Bovik 2012, No-reference image quality assessment in the spatial domain,
+doi:10.1109/TIP.2012.2214050; Mittal, Soundararajan and Bovik 2013, Making a "completely blind" image quality analyzer,
+doi:10.1109/LSP.2012.2227726. Equations in the lines are those of the first.
 """
 
 from dataclasses import dataclass
@@ -203,11 +204,11 @@ def mscn(gray: Gray, border: Border = "replicate") -> Gray:
 
 def _normalised(x: Gray, border: Border) -> tuple[Gray, Gray]:
     """`mscn`, and the local deviation."""
-    mean = _window_mean(x, border)
-    deviation = _window_mean(x * x, border).addcmul_(mean, mean, value=-1).abs_().sqrt_()
+    mean = _window_mean(x, border)  # (2)
+    deviation = _window_mean(x * x, border).addcmul_(mean, mean, value=-1).abs_().sqrt_()  # (3)
     # What is equal to its mean but for rounding has no sign, on any machine.
     difference = torch.nn.functional.hardshrink(x - mean, ROUNDING)
-    return difference.div_(deviation + 1).float(), deviation.float()
+    return difference.div_(deviation + 1).float(), deviation.float()  # (1)
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,13 @@
-"""Sharpness as the variance of the Laplacian."""
+"""Sharpness as the variance of the Laplacian.
+
+Source: Pech-Pacheco, Cristóbal, Chamorro-Martínez and Fernández-Valdivia 2000, Diatom autofocusing in brightfield
+microscopy: a comparative study, doi:10.1109/ICPR.2000.903548.
+"""
 
 import torch
 
 from isptune.arrays import Images, Scores
+from isptune.facts import ObjectiveFacts
 from objectives.no_reference.objective import NoReference, luma_levels
 from objectives.options import refuse_argument
 
@@ -11,17 +16,17 @@ def sharpness(argument: str | None = None) -> NoReference:
     """Variance of the Laplacian of luma, on the scale 0 to 255.
 
     The four-neighbour Laplacian with the border mirrored about the outer pixels. Noise counts as sharpness.
-
-    Source: Pech-Pacheco, Cristóbal, Chamorro-Martínez and Fernández-Valdivia 2000, Diatom autofocusing in
-    brightfield microscopy: a comparative study.
     """
     refuse_argument("sharpness", argument)
     return NoReference(
         name="sharpness",
-        direction="maximize",
-        range=(0.0, (4 * 255.0) ** 2),
-        unit="levels^2 of 255",
-        source="Pech-Pacheco et al. 2000, Diatom autofocusing in brightfield microscopy",
+        facts=ObjectiveFacts(
+            direction="maximize",
+            range=(0.0, (4 * 255.0) ** 2),
+            unit="levels^2 of 255",
+            source="Pech-Pacheco, Cristóbal, Chamorro-Martínez and Fernández-Valdivia 2000, Diatom "
+            "autofocusing in brightfield microscopy: a comparative study, doi:10.1109/ICPR.2000.903548",
+        ),
         score_portion=_score,
     )
 

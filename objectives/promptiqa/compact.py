@@ -10,9 +10,9 @@ Attention alone must learn to regress from examples; to solve is exact, and take
 How it was trained, on what, and how well it does stands in `weights/promptiqa.md`; the script is
 `objectives.training.promptiqa.training`.
 
-Sources: Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA; Bertinetto, Henriques, Torr and Vedaldi 2019,
-Meta-learning with differentiable closed-form solvers; Rasmussen and Williams 2006, Gaussian processes for machine
-learning, equation 2.25.
+Sources: Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA, arXiv:2403.04993; Bertinetto, Henriques, Torr and
+Vedaldi 2019, Meta-learning with differentiable closed-form solvers, arXiv:1805.08136; Rasmussen and Williams 2006,
+Gaussian processes for machine learning, equation 2.25.
 """
 
 import json

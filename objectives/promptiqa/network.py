@@ -5,7 +5,7 @@ prompt look at each other (`prompts`). A picture's features and the prompt's tok
 The first is the work, once a picture; the second is done once a prompt; the third costs next to nothing.
 
 Source: Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA: Boosting the performance and generalization for
-no-reference image quality assessment via prompts; their published code where the two differ.
+no-reference image quality assessment via prompts, arXiv:2403.04993; their published code where the two differ.
 """
 
 from dataclasses import dataclass

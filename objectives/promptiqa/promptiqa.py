@@ -19,11 +19,11 @@ and may leave 0 to 1 by less than 1 on either side: a picture can be better than
 still finds a slope there.
 
 Source: Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA: Boosting the performance and generalization for
-no-reference image quality assessment via prompts.
+no-reference image quality assessment via prompts, arXiv:2403.04993.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, final, runtime_checkable
@@ -34,8 +34,9 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
+from isptune.spec import escaped, has_options
 from objectives.checkpoints.reading import sha256_of
 from objectives.no_reference.objective import score_finite
 from objectives.options import parse_options
@@ -43,6 +44,14 @@ from objectives.promptiqa.checkpoint import read_network, weights_file
 from objectives.promptiqa.compact import WEIGHTS_FILE, read_compact
 from objectives.promptiqa.rated_images import RatedImage, read_rated
 from objectives.promptiqa.rated_prompt import RatedPrompt, read_prompt
+
+FACTS = ObjectiveFacts(
+    direction="maximize",
+    range=(0.0, 1.0),
+    unit="predicted score, 0 for the worst to 1 for the best of the prompt",
+    source="Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA: Boosting the performance and generalization for "
+    "no-reference image quality assessment via prompts, arXiv:2403.04993",
+)
 
 _GPU_BUDGET = 2**32  # bytes for the pictures that are encoded at once
 
@@ -102,18 +111,14 @@ class PromptIqa:
     Attributes:
         network: frozen; it moves to where the images are.
         prompt: the rated pictures.
-        weights: the files of weights, of the prompt and of its pictures, with their hashes.
+        facts: with the files of weights, of the prompt and of its pictures.
         rated: what the prompt was read from, if it was.
     """
 
     network: PromptedNetwork
     prompt: Prompt
-    weights: Mapping[str, str]
+    facts: ObjectiveFacts = FACTS
     rated: RatedPrompt | None = None
-    direction: Direction = "maximize"
-    range: tuple[float, float] = (0.0, 1.0)
-    unit: str = "predicted score, 0 for the worst to 1 for the best of the prompt"
-    source: str = "Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA"
     _tokens: list[Float[Tensor, "prompts token"]] = field(default_factory=list, init=False, repr=False)
 
     @torch.no_grad()
@@ -151,6 +156,8 @@ class Build:
 
     def with_prompt(self, argument: str | None, prompt: str) -> str:
         """The options with `prompt=FILE` behind them, for `--prompt FILE`. Raises ConfigError for one with a comma."""
+        if has_options(argument):
+            return f"{argument}&prompt={escaped(prompt)}"
         if "," in prompt:
             raise ConfigError(f"--prompt {prompt}: a comma parts options; give the file another name")
         return f"{argument},prompt={prompt}" if argument else f"prompt={prompt}"
@@ -175,9 +182,8 @@ class Build:
             prompt=Prompt(
                 tuple(network.prepare(read_rated(rating)) for rating in rated.ratings), rated.scores
             ),
-            weights={**files, **hashes(rated.file, rated.ratings)},
+            facts=replace(FACTS, range=range, weights={**files, **hashes(rated.file, rated.ratings)}),
             rated=rated,
-            range=range,
         )
 
 

@@ -10,6 +10,8 @@
 
 Options follow with commas: `task=quality` or `aesthetics`; `scores=1-5`, or `0-1` as in a part of the published code;
 `dtype=auto`, `fp32` or `bf16`. Models of the hub are downloaded only with ISPTUNE_ALLOW_DOWNLOADS=1.
+
+Source: Wu et al. 2024, Q-Align: Teaching LMMs for visual scoring via discrete text-defined levels, arXiv:2312.17090.
 """
 
 import logging
@@ -23,7 +25,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, UnknownName, one_line
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from objectives.checkpoints.hub_cache import cached_model, model_folder
 from objectives.encoders.build import build_encoder
@@ -36,7 +38,7 @@ from objectives.qalign.owl import build_owl
 
 PUBLISHED = "q-future/one-align"
 
-SOURCE = "Wu et al. 2024, Q-Align: Teaching LMMs for visual scoring via discrete text-defined levels"
+SOURCE = "Wu et al. 2024, Q-Align: Teaching LMMs for visual scoring via discrete text-defined levels, arXiv:2312.17090"
 
 BUNDLED_PROMPT = "The quality of the image is {level}"
 
@@ -59,17 +61,11 @@ class QAlign:
 
     Attributes:
         rater: says how well each word fits.
-        range: of the scores, from only "bad" to only "excellent".
-        weights: the rater's files, with their hashes.
-        source: says also whose weights rate.
+        facts: the range is from only "bad" to only "excellent"; the source says also whose weights rate.
     """
 
     rater: LevelRater
-    range: tuple[float, float]
-    source: str
-    weights: Mapping[str, str]
-    direction: Direction = "maximize"
-    unit: str = "mean level"
+    facts: ObjectiveFacts
 
     @torch.no_grad()
     def score(self, images: Images, scene: Scene) -> Scores:
@@ -81,7 +77,7 @@ class QAlign:
         return score_finite(self._mean_levels, images)
 
     def _mean_levels(self, images: Images) -> Scores:
-        low, high = self.range
+        low, high = self.facts.range
         values = torch.linspace(high, low, len(LEVELS), device=images.device)
         return self.rater.rate(images).softmax(1) @ values
 
@@ -92,8 +88,8 @@ class EncoderRater:
     """An image-text encoder: the logits are its cosines with five prompts, times its temperature.
 
     Attributes:
-        encoder: gives directions of images.
-        prompts: directions of the five prompts.
+        encoder: gives embeddings of images.
+        prompts: embeddings of the five prompts.
         weights, source: see `objectives.language_models.level_words.LevelRater`.
     """
 
@@ -105,8 +101,8 @@ class EncoderRater:
     @torch.no_grad()
     def rate(self, images: Images) -> LevelLogits:
         """Five logits an image; the encoder limits its batches itself."""
-        directions = self.encoder.encode_images(images)
-        return self.encoder.temperature * directions @ self.prompts.to(directions.device).T
+        embeddings = self.encoder.encode_images(images)
+        return self.encoder.temperature * embeddings @ self.prompts.to(embeddings.device).T
 
 
 def qalign(argument: str | None = None) -> QAlign:
@@ -121,7 +117,8 @@ def qalign(argument: str | None = None) -> QAlign:
     scale = _one_of("scores", options["scores"], SCALES)
     dtype = _one_of("dtype", options["dtype"], DTYPES)
     rater = _rater(options["weights"], task, dtype)
-    return QAlign(rater, scale, rater.source, rater.weights)
+    facts = ObjectiveFacts("maximize", scale, "mean level", rater.source, weights=rater.weights)
+    return QAlign(rater, facts)
 
 
 def _rater(weights: str, task: str, dtype: torch.dtype | None) -> LevelRater:

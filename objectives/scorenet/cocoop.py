@@ -4,7 +4,7 @@ Layout: `ctx` [context, width]; `token_prefix` [classes, 1, width], the start of
 [classes, tokens - 1 - context, width], name, full stop, end and padding; `meta_net.linear1.weight` [hidden, embedding],
 `meta_net.linear2.weight` [width, hidden] and both biases; with the prefix `prompt_learner.` or without.
 
-Source: Zhou, Yang, Loy and Liu 2022, Conditional prompt learning for vision-language models.
+Source: Zhou, Yang, Loy and Liu 2022, Conditional prompt learning for vision-language models, arXiv:2203.05557.
 """
 
 from collections.abc import Mapping, Sequence

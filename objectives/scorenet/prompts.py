@@ -1,14 +1,14 @@
 """Prompts that depend on the picture: ScoreNet's, CoCoOp's, and the plain ones, in front of a frozen text encoder.
 
-All three are modules with one interface: directions of images and their standardised lightweight metrics go in, a
+All three are modules with one interface: embeddings of images and their standardised lightweight metrics go in, a
 matrix of token embeddings for each image and each prompt of a head comes out.
 
 Sources: ScoreNet (Rashidi et al. 2026, ScoreNet: netting lightweight quality scores for better visual assessment
-with large multi-modality models), supplement, section 1; CoCoOp (Zhou, Yang, Loy and Liu 2022, Conditional prompt
-learning for vision-language models). What the supplement of ScoreNet leaves open is chosen here: which tokens are
-changed (all words, by the same matrix in every prompt of a head; marks of start and end, where an encoder has them,
-are kept), how the two contexts are
-merged (side by side, then one linear layer), and the unit of the change (the spread of the embedded words).
+with large multi-modality models, WACV), supplement, section 1; CoCoOp (Zhou, Yang, Loy and Liu 2022, Conditional
+prompt learning for vision-language models, arXiv:2203.05557). What the supplement of ScoreNet leaves open is chosen
+here: which tokens are changed (all words, by the same matrix in every prompt of a head; marks of start and end, where
+an encoder has them, are kept), how the two contexts are merged (side by side, then one linear layer), and the unit of
+the change (the spread of the embedded words).
 """
 
 from collections import OrderedDict
@@ -79,14 +79,14 @@ class ConditionalPrompts(Protocol):
     ends: Tensor  # [levels]: which token's output stands for the prompt
 
     def __call__(self, images: Tensor, metrics: Tensor) -> Tensor:
-        """Directions [batch, embedding] and metrics [batch, metrics] to [batch, levels, tokens, width]."""
+        """Embeddings [batch, embedding] and metrics [batch, metrics] to [batch, levels, tokens, width]."""
         ...
 
 
 def level_embeddings(
     encoder: ImageTextEncoder, prompts: ConditionalPrompts, images: Embeddings, metrics: MetricValues
 ) -> LevelEmbeddings:
-    """The direction of each level for each image; all prompts of a batch are encoded at once.
+    """The embedding of each level for each image; all prompts of a batch are encoded at once.
 
     Differentiable with respect to the prompts. What stands behind the last end is padding and is left out.
     """
@@ -135,7 +135,7 @@ class PromptLearner(nn.Module):
     """ScoreNet: a matrix of k x l from k + l numbers an image, added to the embedded words of the default prompts.
 
     k is the number of words in the longest prompt, in tokens, l the width of a token. The Metric
-    Context Generator sees the metrics, the Image Context Generator the image's direction, which is standardised as
+    Context Generator sees the metrics, the Image Context Generator the image's embedding, which is standardised as
     `standardise` says. The last layer begins at zero, so that an untrained learner gives the default prompts exactly.
     """
 
@@ -152,7 +152,7 @@ class PromptLearner(nn.Module):
         Args:
             base: the default prompts.
             words: which of their tokens are words.
-            embedding: width of the directions of images.
+            embedding: width of the embeddings of images.
             metrics: their number.
             design: the rest.
         """
@@ -202,7 +202,7 @@ class PromptLearner(nn.Module):
 
     @torch.no_grad()
     def standardise(self, images: Float[Tensor, "pictures embedding"]) -> None:
-        """Take mean and deviation of the directions of the training pictures."""
+        """Take mean and deviation of the embeddings of the training pictures."""
         self.image_mean.copy_(images.mean(0))
         self.image_deviation.copy_(images.std(0, correction=0).clamp_min(1e-4))
 
@@ -242,7 +242,7 @@ class CoCoOpLearner(nn.Module):
             base: prompts that have the same tokens where the context is.
             start: first token of the context.
             count: tokens of the context.
-            embedding: width of the directions of images.
+            embedding: width of the embeddings of images.
             hidden: width of the meta-net; a sixteenth of the embedding unless given, as published.
         """
         super().__init__()
@@ -317,7 +317,7 @@ class PlainPrompts(nn.Module):
 
 
 def embedding_width(encoder: ImageTextEncoder, base: Prompts) -> int:
-    """Of the directions that an encoder gives."""
+    """Of the embeddings that an encoder gives."""
     with torch.no_grad():
         one = Prompts(base.embeddings[:1], base.ends[:1])
         return encoder.encode_prompts(one).shape[1]

@@ -10,13 +10,13 @@
 Scores are 0 to 1, higher is better. Metrics see every image at its own size; one that an image is too small for
 counts as average.
 
-Source: Rashidi et al. 2026, ScoreNet; what it leaves open is declared in `objectives.scorenet.prompts`,
-`objectives.no_reference.lightweight_metrics` and `objectives.training.scorenet.training`, and was chosen by the
-ablation in experiments/scorenet.
+Source: Rashidi, Aghakasiri, Zhang, Sattarifard, Zhang and Gao 2026, ScoreNet: Netting lightweight quality scores for
+better visual assessment with large multi-modality models, WACV; what it leaves open is declared in
+`objectives.scorenet.prompts`, `objectives.no_reference.lightweight_metrics` and
+`objectives.training.scorenet.training`, and was chosen by the ablation in experiments/scorenet.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
@@ -24,7 +24,7 @@ import torch
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, MissingExtra, one_line
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from objectives.checkpoints.own_files import BUNDLED
 from objectives.checkpoints.reading import sha256_of
@@ -35,6 +35,14 @@ from objectives.no_reference.objective import score_finite
 from objectives.options import parse_options
 from objectives.scorenet.files import read_learned_for, read_learner
 from objectives.scorenet.prompts import HEADS, Head, PromptLearner, level_embeddings
+
+FACTS = ObjectiveFacts(
+    direction="maximize",
+    range=(0.0, 1.0),
+    unit="quality, 0 (bad) to 1 (excellent)",
+    source="Rashidi, Aghakasiri, Zhang, Sattarifard, Zhang and Gao 2026, ScoreNet: Netting lightweight quality scores "
+    "for better visual assessment with large multi-modality models, WACV",
+)
 
 IMAGES_AT_ONCE = 64
 """Whose prompts are encoded together: five each, so that even a large text encoder has room."""
@@ -50,7 +58,7 @@ class ScoreNet:
         learner: makes the prompts of each image.
         head: the scale that the prompts make up.
         metrics: what the learner sees beside the image, standardised by `standardisation`.
-        weights: of the encoder, of the prompts, and of metrics that were fitted.
+        facts: with the weights of the encoder, of the prompts, and of metrics that were fitted.
     """
 
     encoder: ImageTextEncoder
@@ -58,13 +66,7 @@ class ScoreNet:
     head: Head
     metrics: LightweightMetrics
     standardisation: Standardisation
-    weights: Mapping[str, str]
-    direction: Direction = "maximize"
-    range: tuple[float, float] = (0.0, 1.0)
-    unit: str = "quality, 0 (bad) to 1 (excellent)"
-    source: str = (
-        "Rashidi et al. 2026, ScoreNet: netting lightweight quality scores for better visual assessment"
-    )
+    facts: ObjectiveFacts = FACTS
 
     @torch.no_grad()
     def score(self, images: Images, scene: Scene) -> Scores:
@@ -77,10 +79,10 @@ class ScoreNet:
 
     def _score(self, images: Images) -> Scores:
         self.learner.to(images.device)
-        directions = self.encoder.encode_images(images)
+        embeddings = self.encoder.encode_images(images)
         metrics = self.standardisation.apply(self.metrics.measure(images))
         scores = []
-        for at, values in zip(directions.split(IMAGES_AT_ONCE), metrics.split(IMAGES_AT_ONCE), strict=True):
+        for at, values in zip(embeddings.split(IMAGES_AT_ONCE), metrics.split(IMAGES_AT_ONCE), strict=True):
             levels = level_embeddings(self.encoder, self.learner, at, values)
             scores.append(self.head.score(at, levels, self.encoder.temperature))
         return torch.cat(scores)
@@ -133,7 +135,7 @@ def _build(name: str, argument: str | None, heads: tuple[str, ...]) -> ScoreNet:
         HEADS[learned_for.head],
         metrics,
         learned_for.standardisation,
-        {**encoder.weights, **metrics.weights, path.name: sha256_of(path)},
+        replace(FACTS, weights={**encoder.weights, **metrics.weights, path.name: sha256_of(path)}),
     )
 
 

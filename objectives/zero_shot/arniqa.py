@@ -13,7 +13,7 @@ The weights are not bundled: they are published under CC BY-NC-SA 4.0. The regre
 which only the numbers are read.
 
 Source: Agnolucci, Galteri, Bertini and Del Bimbo 2024, ARNIQA: Learning distortion manifold for image quality
-assessment.
+assessment, arXiv:2310.14918.
 """
 
 import math
@@ -29,7 +29,7 @@ from torch.nn import functional as F
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, UnknownName, one_line
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from objectives.checkpoints.reading import load_strictly, published_file, read_checkpoint, sha256_of
 from objectives.no_reference.objective import require_side, score_in_portions
@@ -89,8 +89,7 @@ class Arniqa:
         encoder: frozen; it moves to where the images are.
         ridge: over the features at full and at half size.
         opinions: the scale of its predictions, which scores are freed of.
-        weights: the files, with their hashes.
-        unit: names the opinions.
+        facts: the unit names the opinions; with the files of weights.
         view: `crops`: the mean over the centre and the four corners, 224x224, at both scales; what lies outside
             an image is black, as at half size below 448 pixels. `whole`: the image as it is.
         precision: of the encoder; features are normalised and weighed in float32.
@@ -99,15 +98,9 @@ class Arniqa:
     encoder: ArniqaEncoder
     ridge: Ridge
     opinions: Opinions
-    weights: Mapping[str, str]
-    unit: str
+    facts: ObjectiveFacts
     view: Literal["crops", "whole"] = "crops"
     precision: Literal["fp32", "bf16"] = "fp32"
-    direction: Direction = "maximize"
-    range: tuple[float, float] = (-float("inf"), float("inf"))  # a regression is not bounded by its data
-    source: str = (
-        "Agnolucci, Galteri, Bertini and Del Bimbo 2024, ARNIQA: Learning distortion manifold for IQA"
-    )
 
     @torch.no_grad()
     def score(self, images: Images, scene: Scene) -> Scores:
@@ -211,8 +204,13 @@ def build(argument: str | None = None) -> Arniqa:
         encoder=encoder,
         ridge=read_ridge(ridge_file, 2 * encoder.features),
         opinions=REGRESSORS[name],
-        weights={path.name: sha256_of(path) for path in (encoder_file, ridge_file)},
-        unit=f"predicted opinion ({name}), 0 to 1 over its scale",
+        facts=ObjectiveFacts(
+            direction="maximize",  # without a range: a regression is not bounded by its data
+            unit=f"predicted opinion ({name}), 0 to 1 over its scale",
+            source="Agnolucci, Galteri, Bertini and Del Bimbo 2024, ARNIQA: Learning distortion manifold for image "
+            "quality assessment, arXiv:2310.14918",
+            weights={path.name: sha256_of(path) for path in (encoder_file, ridge_file)},
+        ),
         view=view,
         precision=precision,
     )

@@ -15,10 +15,12 @@ about what a picture shows keep the published order: the first word scores high,
 Images are seen at their own size by a residual network, without positions, as published; see
 `objectives.encoders.clip.encoder` for other ways. For the large pictures of SPAQ the authors resized the shorter side
 to 512; nothing is resized here.
+
+Source: Wang, Chan and Loy 2023, Exploring CLIP for assessing the look and feel of images, arXiv:2207.12396.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
@@ -28,7 +30,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, UnknownName, one_line
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from objectives.checkpoints.reading import read_checkpoint, sha256_of
 from objectives.encoders.build import build_encoder
@@ -36,7 +38,12 @@ from objectives.encoders.interface import Embeddings, ImageTextEncoder, Prompts
 from objectives.no_reference.objective import score_finite
 from objectives.options import parse_options
 
-SOURCE = "Wang, Chan and Loy 2023, Exploring CLIP for assessing the look and feel of images"
+FACTS = ObjectiveFacts(
+    direction="maximize",
+    range=(0.0, 1.0),
+    unit="probability of the better description",
+    source="Wang, Chan and Loy 2023, Exploring CLIP for assessing the look and feel of images, arXiv:2207.12396",
+)
 
 ATTRIBUTES: Mapping[str, tuple[str, str]] = {
     "quality": ("Good photo.", "Bad photo."),
@@ -64,17 +71,13 @@ class ClipIqa:
 
     Attributes:
         encoder: frozen.
-        descriptions: directions of the prompts, the two of a pair one after the other.
-        weights: of the encoder and, if learned, of the prompts.
+        descriptions: embeddings of the prompts, the two of a pair one after the other.
+        facts: with the weights of the encoder and, if learned, of the prompts.
     """
 
     encoder: ImageTextEncoder
     descriptions: Float[Tensor, "prompts embedding"]
-    weights: Mapping[str, str]
-    direction: Direction = "maximize"
-    range: tuple[float, float] = (0.0, 1.0)
-    unit: str = "probability of the better description"
-    source: str = SOURCE
+    facts: ObjectiveFacts = FACTS
 
     @torch.no_grad()
     def score(self, images: Images, scene: Scene) -> Scores:
@@ -87,9 +90,9 @@ class ClipIqa:
 
     def _probabilities(self, images: Images) -> Scores:
         descriptions = self.descriptions.to(images.device)
-        cosines = self.encoder.encode_images(images) @ descriptions.mT
+        cosines = self.encoder.encode_images(images) @ descriptions.mT  # (1) of the paper
         pairs = (self.encoder.temperature * cosines).unflatten(1, (-1, 2))
-        return pairs.softmax(2)[:, :, 0].mean(1)
+        return pairs.softmax(2)[:, :, 0].mean(1)  # (2)
 
 
 def clipiqa(argument: str | None = None) -> ClipIqa:
@@ -119,11 +122,12 @@ def clipiqa(argument: str | None = None) -> ClipIqa:
     else:
         prompts = encoder.embed_prompts([prompt for pair in pairs for prompt in pair])
     files = {path.name: sha256_of(path)} if file else {}
-    return ClipIqa(encoder, encode_frozen(encoder, prompts), {**encoder.weights, **files})
+    facts = replace(FACTS, weights={**encoder.weights, **files})
+    return ClipIqa(encoder, encode_frozen(encoder, prompts), facts)
 
 
 def encode_frozen(encoder: ImageTextEncoder, prompts: Prompts) -> Embeddings:
-    """Directions of prompts that will not change."""
+    """Embeddings of prompts that will not change."""
     with torch.no_grad():
         return encoder.encode_prompts(prompts)
 

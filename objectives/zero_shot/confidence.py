@@ -1,7 +1,7 @@
 """How sure a classifier is of what an image shows: three scores from its logits, which need no true label.
 
 Source: Drenkow and Unberath 2025, A causal framework for aligning image quality metrics and deep neural network
-robustness, sections 5 and 6.1.
+robustness, arXiv:2503.02797, sections 5 and 6.1.
 """
 
 import math
@@ -14,12 +14,12 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.errors import UnknownName
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from objectives.no_reference.objective import score_finite
 
 SOURCE = (
     "Drenkow and Unberath 2025, A causal framework for aligning image quality metrics and deep neural network "
-    "robustness"
+    "robustness, arXiv:2503.02797"
 )
 
 Logits = Float[Tensor, "batch classes"]
@@ -47,22 +47,22 @@ class Confidence:
     Attributes:
         measure: from logits [batch, classes] to scores [batch]. They are float64: of cosines that no temperature
             multiplies, the entropies of two images differ from the seventh digit on.
+        facts: all but the weights of the network.
     """
 
     measure: Callable[[Logits], Float64[Tensor, " batch"]]
-    direction: Direction
-    range: tuple[float, float]
-    unit: str
+    facts: ObjectiveFacts
 
 
 def confidence(name: str, classes: int, logits: tuple[float, float], unit: str) -> Confidence:
     """The score called p, h or l for a number of classes and logits of a range and unit. Raises UnknownName."""
     known: Mapping[str, Confidence] = {
         "p": Confidence(
-            max_probability, "maximize", (1 / classes, 1.0), "probability of the likeliest class"
+            max_probability,
+            ObjectiveFacts("maximize", (1 / classes, 1.0), "probability of the likeliest class", SOURCE),
         ),
-        "h": Confidence(entropy, "minimize", (0.0, math.log(classes)), "nats"),
-        "l": Confidence(max_logit, "maximize", logits, unit),
+        "h": Confidence(entropy, ObjectiveFacts("minimize", (0.0, math.log(classes)), "nats", SOURCE)),
+        "l": Confidence(max_logit, ObjectiveFacts("maximize", logits, unit, SOURCE)),
     }
     if name not in known:
         raise UnknownName("score of a classifier", name, list(known))

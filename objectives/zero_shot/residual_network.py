@@ -5,8 +5,8 @@
 | `ResidualClassifier` | those of torchvision and timm: conv1, bn1, layer1.0.conv1, ..., fc |
 | `ArniqaEncoder` | those of ARNIQA: model.0, model.1, model.4.0.conv1, ..., projector.0, projector.2 |
 
-Source: He, Zhang, Ren and Sun 2016, Deep residual learning for image recognition; the stride of a bottleneck is that
-of its 3x3 convolution, as in torchvision.
+Source: He, Zhang, Ren and Sun 2016, Deep residual learning for image recognition, arXiv:1512.03385; the stride of a
+bottleneck is that of its 3x3 convolution, as in torchvision.
 """
 
 import re
@@ -146,7 +146,7 @@ class ResidualClassifier(nn.Module):
 
 @final
 class ArniqaEncoder(nn.Module):
-    """Images, already normalised, to directions of length 1; the projector was used in training only."""
+    """Images, already normalised, to embeddings of length 1; the projector was used in training only."""
 
     def __init__(self, layout: Layout = RESNET50, embedding: int = 128):
         super().__init__()

@@ -18,11 +18,11 @@
 This is the strong variant of the paper: it needs a classifier trained for the task, and what a smaller view does not
 show, noise of single pixels above all, it cannot score: `view=whole` does, on networks that take any size.
 
-Source: Drenkow and Unberath 2025, see `objectives.zero_shot.confidence`.
+Source: Drenkow and Unberath 2025, see `objectives.zero_shot.confidence` (arXiv:2503.02797).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar, final
 
@@ -31,12 +31,12 @@ from torch import Tensor, nn
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from objectives.checkpoints.reading import load_strictly, read_checkpoint, require_layout, sha256_of
 from objectives.options import parse_options
 from objectives.zero_shot.classifiers import Classifier, Preparation, from_timm, from_torchvision, prepared
-from objectives.zero_shot.confidence import SOURCE, Confidence, Logits, confidence, measure_finite
+from objectives.zero_shot.confidence import Confidence, Logits, confidence, measure_finite
 from objectives.zero_shot.residual_network import ResidualClassifier, layout_of
 
 N = TypeVar("N", int, float)
@@ -55,7 +55,7 @@ class TaskGuided:
         view: `crop` or `whole`.
         temperature: what logits are multiplied by.
         confidence: which of the three.
-        weights: the file, with its hash.
+        facts: with the file of weights.
     """
 
     network: nn.Module
@@ -63,11 +63,7 @@ class TaskGuided:
     view: Literal["crop", "whole"]
     temperature: float
     confidence: Confidence
-    weights: Mapping[str, str]
-    direction: Direction
-    range: tuple[float, float]
-    unit: str
-    source: str = SOURCE
+    facts: ObjectiveFacts
 
     @torch.no_grad()
     def score(self, images: Images, scene: Scene) -> Scores:
@@ -123,10 +119,7 @@ def build(argument: str | None = None) -> TaskGuided:
         view=view,
         temperature=temperature,
         confidence=chosen,
-        weights={classifier.file.name: sha256_of(classifier.file)},
-        direction=chosen.direction,
-        range=chosen.range,
-        unit=chosen.unit,
+        facts=replace(chosen.facts, weights={classifier.file.name: sha256_of(classifier.file)}),
     )
 
 

@@ -18,11 +18,13 @@ does not state its encoder, templates or scaling.
 
 Labels of objects ask whether a picture can still be recognised, not whether it pleases. The list `quality` has names
 of good photographs only, for `score=l`: an image that is surely a bad one has a high probability too.
+
+Source: Drenkow and Unberath 2025, see `objectives.zero_shot.confidence` (arXiv:2503.02797).
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
@@ -33,13 +35,13 @@ from torch.nn import functional as F
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, one_line
-from isptune.interfaces import Direction
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from objectives.checkpoints.reading import sha256_of
 from objectives.encoders.build import build_encoder
 from objectives.encoders.interface import ImageTextEncoder
 from objectives.options import parse_options
-from objectives.zero_shot.confidence import SOURCE, Confidence, Logits, confidence, measure_finite
+from objectives.zero_shot.confidence import Confidence, Logits, confidence, measure_finite
 
 OBJECTS_TEMPLATE = "a photo of a {}."
 """Radford et al. 2021, Learning transferable visual models from natural language supervision."""
@@ -75,21 +77,17 @@ class ZeroShotConfidence:
 
     Attributes:
         encoder: frozen.
-        labels: directions of the labels.
+        labels: embeddings of the labels.
         temperature: what cosines are multiplied by.
         confidence: which of the three.
-        weights: of the encoder and, where it is one, the file of labels.
+        facts: with the weights of the encoder and, where it is one, the file of labels.
     """
 
     encoder: ImageTextEncoder
     labels: Float[Tensor, "classes embedding"]
     temperature: float
     confidence: Confidence
-    weights: Mapping[str, str]
-    direction: Direction
-    range: tuple[float, float]
-    unit: str
-    source: str = SOURCE
+    facts: ObjectiveFacts
 
     @torch.no_grad()
     def score(self, images: Images, scene: Scene) -> Scores:
@@ -130,17 +128,14 @@ def build(argument: str | None = None) -> ZeroShotConfidence:
         labels=encode_labels(encoder, named.labels, templates),
         temperature=temperature,
         confidence=chosen,
-        weights={**encoder.weights, **files},
-        direction=chosen.direction,
-        range=chosen.range,
-        unit=chosen.unit,
+        facts=replace(chosen.facts, weights={**encoder.weights, **files}),
     )
 
 
 def encode_labels(
     encoder: ImageTextEncoder, labels: Sequence[str], templates: Sequence[str]
 ) -> Float[Tensor, "classes embedding"]:
-    """One direction a label: the mean over the templates, of length 1 again."""
+    """One embedding a label: the mean over the templates, of length 1 again."""
     with torch.no_grad():
         each = [
             encoder.encode_prompts(encoder.embed_prompts([template.replace("{}", label) for label in labels]))

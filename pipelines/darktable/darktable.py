@@ -9,6 +9,7 @@ from typing import Any, final
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError, RenderError
+from isptune.facts import PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from pipelines.darktable.modules import SPACE, modules_of, to_xmp
@@ -31,15 +32,17 @@ PROGRAM, PACKAGE = "darktable-cli", "darktable"
 class Darktable:
     """Pipeline and WritesParameterFiles: one call of the program for each image of a batch."""
 
-    max_batch = 1
-    ignores_seed = True
     space = SPACE
-    parameter_file_formats = ("xmp",)
 
     def __init__(self, timeout_s: float = 120.0):
         self.timeout_s = timeout_s
         self.program = find_program(PROGRAM, PACKAGE)
-        self.versions = {PACKAGE: version_of([self.program, "--version"])}
+        self.facts = PipelineFacts(
+            max_batch=1,
+            uses_seed=False,
+            versions={PACKAGE: version_of([self.program, "--version"])},
+            file_formats=("xmp",),
+        )
         self._scenes = SceneFiles()
         self._settings: Path | None = None
 

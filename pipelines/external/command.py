@@ -23,6 +23,7 @@ from typing import Any, Literal, final
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError
+from isptune.facts import PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.records import Pixels, Positive
@@ -69,15 +70,14 @@ PLACES = ("scene", "params", "flags", "out", "seed", "python")
 class Command:
     """Pipeline: one call of a program for each image of a batch."""
 
-    max_batch = 1
-
     def __init__(self, description: Description[Settings]):
         self.space = description.space
         self.settings = description.settings
         self.folder = description.path.parent
         self.flags = description.flags
         self._check(str(description.path))
-        self.versions = {description.path.name: description.sha256, **self._own_files()}
+        versions = {description.path.name: description.sha256, **self._own_files()}
+        self.facts = PipelineFacts(max_batch=1, versions=versions)
         self._scenes = SceneFiles()
 
     def render(self, scene: Scene, params: Params, seed: int) -> Images:

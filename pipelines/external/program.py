@@ -39,7 +39,8 @@ def run_program(
         Its last words.
 
     Raises:
-        RenderError: it cannot be started, ran too long, or ended with another status than 0; with its last words.
+        RenderError: it cannot be started, ran too long, ended with another status than 0, or left a file in `folder`
+            that is too large; with its last words.
     """
     name = Path(argv[0]).name
     variables = {**os.environ, "TMPDIR": str(folder), **(environment or {})}
@@ -59,12 +60,16 @@ def run_program(
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise RenderError(f"{name} cannot be started: {reason}") from error
-    status = _wait(process, timeout_s, round(max_file_mb * 1e6))
+    max_bytes = round(max_file_mb * 1e6)
+    status = _wait(process, timeout_s, max_bytes)
     words = last_words(err) or last_words(out)
     if status is None:
         raise RenderError(f"{name} took longer than {timeout_s:g} s and was stopped{_quoted(words)}")
     if status != 0:
         raise RenderError(f"{name} {_ended(status, max_file_mb)}{_quoted(words)}")
+    # The limit is set after the program has started: one that is quicker has written already.
+    if any(file.stat().st_size > max_bytes for file in folder.rglob("*") if file.is_file()):
+        raise RenderError(f"{name} wrote a file of more than {max_file_mb:g} MB{_quoted(words)}")
     return words
 
 

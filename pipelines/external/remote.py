@@ -26,6 +26,7 @@ from uuid import uuid4
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError, RenderError
+from isptune.facts import PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.http import Address, Answer, NoAnswer, exchange, insistently
@@ -70,12 +71,10 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 30.0
 class Remote:
     """Pipeline: one request for each image of a batch."""
 
-    max_batch = 1
-
     def __init__(self, description: Description[Settings]):
         self.space = description.space
         self.settings = description.settings
-        self.versions = {description.path.name: description.sha256}
+        self.facts = PipelineFacts(max_batch=1, versions={description.path.name: description.sha256})
         self._server = _Server(str(description.path), self.settings)
         self._scenes = SceneFiles()
         self._hashes: dict[Path, str] = {}

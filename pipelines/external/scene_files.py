@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import final
-from urllib.parse import parse_qsl
 from weakref import WeakKeyDictionary, finalize
 
 import cv2
@@ -17,10 +16,11 @@ import torch
 from torch import Tensor
 
 from isptune.arrays import Images, Params
-from isptune.errors import ConfigError, RenderError, SceneError
+from isptune.errors import RenderError, SceneError
 from isptune.scenes.images import read_image
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Integer, Space
+from isptune.spec import refuse_unknown, split_options
 from pipelines.external.dng import write_dng
 
 SMALLEST_RAW_FILE = 1 << 17
@@ -182,11 +182,9 @@ def file_scenes(argument: str | None) -> list[Scene]:
         ConfigError: an option that does not exist.
         SceneError: no file is named, or it cannot be read.
     """
-    name, _, query = (argument or "").partition("?")
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    if set(options) - {"reference"}:
-        raise ConfigError(f"file:{argument}: the only option is reference=PICTURE")
-    path = Path(name)
+    name, options = split_options(argument)
+    refuse_unknown("file", options, {"reference": "PICTURE"})
+    path = Path(name or "")
     try:
         digest = sha256_of(path)
     except OSError as error:

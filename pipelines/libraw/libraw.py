@@ -12,6 +12,7 @@ from typing import Any, final
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError, RenderError
+from isptune.facts import PipelineFacts
 from isptune.scenes.images import to_images
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Choice, Integer, Real, Space
@@ -60,14 +61,16 @@ SPACE = Space(
 class LibRaw:
     """Pipeline and WritesParameterFiles: rawpy's `postprocess`, one call for each image of a batch."""
 
-    max_batch = 1
-    ignores_seed = True
     space = SPACE
-    parameter_file_formats = ("rawpy",)
 
     def __init__(self, timeout_s: float = 120.0, half_size: bool = False):
         self.half_size = half_size
-        self.versions = {"rawpy": metadata.version("rawpy")}  # each brings its own LibRaw
+        self.facts = PipelineFacts(
+            max_batch=1,
+            uses_seed=False,
+            versions={"rawpy": metadata.version("rawpy")},  # each brings its own LibRaw
+            file_formats=("rawpy",),
+        )
         self.child = NativeChild(Path(__file__).with_name("child.py"), "LibRaw", timeout_s)
         self._scenes = SceneFiles()
 

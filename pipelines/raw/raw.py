@@ -14,6 +14,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError, RenderError
+from isptune.facts import PipelineFacts
 from isptune.scenes.raw_capture import NoiseModel, RawCapture
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Space
@@ -25,19 +26,24 @@ from pipelines.raw.stages_in_order import STAGES, Knobs, Shot, Stage
 PIXELS_A_PIECE = 2_500_000
 """On a CPU a piece of a batch, as a tensor, stays below 32 MB, up to which the C library keeps freed memory."""
 
+FORMAT = "libcamera"
+"""Of the tuning files that it writes."""
+
 KEPT = 4
 """Shared beginnings of the chain that are kept: one a scene, for so many scenes."""
 
 
 class RawISP:
-    """Pipeline, WritesParameterFiles and LeavesOut: renders raw scenes."""
-
-    max_batch = 64
-    parameter_file_formats = ("libcamera",)
+    """Pipeline and WritesParameterFiles: renders raw scenes."""
 
     def __init__(self, stages: Sequence[Stage] = STAGES):
         self.stages = tuple(stages)
         self.space = Space(tuple(param for stage in stages for param in stage.params))
+        self.facts = PipelineFacts(
+            max_batch=64,
+            file_formats=(FORMAT,),
+            left_out={FORMAT: tuple(left_out(self.space.names))},
+        )
         self._beginnings: OrderedDict[tuple[Any, ...], Tensor] = OrderedDict()
         self._shots: OrderedDict[RawCapture, Shot] = OrderedDict()
 
@@ -68,13 +74,9 @@ class RawISP:
 
     def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
         """A libcamera tuning file: the sensor's own with the candidate's values in it. Raises ConfigError."""
-        if file_format != "libcamera":
-            raise ConfigError(f"the raw ISP writes the format libcamera, not {file_format!r}")
+        if file_format != FORMAT:
+            raise ConfigError(f"the raw ISP writes the format {FORMAT}, not {file_format!r}")
         return to_libcamera(candidate, self.space.default, template)
-
-    def left_out(self, file_format: str) -> Sequence[str]:
-        """The parameters that a tuning file has no place for."""
-        return left_out(self.space.names)
 
     def _beginning(self, shot: Shot, knobs: Sequence[Knobs]) -> Tensor:
         """The first stages, for one image that stands for the batch."""

@@ -1,8 +1,8 @@
 """Photographs turned into raw captures whose perfect rendering is known: scenes `unprocessed:FILE[?iso=1600&...]`.
 
-After Brooks, Mildenhall, Xue, Chen, Sharlet and Barron 2019, "Unprocessing images for learned raw denoising": the
-steps of a camera backwards (tone curve, encoding, colour matrix, brightness and white balance), then a mosaic with
-shot and read noise. Ranges of the camera's numbers, colour matrices and the noise law are theirs.
+After Brooks, Mildenhall, Xue, Chen, Sharlet and Barron 2019, "Unprocessing images for learned raw denoising",
+arXiv:1811.11127: the steps of a camera backwards (tone curve, encoding, colour matrix, brightness and white balance),
+then a mosaic with shot and read noise. Ranges of the camera's numbers, colour matrices and the noise law are theirs.
 
 Two of their steps are options here and off: the S curve of the tone, which the neutral rendering has not, and the
 gain that lets highlights clip, which has no inverse. So the rendering at the defaults would give the photograph back
@@ -22,8 +22,8 @@ from isptune.arrays import Images
 from isptune.errors import SceneError
 from isptune.scenes.color import srgb_to_linear
 from isptune.scenes.raw_capture import Matrix, NoiseModel, Optics, RawCapture, on_grid
-from isptune.scenes.raw_files import split_query
 from isptune.scenes.scene import Scene, crop_scene, load_scenes, raw_scene
+from isptune.spec import refuse_unknown, split_options
 
 BLACK, WHITE = 1024.0, 16383.0
 """Levels of a sensor of 14 bits."""
@@ -152,11 +152,13 @@ def build(argument: str | None) -> list[Scene]:
     """Photographs as raw captures with known truth: `unprocessed:FILE[?iso=1600&seed=0&resize=512&crop=256x256]`.
 
     Raises:
-        SceneError: no file, one that cannot be read, or an option that is unknown or out of range.
+        SceneError: no file, one that cannot be read, or an option that is out of range.
+        ConfigError: an option that is unknown.
     """
-    if not argument:
+    path, options = split_options(argument)
+    if not path:
         raise SceneError("'unprocessed' needs a photograph: unprocessed:FILE[?iso=1600]")
-    path, options = split_query(argument, _OPTIONS)
+    refuse_unknown("unprocessed", options, _OPTIONS)
     iso = _number(options.pop("iso", "1600"), "iso", 50, 25600)
     seed = int(_number(options.pop("seed", "0"), "seed", 0, 2**31))
     smoothstep = _one_of(options.pop("tone", "none"), "tone", ("none", "smoothstep"))

@@ -9,6 +9,7 @@ from typing import Any, final
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError
+from isptune.facts import PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from pipelines.external.installed import find_program, timeout_option, version_of
@@ -30,15 +31,17 @@ PROGRAM, PACKAGE = "rawtherapee-cli", "rawtherapee"
 class RawTherapee:
     """Pipeline and WritesParameterFiles: one call of the program for each image of a batch."""
 
-    max_batch = 1
-    ignores_seed = True
     space = SPACE
-    parameter_file_formats = ("pp3",)
 
     def __init__(self, timeout_s: float = 120.0):
         self.timeout_s = timeout_s
         self.program = find_program(PROGRAM, PACKAGE)
-        self.versions = {PACKAGE: version_of([self.program, "-h"])}
+        self.facts = PipelineFacts(
+            max_batch=1,
+            uses_seed=False,
+            versions={PACKAGE: version_of([self.program, "-h"])},
+            file_formats=("pp3",),
+        )
         self._scenes = SceneFiles()
 
     def render(self, scene: Scene, params: Params, seed: int) -> Images:

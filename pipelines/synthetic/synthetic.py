@@ -31,6 +31,7 @@ from isptune.distortions import get
 from isptune.distortions.catalogue import Distortion
 from isptune.distortions.chain import distort_in_turn
 from isptune.errors import ConfigError
+from isptune.facts import LevelFacts, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Real, Space
 from pipelines.synthetic.hidden_map import hidden_map
@@ -67,8 +68,6 @@ class Stage:
 class SyntheticISP:
     """Pipeline and KnownLevels: renders a photograph through the chain; knows the true levels."""
 
-    max_batch = 512
-
     def __init__(self, chain: Sequence[Stage], family: str = "warped", map_seed: int = 0):
         if not chain:
             raise ConfigError("the chain of the synthetic ISP is empty")
@@ -78,9 +77,12 @@ class SyntheticISP:
         self.space = Space(
             tuple(Real(f"isp.x{i + 1}", 0.0, 1.0, 0.5, help=help_text) for i in range(len(chain)))
         )
-        self.level_names = _unique([stage.distortion.name for stage in self.chain])
-        self.level_ranges = [stage.range for stage in self.chain]
-        self.level_units = [stage.distortion.unit for stage in self.chain]
+        names = _unique([stage.distortion.name for stage in self.chain])
+        levels = tuple(
+            LevelFacts(name, stage.range, stage.distortion.unit)
+            for name, stage in zip(names, self.chain, strict=True)
+        )
+        self.facts = PipelineFacts(max_batch=512, levels=levels)
 
     @property
     def optimum(self) -> dict[str, float]:
@@ -93,7 +95,7 @@ class SyntheticISP:
         relative = self.map.relative(x)
         signed = torch.tensor([stage.distortion.signed for stage in self.chain])
         relative = torch.where(signed, relative, relative.abs())
-        return relative * torch.tensor(self.level_ranges, dtype=torch.float64)
+        return relative * torch.tensor([stage.range for stage in self.chain], dtype=torch.float64)
 
     def render(self, scene: Scene, params: Params, seed: int) -> Images:
         """Distort the scene's photograph, stage after stage; all images share the noise of `seed`."""

@@ -12,7 +12,7 @@ from rich.console import Console
 from isptune.commands.distort import distort
 from isptune.commands.distortion_table import distortion_table, print_distortions
 from isptune.distortions import CATALOGUE, get, preset, presets_of
-from isptune.errors import ConfigError, SceneError, UnknownName
+from isptune.errors import ConfigError, DiskError, SceneError, UnknownName
 from isptune.scenes.images import read_image, to_uint8, write_image
 from tests.distortions.photograph import generators, photograph
 
@@ -177,7 +177,7 @@ def test_pictures_that_cannot_be_used_or_written_are_refused(folder):
     (folder / "sub.png").mkdir()
     refused("sub.png: is a folder", "in.png", "sub.png", *options)
     refused("in.png: is a file; --all", "in.png", "in.png", "--set", "arniqa", "--all")
-    refused("cannot be written", "in.png", "missing/out.png", *options, error=SceneError)
+    refused("cannot be written", "in.png", "missing/out.png", *options, error=DiskError)
 
 
 def test_the_help_is_quick_and_teaches_by_examples():

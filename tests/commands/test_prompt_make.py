@@ -96,6 +96,7 @@ def test_what_cannot_be_is_refused_in_a_line_and_writes_no_csv(isptune, here, ar
     assert not (here / "mine.csv").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupted_page_keeps_the_scores_and_the_command_can_be_given_again(here):
     """The command itself, as a process that gets Ctrl-C after a score over the network."""
     command = [sys.executable, "-c", "from isptune.cli import main; main()"]

@@ -23,6 +23,7 @@ def here(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_run_records_its_prompt_goes_on_with_it_and_refuses_a_changed_one(isptune, here):
     command = ("run", "--objective", "promptiqa", "--prompt", "mine.csv", "--out", "r", *RUN)
     code, _out, err = isptune(*command)

@@ -15,7 +15,6 @@ from isptune.tuning.effects import bench_of, effects
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.run import run
 from tests import toys
-from tests.commands.undrawn import undrawn  # noqa: F401 - a fixture for all tests here
 from tests.toys import SHORT, TOY
 
 
@@ -63,7 +62,7 @@ def test_export_never_overwrites_unless_told_to(isptune, tmp_path, made):
 
 
 class _Writer(toys.Tint):
-    parameter_file_formats = ("inked",)
+    facts = replace(toys.Tint.facts, file_formats=("inked",))
 
     def parameter_file(self, file_format, candidate, template):
         if template is None:

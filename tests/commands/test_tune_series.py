@@ -7,7 +7,6 @@ import tomllib
 import pytest
 
 from isptune.parameter_set import read_set
-from tests.commands.undrawn import undrawn  # noqa: F401 - a fixture for all tests here
 
 TOY = ["--pipeline", "tint", "--objective", "redness", "--resize", "24", "--population", "6", "--confirm", "2",
        "--second-opinion", "none", "--device", "cpu"]  # fmt: skip
@@ -27,6 +26,8 @@ def _json(path):
     return json.loads(path.read_text())
 
 
+@pytest.mark.slow
+@pytest.mark.drawn
 def test_a_series_ends_in_a_table_a_page_and_a_set_for_each_condition(isptune, tmp_path):
     arguments = [*TOY, *THREE, "--generations", "5", "--out", "s"]
     status, out, err = isptune("tune-series", *arguments)

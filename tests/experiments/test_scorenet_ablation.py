@@ -34,6 +34,7 @@ def test_variants_are_distinct_and_only_use_metrics_that_the_table_has():
         assert bool(variant.metrics) == variant.design.use_metrics
 
 
+@pytest.mark.slow
 def test_the_table_says_what_metrics_are_worth(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(encoders._KINDS, "fake", lambda argument: FakeEncoder())
     write_table(tmp_path / "train.safetensors", table(120))

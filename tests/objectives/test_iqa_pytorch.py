@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from isptune.errors import ConfigError, MissingExtra, ScoreError, UnknownName
-from isptune.interfaces import Described, Objective, UsesReference
+from isptune.interfaces import Objective
 from isptune.scenes.scene import Scene, photograph
 from objectives import iqa_pytorch
 from objectives.checkpoints.guarded_loading import WeightsMissing
@@ -65,16 +65,15 @@ def test_metric_scores_in_batches_with_its_own_direction(scene, images):
     metric = StandIn(lower_better=True, score_range="~0, 100")
     objective = PyiqaMetric(metric)
     assert isinstance(objective, Objective)
-    assert isinstance(objective, Described)
-    assert not isinstance(objective, UsesReference)
-    assert (objective.direction, objective.range) == ("minimize", (-math.inf, 100))
+    assert not objective.facts.uses_reference
+    assert (objective.facts.direction, objective.facts.range) == ("minimize", (-math.inf, 100))
     torch.testing.assert_close(objective.score(images, scene), images.mean((1, 2, 3)))
     assert metric.batches == [8, 8, 4]
 
 
 def test_full_reference_metric_sees_the_reference(scene, images):
     objective = PyiqaMetric(StandIn(mode="FR"))
-    assert isinstance(objective, UsesReference)
+    assert objective.facts.uses_reference
     expected = (images - scene.reference).abs().mean((1, 2, 3))
     torch.testing.assert_close(objective.score(images, scene), expected)
     with pytest.raises(ScoreError, match="iqa_pytorch:mean compares with a reference"):
@@ -184,6 +183,7 @@ def test_offline_repository_is_named(monkeypatch):
         build("qalign")
 
 
+@pytest.mark.extras
 @needs_pyiqa
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
@@ -197,11 +197,12 @@ def test_metric_of_pyiqa_runs(name, direction, reference, best):
     scores = objective.score(images, scene)
     alone = torch.cat([objective.score(image[None], scene) for image in images])
     torch.testing.assert_close(scores, alone, atol=1e-5, rtol=1e-5)
-    assert objective.direction == direction
-    assert isinstance(objective, UsesReference) == reference
+    assert objective.facts.direction == direction
+    assert objective.facts.uses_reference == reference
     assert best is None or scores[0].item() == pytest.approx(best, abs=1e-6)
 
 
+@pytest.mark.extras
 @needs_pyiqa
 @pytest.mark.filterwarnings("ignore")
 def test_missing_weights_of_pyiqa_are_named_with_their_place(tmp_path, monkeypatch):

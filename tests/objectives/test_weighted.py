@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from isptune.errors import ConfigError
-from isptune.interfaces import CarriesWeights, Described, Objective, UsesReference
+from isptune.interfaces import Objective
 from isptune.scenes.scene import photograph
 from objectives.full_reference.gmsd import gmsd
 from objectives.full_reference.psnr import psnr
@@ -70,22 +70,22 @@ def test_what_cannot_be_read_is_refused_with_an_example(text, reason):
 
 def test_components_are_turned_so_that_higher_is_better(scene, images):
     together = build("0.7*ssim + 0.3*gmsd")
-    assert together.direction == "maximize"
+    assert together.facts.direction == "maximize"
     expected = 0.7 * ssim().score(images, scene) - 0.3 * gmsd().score(images, scene)
     torch.testing.assert_close(together.score(images, scene), expected)
-    assert together.range == pytest.approx((-0.7 - 0.15, 0.7))
+    assert together.facts.range == pytest.approx((-0.7 - 0.15, 0.7))
 
 
 def test_unit_brings_a_finite_range_to_one(scene, images):
     together = build("0.25*unit(psnr)+0.75*unit(gmsd)")
     expected = 0.25 * psnr().score(images, scene) / 100 + 0.75 * (1 - gmsd().score(images, scene) / 0.5)
     torch.testing.assert_close(together.score(images, scene), expected)
-    assert together.range == pytest.approx((0, 1))
+    assert together.facts.range == pytest.approx((0, 1))
     assert together.score(scene.image, scene).item() == pytest.approx(1)
 
 
 def test_infinite_range_of_a_component_is_that_of_the_sum():
-    assert build("1*ssim+1*vif").range == (-1, math.inf)
+    assert build("1*ssim+1*vif").facts.range == (-1, math.inf)
 
 
 def test_score_in_a_batch_is_the_score_alone(scene, images):
@@ -103,9 +103,7 @@ def test_sum_uses_a_reference_only_if_a_component_does(toys):
     with_reference, without = build("0.5*ssim+0.5*redness"), build("0.5*greenness+0.5*redness")
     for objective in (with_reference, without):
         assert isinstance(objective, Objective)
-        assert isinstance(objective, Described)
-        assert not isinstance(objective, CarriesWeights)
-    assert isinstance(with_reference, UsesReference)
-    assert not isinstance(without, UsesReference)
-    assert "Wang" in with_reference.source
-    assert "a toy" in with_reference.source
+    assert with_reference.facts.uses_reference
+    assert not without.facts.uses_reference
+    assert "Wang" in with_reference.facts.source
+    assert "a toy" in with_reference.facts.source

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from isptune.registry import factory, installed, parse
+from isptune.registry import factory, installed
 from isptune.space import Real, Space
+from isptune.spec import split_name
 from isptune.testing import check_optimizer
 
 SPECS = {
@@ -24,25 +25,31 @@ SPECS = {
 }
 
 
-@pytest.mark.parametrize("spec", SPECS)
+SIBLINGS = ("nevergrad:TwoPointsDE", "nevergrad:NGOpt", "optuna:CMA-ES", "optuna:NSGA-III", "optuna:QMC")
+"""Run by the same code as one that is tried each time, and slow."""
+
+
+@pytest.mark.parametrize(
+    "spec", [pytest.param(s, marks=pytest.mark.slow) if s in SIBLINGS else s for s in SPECS]
+)
 def test_optimizer_keeps_the_contract(spec):
-    name, argument = parse(spec)
+    name, argument = split_name(spec)
     check_optimizer(factory("optimizer", name), argument, **SPECS[spec])
 
 
 @pytest.mark.parametrize("spec", ["optuna:NSGA-II", "optuna:nsga-iii"])
 def test_optimizer_for_several_objectives_keeps_the_contract(spec):
-    name, argument = parse(spec)
+    name, argument = split_name(spec)
     check_optimizer(factory("optimizer", name), argument, objectives=2, learns=False)
 
 
 def test_gaussian_process_keeps_the_contract_before_it_begins_to_model():
-    name, argument = parse("optuna:GP")
+    name, argument = split_name("optuna:GP")
     check_optimizer(factory("optimizer", name), argument, generations=2, population=4, learns=False)
 
 
 def test_gaussian_process_models_and_is_reproducible():
-    name, argument = parse("optuna:GP")
+    name, argument = split_name("optuna:GP")
     space = Space((Real("a", 0.0, 1.0, 0.5),))
 
     def asked():
@@ -59,4 +66,4 @@ def test_gaussian_process_models_and_is_reproducible():
 
 
 def test_every_installed_optimizer_is_held_to_the_contract():
-    assert set(installed("optimizer")) <= {parse(spec)[0] for spec in SPECS}
+    assert set(installed("optimizer")) <= {split_name(spec)[0] for spec in SPECS}

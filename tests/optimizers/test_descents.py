@@ -71,6 +71,7 @@ def test_right_options_are_found_together_with_the_numbers(name):
     assert found["a"] == pytest.approx(0.2, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILDERS)
 def test_centre_beats_the_luckiest_candidate_under_noise(name):
     space = Space(tuple(Real(f"x{i}", 0.0, 1.0, 0.5) for i in range(5)))

@@ -1,13 +1,10 @@
 """Rendering is the slow part of these tests: pages that several of them read are rendered once."""
 
 import html.parser
-import io
 import re
 
 import pytest
-from PIL import Image
 
-from isptune.report import comparison_report, run_plots
 from isptune.report.run_report import write_report
 from tests.report.folders import write_run
 
@@ -55,12 +52,3 @@ def finished(tmp_path_factory, read_page):
         failing=lambda generation, number: "RenderError: too <hot>" if number == generation % 8 else None,
     )
     return folder, generations, answer, read_page(write_report(folder))
-
-
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Plots are composed but not rasterised, which is what takes the time."""
-    buffer = io.BytesIO()
-    Image.new("RGB", (3, 2)).save(buffer, format="PNG")
-    for module in (run_plots, comparison_report):
-        monkeypatch.setattr(module, "to_png", lambda figure: buffer.getvalue())

@@ -97,7 +97,7 @@ def test_seven_repeats_are_enough_for_clear_differences(tmp_path):
     assert comparison.notes == ()
 
 
-def test_the_tables_on_disk_hold_the_same_numbers(compared, tmp_path, read_page, undrawn):
+def test_the_tables_on_disk_hold_the_same_numbers(compared, tmp_path, read_page):
     comparison, _ = compared
     page = read_page(write_comparison(tmp_path / "out", comparison))
     rows = list(csv.DictReader((tmp_path / "out" / "comparison.csv").read_text().splitlines()))
@@ -114,6 +114,7 @@ def test_the_tables_on_disk_hold_the_same_numbers(compared, tmp_path, read_page,
     assert comparison.notes[0] in page.text
 
 
+@pytest.mark.drawn
 def test_the_page_is_self_contained_and_the_same_every_time(compared, tmp_path, read_page):
     comparison, _ = compared
     path = write_comparison(tmp_path / "out", comparison)
@@ -124,7 +125,6 @@ def test_the_page_is_self_contained_and_the_same_every_time(compared, tmp_path, 
     assert write_comparison(tmp_path / "out", comparison).read_bytes() == first
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_one_repeat_has_no_interval_and_no_differences(tmp_path, read_page):
     folders, _ = _runs(tmp_path, repeats=1)
     comparison = compare(folders)
@@ -136,7 +136,6 @@ def test_one_repeat_has_no_interval_and_no_differences(tmp_path, read_page):
     assert line["mean_l1_low"] == ""
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_without_known_levels_only_scores_and_second_opinions_are_compared(tmp_path, read_page):
     folders, _ = _runs(tmp_path, levels=False)
     comparison = compare(folders)

@@ -24,7 +24,6 @@ def _call(command, *arguments):
     return result.output
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_report_writes_the_page_and_says_where(tmp_path):
     write_run(tmp_path / "run", generations=2)
     output = _call(report, tmp_path / "run")

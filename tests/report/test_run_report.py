@@ -104,6 +104,7 @@ def test_a_picture_smaller_than_the_crop_is_shown_whole():
     assert largest_difference(black, white, 256) == (0, 0, 30, 20)
 
 
+@pytest.mark.drawn
 def test_the_same_folder_gives_the_same_bytes(tmp_path):
     write_run(tmp_path / "run", generations=2, choice=True, levels=False)
     first = write_report(tmp_path / "run").read_bytes()
@@ -112,6 +113,7 @@ def test_the_same_folder_gives_the_same_bytes(tmp_path):
     assert {path.name: path.read_bytes() for path in (tmp_path / "run" / "plots").iterdir()} == plots
 
 
+@pytest.mark.drawn
 def test_a_matplotlibrc_of_the_user_does_not_change_a_plot(tmp_path):
     import matplotlib
 
@@ -122,6 +124,7 @@ def test_a_matplotlibrc_of_the_user_does_not_change_a_plot(tmp_path):
         assert run_plots.convergence(record) == first
 
 
+@pytest.mark.drawn
 def test_names_and_messages_from_outside_are_shown_as_text(tmp_path, read_page):
     scene = "<script>alert(1)</script>"
     write_run(
@@ -143,7 +146,6 @@ def test_names_and_messages_from_outside_are_shown_as_text(tmp_path, read_page):
     assert f"recommended of {scene}" in [image["alt"] for image in page.named("img")]
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_an_unfinished_run_says_so_and_shows_the_best_seen(tmp_path, read_page):
     generations, _ = write_run(tmp_path / "run", generations=5, finished=False)
     page = read_page(write_report(tmp_path / "run"))
@@ -162,6 +164,7 @@ def test_a_run_without_any_generation_has_a_report(tmp_path, read_page):
     assert "no trial has succeeded yet" in page.text
 
 
+@pytest.mark.drawn
 def test_a_generation_in_which_all_failed_leaves_a_gap_and_no_warning(tmp_path, read_page):
     write_run(
         tmp_path / "run",
@@ -172,7 +175,6 @@ def test_a_generation_in_which_all_failed_leaves_a_gap_and_no_warning(tmp_path, 
     assert "8 of 32 trials failed" in page.text
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_run_of_which_every_trial_failed_has_a_report(tmp_path, read_page):
     write_run(
         tmp_path / "all", generations=2, finished=False, failing=lambda generation, number: "out of ink"
@@ -182,7 +184,6 @@ def test_a_run_of_which_every_trial_failed_has_a_report(tmp_path, read_page):
     assert "no trial has succeeded yet" in page.text
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_several_objectives_show_the_front_and_a_headline_each(tmp_path, read_page):
     _, answer = write_run(tmp_path / "run", objectives=("ssim", "tv"), generations=4)
     page = read_page(write_report(tmp_path / "run"))
@@ -193,7 +194,6 @@ def test_several_objectives_show_the_front_and_a_headline_each(tmp_path, read_pa
     assert f"{answer['front'][3]['scores']['tv']:.4g}" in page.text
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_repeats_stand_in_a_table_with_the_chosen_one_marked(tmp_path, read_page):
     _, answer = write_run(tmp_path / "run", repeats=3, generations=3)
     page = read_page(write_report(tmp_path / "run"))
@@ -203,7 +203,6 @@ def test_repeats_stand_in_a_table_with_the_chosen_one_marked(tmp_path, read_page
     assert [attributes.get("class") for attributes in page.named("tr")].count("chosen") == 1
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_second_opinions_that_mostly_disagree_are_a_warning(tmp_path, read_page):
     opinions = [
         {"objective": "gmsd", "direction": "minimize", "default": 0.1, "recommended": 0.3, "says": "worse"},
@@ -221,7 +220,6 @@ def test_second_opinions_that_mostly_disagree_are_a_warning(tmp_path, read_page)
     assert "call the recommended set worse" not in read_page(write_report(tmp_path / "fine")).text
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_knob_on_its_bound_is_a_warning(tmp_path, read_page):
     _, answer = write_run(tmp_path / "run", generations=2)
     answer["params"]["tone.points"] = 18
@@ -230,7 +228,6 @@ def test_a_knob_on_its_bound_is_a_warning(tmp_path, read_page):
     assert "On a bound of its range: tone.points" in page.text
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_unknown_levels_and_a_failed_default_leave_dashes_not_errors(tmp_path, read_page):
     _, answer = write_run(tmp_path / "run", generations=2, levels=False)
     del answer["objectives"]["ssim"]["default"]
@@ -241,7 +238,6 @@ def test_unknown_levels_and_a_failed_default_leave_dashes_not_errors(tmp_path, r
     assert "unknown" in page.text
 
 
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", ["config.json", "bench.json"])
 def test_a_folder_that_is_no_run_is_refused_with_the_missing_file(tmp_path, name):
     write_run(tmp_path / "run", generations=1, finished=False)
@@ -250,7 +246,6 @@ def test_a_folder_that_is_no_run_is_refused_with_the_missing_file(tmp_path, name
         write_report(tmp_path / "run")
 
 
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -279,7 +274,6 @@ def test_an_answer_that_does_not_fit_the_bench_is_refused(tmp_path):
             write_report(tmp_path / "run")
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_damaged_picture_is_named(tmp_path):
     write_run(tmp_path / "run", generations=1)
     (tmp_path / "run" / "images" / "astronaut_default.png").write_bytes(b"no picture")

@@ -16,7 +16,7 @@ def _interval(mean):
 
 
 @pytest.fixture
-def folder(tmp_path, undrawn):
+def folder(tmp_path):
     folder = tmp_path / "run"
     scenes = ("day <1>", "night")
     _, answer = write_run(folder, scenes=scenes, config={"aggregate": "worst", "stay_near": 0.25})
@@ -51,7 +51,7 @@ def test_the_console_shows_every_scene_and_what_the_distance_cost(folder):
     assert "kept near the default: +12.0 % of the ranges away on average, which cost 0.03" in out.getvalue()
 
 
-def test_of_one_scene_without_a_price_nothing_is_said(tmp_path, undrawn, read_page):
+def test_of_one_scene_without_a_price_nothing_is_said(tmp_path, read_page):
     write_run(tmp_path / "run")
     page = read_page(write_report(tmp_path / "run"))
     assert "Scene by scene" not in page.text

@@ -8,7 +8,7 @@ import rawpy
 import tifffile
 import torch
 
-from isptune.errors import SceneError
+from isptune.errors import ConfigError, SceneError
 from isptune.scenes.images import write_image
 from isptune.scenes.raw_capture import RawCapture, centre_of_about, preview, with_measured_brightness
 from isptune.scenes.raw_files import read_raw
@@ -206,7 +206,7 @@ def test_files_with_a_wrong_extension_are_refused_or_read_by_the_raw_source(dng,
     ],
 )
 def test_wrong_options_of_the_raw_source_are_refused_in_words(query, message, dng):
-    with pytest.raises(SceneError, match=message):
+    with pytest.raises(ConfigError, match=message):
         raw_file(f"{dng}{query}")
 
 

@@ -21,14 +21,14 @@ def test_ranks_are_the_published_ones(length, count):
     assert interval_ranks(length, count) == as_published(length, count)
 
 
-@pytest.mark.parametrize("length", range(60))
 @pytest.mark.parametrize("count", [2, 3, 10, 20])
-def test_ranks_rise_begin_at_the_first_and_end_at_the_last(length, count):
-    ranks = interval_ranks(length, count)
-    assert ranks == sorted(set(ranks))
-    assert len(ranks) == min(length, count)
-    assert ranks[:1] == ([0] if length else [])
-    assert ranks[-1:] == ([length - 1] if length else [])
+def test_ranks_rise_begin_at_the_first_and_end_at_the_last(count):
+    for length in range(60):
+        ranks = interval_ranks(length, count)
+        assert ranks == sorted(set(ranks)), length
+        assert len(ranks) == min(length, count), length
+        assert ranks[:1] == ([0] if length else []), length
+        assert ranks[-1:] == ([length - 1] if length else []), length
 
 
 def test_fewer_than_two_have_no_steps():

@@ -64,6 +64,7 @@ def voted(isptune):
     assert isptune("study", "simulate", "s", "--observers", "4", "--span", "4")[::2] == (0, "")
 
 
+@pytest.mark.drawn
 def test_a_study_goes_from_one_scene_to_the_report(isptune, voted, tmp_path):
     study = read_study(tmp_path / "s")
     assert [s.condition for s in study.stimuli] == [f"{k:03d}" for k in range(1, 9)]
@@ -112,6 +113,7 @@ def test_the_same_votes_give_the_same_bytes(isptune, voted, tmp_path):
     assert before == {name: (tmp_path / "s" / name).read_bytes() for name in before}
 
 
+@pytest.mark.slow
 def test_objectives_are_compared_with_the_votes(isptune, voted, tmp_path):
     status, out, err = isptune(
         "study", "correlate", "s", "--objectives", "redness,greenness", "--draws", "20"

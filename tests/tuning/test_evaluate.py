@@ -1,4 +1,5 @@
 import weakref
+from dataclasses import replace
 
 import pytest
 import torch
@@ -35,7 +36,7 @@ def test_batches_are_cut_at_the_limit_of_the_pipeline(scenes):
 
 
 def test_batches_are_cut_by_pixels_on_large_scenes(monkeypatch):
-    monkeypatch.setattr("isptune.tuning.evaluate.PIXELS_A_BATCH", {"cpu": 150})
+    monkeypatch.setattr("isptune.tuning.batches.PIXELS_A_BATCH", {"cpu": 150})
     pipeline = toys.Tint()
     scene = photograph("s", torch.zeros(1, 3, 7, 7))
     Evaluator(pipeline, {"red": toys.redness(None)}, [scene]).evaluate(_candidates(5), seed=0)
@@ -78,7 +79,7 @@ def test_an_objective_that_fails_for_some_costs_those_trials(scenes, mood, messa
 
 def test_a_batch_that_runs_out_of_memory_is_halved(scenes):
     class Greedy(toys.Tint):
-        max_batch = 100
+        facts = replace(toys.Tint.facts, max_batch=100)
 
         def render(self, scene, params, seed):
             if len(params["tint.red"]) > 3:

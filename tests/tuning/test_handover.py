@@ -67,9 +67,9 @@ def test_a_trial_that_was_only_lucky_is_not_handed_over(tmp_path):
 
 def test_what_a_trial_was_chosen_by_is_not_what_confirms_it():
     bench = Bench(SETTINGS)
-    searched = {bench.noise_seed(index) for index in range(SETTINGS.generations)}
-    assert searched.isdisjoint(bench.selection_seeds())
-    assert set(bench.confirmation_seeds()).isdisjoint([*bench.selection_seeds(), *searched])
+    searched = {bench.seeds.of_generation(index) for index in range(SETTINGS.generations)}
+    assert searched.isdisjoint(bench.seeds.to_select())
+    assert set(bench.seeds.to_confirm()).isdisjoint([*bench.seeds.to_select(), *searched])
 
 
 def test_what_judges_find_wrong_is_kept_for_both_pictures_and_shown(tmp_path, isptune):

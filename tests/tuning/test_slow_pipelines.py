@@ -8,13 +8,13 @@ from rich.console import Console
 
 import isptune.tuning.run
 import isptune.tuning.unfinished
-from isptune.commands import expected, progress
 from isptune.errors import ConfigError, RunFolderError
+from isptune.library import expected, progress
 from isptune.runs.log import RunLog
 from isptune.runs.settings import RunSettings
 from isptune.scenes.scene import load_scenes
 from isptune.system.durations import in_time_words, parse_duration
-from isptune.tuning.bench import Bench
+from isptune.tuning.bench import AtHand, Bench
 from isptune.tuning.clock import SearchClock
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.run import run
@@ -62,11 +62,13 @@ def test_outcomes_in_any_order_give_the_same_scores():
     candidates = [{"tint.red": 0.02 * i, "tint.green": 0.0} for i in range(20)]
     in_order = evaluator.evaluate(candidates, 1)
     seen = []
-    evaluator.on_part = lambda done, total: seen.append((done, total))
-    evaluator.run_parts = lambda parts: reversed(
-        [(i, evaluator.evaluate_part(p)) for i, p in enumerate(parts)]
+    backwards = evaluator.evaluate(
+        candidates,
+        1,
+        on_part=lambda done, total: seen.append((done, total)),
+        run_parts=lambda parts: reversed([(i, evaluator.evaluate_part(p)) for i, p in enumerate(parts)]),
     )
-    assert evaluator.evaluate(candidates, 1) == in_order
+    assert backwards == in_order
     assert [total for _, total in seen] == [20] * len(seen)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1] == (20, 20)
@@ -162,7 +164,7 @@ def test_progress_within_a_generation_is_told_where_it_takes_long(monkeypatch, c
 class _CutOff(toys.Tint):
     """Renders one candidate at a time, and is cut off at the given one."""
 
-    max_batch = 1
+    facts = replace(toys.Tint.facts, max_batch=1)
 
     def __init__(self, cut_off_at=None):
         super().__init__()
@@ -175,9 +177,7 @@ class _CutOff(toys.Tint):
 
 
 def _bench_of(pipeline):
-    bench = Bench(SETTINGS)
-    bench.pipeline = bench.evaluator.pipeline = pipeline
-    return bench
+    return Bench(SETTINGS, at_hand=AtHand(pipeline))
 
 
 @pytest.mark.parametrize("torn", [b"", b'\n{"part": "a', b"\n\xff\xfe\n"])
@@ -204,21 +204,17 @@ def test_outcomes_of_quick_trials_are_not_kept(tmp_path, toys):
 
 
 class _Versioned(toys.Tint):
-    ignores_seed = True
-
     def __init__(self, version):
         super().__init__()
-        self.versions = {"developer": version}
+        self.facts = replace(toys.Tint.facts, uses_seed=False, versions={"developer": version})
 
 
 def test_a_pipeline_that_ignores_seeds_is_confirmed_once_and_another_version_is_refused(tmp_path, toys):
-    bench = Bench(SETTINGS)
-    bench.pipeline = _Versioned("1")
-    assert len(bench.confirmation_seeds()) == 1
+    bench = _bench_of(_Versioned("1"))
+    assert len(bench.seeds.to_confirm()) == 1
     folder = run(bench, tmp_path / "r")
     assert json.loads((folder / "provenance.json").read_text())["versions"] == {"developer": "1"}
     (folder / "recommended.json").unlink()
-    other = Bench(SETTINGS)
-    other.pipeline = _Versioned("2")
+    other = _bench_of(_Versioned("2"))
     with pytest.raises(RunFolderError, match="developer changed since this run began"):
         run(other, folder)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,7 +52,8 @@ def test_a_score_is_the_mean_probability_of_winning_against_the_others(judge):
 def test_batches_do_not_change_who_is_compared_with_whom():
     candidates = _candidates(*np.linspace(-0.3, 0.3, 9))
     one, many = Tint(), Tint()
-    one.max_batch, many.max_batch = 100, 2
+    for pipeline, cut in ((one, 100), (many, 2)):
+        pipeline.facts = replace(pipeline.facts, max_batch=cut)
     scores = [
         [e.scores["wins"] for e in _evaluate(pipeline, WinRate(Redder(), "redder"), candidates)]
         for pipeline in (one, many)
@@ -62,7 +64,7 @@ def test_batches_do_not_change_who_is_compared_with_whom():
 def test_few_rivals_take_few_comparisons_and_each_candidate_gets_as_many():
     judge, candidates = Redder(), _candidates(*np.linspace(-0.3, 0.3, 12))
     evaluations = _evaluate(Tint(), WinRate(judge, "redder", 3), candidates)
-    assert judge.pairs == 9 * 3 + 3 * 2  # the rivals are not compared with themselves
+    assert judge.pairs == 12 * 3
     pictures = [Tint().render(_scene(), {k: torch.tensor([v]) for k, v in c.items()}, 0) for c in candidates]
     distances = [float((picture[:, 0].mean() - 0.8).abs()) for picture in pictures]
     order = stats.spearmanr([e.scores["wins"] for e in evaluations], distances).statistic
@@ -99,12 +101,16 @@ def test_what_is_no_probability_is_refused():
 
 
 def test_a_spec_names_the_judge_and_how_many_rivals():
-    plain, few = build("objective", "judge:redder"), build("objective", "judge:redder:at-once,rivals=5")
-    assert (plain.rivals, few.rivals, few.name) == (30, 5, "redder:at-once")
-    assert isinstance(few.judge, RedderAtOnce)
+    assert build("objective", "judge:redder").facts.rivals == 30
+    for spec in ("judge:redder:at-once?rivals=5", "judge:redder:at-once,rivals=5"):
+        few = build("objective", spec)
+        assert (few.facts.rivals, few.name) == (5, "redder:at-once")
+        assert isinstance(few.judge, RedderAtOnce)
     for spec, what in (
         ("judge", "which"),
         ("judge:redder,rivals=0", "rivals=0"),
+        ("judge:redder?rivals=0", "rivals=0"),
+        ("judge:redder?reference=maybe", "reference=maybe is neither true nor false"),
         ("judge:,rivals=2", "which"),
     ):
         with pytest.raises(ConfigError, match=what):

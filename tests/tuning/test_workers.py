@@ -8,7 +8,7 @@ from isptune.errors import ConfigError
 from isptune.runs.settings import RunSettings
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
-from isptune.tuning.workers import workers
+from isptune.tuning.workers import opened_bench, workers
 
 SETTINGS = RunSettings(
     scenes=("cat", "rocket"),
@@ -21,11 +21,10 @@ SETTINGS = RunSettings(
 )
 
 
+@pytest.mark.slow
 def test_spawned_processes_give_the_same_log(tmp_path):
     here = run(Bench(SETTINGS), tmp_path / "here")
-    bench = Bench(SETTINGS)
-    with workers("2", SETTINGS) as run_parts:
-        bench.evaluator.run_parts = run_parts
+    with opened_bench(SETTINGS, "2") as bench:
         there = run(bench, tmp_path / "there")
     for name in ("trials.jsonl", "recommended.json"):
         assert (there / name).read_bytes() == (here / name).read_bytes()
@@ -51,6 +50,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_workers_end_with_the_process_that_they_work_for(tmp_path):
     (tmp_path / "parent.py").write_text(PARENT)
     with subprocess.Popen(

@@ -1,8 +1,8 @@
 """ARNIQA's 24 types in 7 groups, which its degradation model composes.
 
-Source: Agnolucci et al. 2024, ARNIQA: Learning Distortion Manifold for Image Quality Assessment; the lists are
-those of its code. Its colour conversions take red for blue and the other way round, and two of its functions
-cut to 8 bits: the presets do the same.
+Source: Agnolucci et al. 2024, ARNIQA: Learning Distortion Manifold for Image Quality Assessment,
+arXiv:2310.14918; the lists are those of its code. Its colour conversions take red for blue and the other way round, and
+two of its functions cut to 8 bits: the presets do the same.
 """
 
 from isptune.distortions.blur import gaussian_blur, lens_blur

@@ -1,8 +1,8 @@
 """DepictQA-Wild's 35 types in 12 categories, and 2 more that its code has but its data do not use.
 
-Source: You et al. 2024, DepictQA-Wild: Descriptive Image Quality Assessment in the Wild. Names and lists are
-those of its code ("shfit" is spelled so there); the paper prints several lists otherwise. Results are cut to 8 bits,
-downwards.
+Source: You et al. 2024, DepictQA-Wild: Descriptive Image Quality Assessment in the Wild, arXiv:2405.18842. Names and
+lists are those of its code ("shfit" is spelled so there); the paper prints several lists otherwise. Results are cut to
+8 bits, downwards.
 """
 
 from isptune.distortions.blur import disk_blur, gaussian_blur, masked_gaussian_blur, zoom_blur

@@ -1,9 +1,9 @@
 """ImageNet-C's 15 corruptions and the 4 of its validation set.
 
 Source: Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to Common Corruptions and
-Perturbations; snow, motion blur, frost, fog and the elastic transform in the form of Michaelis et al. 2019
-(imagecorruptions), which takes pictures of any size and needs no ImageMagick. The textures of frost are made by
-code, not theirs. Results are cut to 8 bits, downwards.
+Perturbations, arXiv:1903.12261; snow, motion blur, frost, fog and the elastic transform in the form of Michaelis et al.
+2019 (imagecorruptions), arXiv:1907.07484, which takes pictures of any size and needs no ImageMagick. The textures of
+frost are made by code, not theirs. Results are cut to 8 bits, downwards.
 """
 
 from isptune.distortions.blur import defocus_blur, gaussian_blur, zoom_blur

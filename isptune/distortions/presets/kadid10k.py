@@ -1,9 +1,9 @@
 """KADID-10k's 25 types, numbered as its files are (I01_TYPE_LEVEL.png).
 
-Source: Lin et al. 2019, KADID-10k: A Large-scale Artificially Distorted IQA Database; the lists are those of a
-stored copy of its MATLAB generator, and each type is what the name says, without the oddities of ARNIQA's port.
-Results are rounded to 8 bits, as MATLAB writes pictures. Mean shift and contrast change are sweeps from one sign
-to the other: their third level is the one that changes least.
+Source: Lin et al. 2019, KADID-10k: A Large-scale Artificially Distorted IQA Database,
+doi:10.1109/QoMEX.2019.8743252; the lists are those of a stored copy of its MATLAB generator, and each type is what the
+name says, without the oddities of ARNIQA's port. Results are rounded to 8 bits, as MATLAB writes pictures. Mean shift
+and contrast change are sweeps from one sign to the other: their third level is the one that changes least.
 """
 
 from isptune.distortions.blur import gaussian_blur, lens_blur

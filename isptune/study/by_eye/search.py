@@ -4,8 +4,8 @@ CMA-ES needs no scores, only the order of the candidates of a generation. Votes 
 fitted to the votes of the generation (Thurstone's Case V, as for a study), and the order is its order. Candidates that
 nobody could tell apart share a rank.
 
-Sources: Hansen and Ostermeier 2001, Completely derandomized self-adaptation in evolution strategies; Thurstone 1927, A
-law of comparative judgment.
+Sources: Hansen and Ostermeier 2001, Completely derandomized self-adaptation in evolution strategies,
+doi:10.1162/106365601750190398; Thurstone 1927, A law of comparative judgment, doi:10.1037/h0070288.
 """
 
 from collections.abc import Sequence

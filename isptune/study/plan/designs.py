@@ -20,7 +20,8 @@ def every_image_in(count: int, images: int, rng: np.random.Generator) -> list[In
     one image has one pair fewer, or one more. `count` is cut at images - 1, at which every two images meet.
 
     Source: Rashidi et al. 2026, ScoreNet: Netting Lightweight Quality Scores for Better Visual Assessment, supplement,
-    section 2; drawn by Steger and Wormald 1999, Generating random regular graphs quickly.
+    section 2; drawn by Steger and Wormald 1999, Generating random regular graphs quickly,
+    doi:10.1017/S0963548399003867.
     """
     if count >= images - 1:
         return all_pairs(images)
@@ -50,7 +51,8 @@ def swiss_round(
 
     With an odd number of images the last one in the standing rests. Equal points are ordered at random.
 
-    Source: Ponomarenko et al. 2015, Image database TID2013: peculiarities, results and perspectives.
+    Source: Ponomarenko et al. 2015, Image database TID2013: peculiarities, results and perspectives,
+    doi:10.1016/j.image.2014.10.009.
     """
     order = sorted(range(len(points)), key=lambda image: (-points[image], rng.random()))
     pairs = []
@@ -67,8 +69,8 @@ def spanning_tree(wins: Float64[np.ndarray, "images images"], rng: np.random.Gen
     The tree connects all images, so that a batch never leaves one out.
 
     Source: Mikhailiuk, Wilmot, Perez-Ortiz, Yue and Mantiuk 2021, Active Sampling for Pairwise Comparisons via
-    Approximate Message Passing and Information Gain Maximization. Their gain is computed here from the Gaussian
-    posterior of all scores at once, see `isptune.study.scale.posterior`.
+    Approximate Message Passing and Information Gain Maximization, arXiv:2004.05691. Their gain is computed here from
+    the Gaussian posterior of all scores at once, see `isptune.study.scale.posterior`.
     """
     from scipy.sparse.csgraph import minimum_spanning_tree
 

@@ -65,9 +65,8 @@ def from_run(folder: Path, finalists: int, on_part: OnPart = lambda done, total:
         candidates["recommended"] = read_answer(folder).params
         chosen = chosen[:-1]  # which is about as good
     candidates |= {f"trial-{k:05d}": bench.space.complete(trials[k].params) for k in chosen}
-    seed = bench.confirmation_seeds()[0]
-    bench.evaluator.on_part = on_part
-    evaluations = bench.evaluator.evaluate(list(candidates.values()), seed)
+    seed = bench.seeds.to_confirm()[0]
+    evaluations = bench.evaluator.evaluate(list(candidates.values()), seed, on_part)
     pictures = _of_candidates(bench.evaluator, candidates, evaluations, name, sign, seed)
     references = {slug(s.name): s.reference for s in bench.evaluator.scenes if s.reference is not None}
     count = len(candidates) * len(bench.evaluator.scenes) + len(references)
@@ -96,15 +95,14 @@ def dmc(
     Source: Rashidi et al. 2026, ScoreNet, supplement, section 2 (over 100 parameters, 100 images of a chart).
     """
     evaluator = Evaluator(pipeline, {"quality": objective}, [scene], device)
-    scene = evaluator.scenes[0]
     if scene.reference is None:
-        scene = replace(scene, reference=evaluator.render_one(pipeline.space.complete({}), scene, seed))
-        evaluator.scenes[0] = scene
+        start = evaluator.render_one(pipeline.space.complete({}), evaluator.scenes[0], seed)
+        evaluator = Evaluator(pipeline, {"quality": objective}, [replace(scene, reference=start)], device)
+    (scene,) = evaluator.scenes
     pool = perturbed(pipeline.space, POOL * images, np.random.default_rng([seed, 100]))
     say(f"{scene.name}: rendering and scoring {len(pool)} pictures, of which {images} are kept")
-    evaluator.on_part = on_part
-    evaluations = evaluator.evaluate(pool, seed)
-    sign = 1.0 if objective.direction == "maximize" else -1.0
+    evaluations = evaluator.evaluate(pool, seed, on_part)
+    sign = 1.0 if objective.facts.direction == "maximize" else -1.0
     worked = [k for k, evaluation in enumerate(evaluations) if evaluation.error is None]
     if len(worked) < images:
         error = next((e.error for e in evaluations if e.error), "")

@@ -60,7 +60,8 @@ class Behaviour:
 def kendalls_w(opinions: Float64[np.ndarray, "observers images"]) -> Concordance:
     """Concordance of the observers' rankings, corrected for ties; a NaN is an image that an observer did not see.
 
-    Source: Kendall and Babington Smith 1939, The problem of m rankings; the test is Friedman's chi-square.
+    Source: Kendall and Babington Smith 1939, The problem of m rankings, doi:10.1214/aoms/1177732186; the test is
+    Friedman's chi-square.
     """
     from scipy.stats import chi2, rankdata
 

@@ -50,8 +50,8 @@ class Likelihood:
         reduce_bias: whether to take off the bias of the most likely scores, which lie too far apart (by 5 % for 100
             images over 6 JOD with 135 votes each). The gradient gets half the leverage of every pair times F''/F'.
 
-    Source: Kosmidis and Firth 2009, Bias reduction in exponential family nonlinear models: mean bias of binomial
-    models, applied to the distances here as if the threshold were known.
+    Source: Kosmidis and Firth 2009, Bias reduction in exponential family nonlinear models, doi:10.1093/biomet/asp055:
+    mean bias of binomial models, applied to the distances here as if the threshold were known.
     """
 
     def __init__(

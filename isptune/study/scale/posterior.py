@@ -8,7 +8,8 @@ from jaxtyping import Float64
 JOD_SIGMA = 1.4826
 """Of the difference of two impressions, in JOD: at a distance of 1 JOD, 75 % prefer the better one.
 
-Source: Perez-Ortiz and Mantiuk 2017, A practical guide and software for analysing pairwise comparison experiments.
+Source: Perez-Ortiz and Mantiuk 2017, A practical guide and software for analysing pairwise comparison experiments,
+arXiv:1712.03686.
 """
 
 PRIOR_JOD = 3.0
@@ -51,19 +52,22 @@ def information_gain(posterior: Posterior) -> Float64[np.ndarray, "images images
     It is the mutual information of answer and scores. An answer depends on the difference of two scores only, which is
     Gaussian, so the expectation over it is one integral a pair, taken with 21 nodes.
 
-    Source: the criterion of Mikhailiuk et al. 2021 (the expected divergence of the new from the old posterior), in the
-    form of Houlsby, Huszar, Ghahramani and Lengyel 2011, Bayesian Active Learning for Classification and Preference
-    Learning.
+        (1)  I = H(E[p]) - E[H(p)],    p = Phi(d / JOD_SIGMA)        entropy of the mean answer, less the mean entropy
+        (2)  d ~ N(m_i - m_j, C_ii + C_jj - 2 C_ij)                  the difference of two scores, a posteriori
+
+    Source: the criterion of Mikhailiuk et al. 2021, arXiv:2004.05691 (the expected divergence of the new from the old
+    posterior), in the form of Houlsby, Huszar, Ghahramani and Lengyel 2011, Bayesian Active Learning for Classification
+    and Preference Learning, arXiv:1112.5745. The numbers are this page's.
     """
     from scipy.special import ndtr
 
     mean = posterior.mean[:, None] - posterior.mean[None, :]
     spread = np.diag(posterior.covariance)
     variance = spread[:, None] + spread[None, :] - 2 * posterior.covariance
-    difference = mean[..., None] + np.sqrt(np.maximum(variance, 0))[..., None] * _NODES
+    difference = mean[..., None] + np.sqrt(np.maximum(variance, 0))[..., None] * _NODES  # (2)
     weights = _WEIGHTS / _WEIGHTS.sum()
     probability = ndtr(difference / JOD_SIGMA)
-    gain = _entropy(probability @ weights) - _entropy(probability) @ weights
+    gain = _entropy(probability @ weights) - _entropy(probability) @ weights  # (1)
     np.fill_diagonal(gain, 0.0)
     return np.maximum(gain, 0.0)
 

@@ -3,8 +3,8 @@
 pwcmp maximises the likelihood of Thurstone's Case V with a prior that keeps unanimous pairs from drifting apart; ours
 (`isptune.study.scale.scale`) has a weak prior on the scores instead and models ties.
 
-Source: Perez-Ortiz and Mantiuk 2017, A practical guide and software for analysing pairwise comparison experiments, and
-the behaviour of their program as of 2021 with its default prior, `bounded`.
+Source: Perez-Ortiz and Mantiuk 2017, A practical guide and software for analysing pairwise comparison experiments,
+arXiv:1712.03686, and the behaviour of their program as of 2021 with its default prior, `bounded`.
 """
 
 import numpy as np

@@ -3,10 +3,12 @@
 Scales are in JOD (just-objectionable differences): of two images 1 JOD apart, 75 % of the answers prefer the better
 one. Only differences mean something; the mean of a scene's scores is 0.
 
-Sources: Thurstone 1927, A law of comparative judgment (Case V); Bradley and Terry 1952, Rank analysis of incomplete
-block designs; for ties Glenn and David 1960, Ties in paired-comparison experiments using a modified Thurstone-Mosteller
-model, and Rao and Kupper 1967, Ties in paired-comparison experiments: a generalization of the Bradley-Terry model; for
-the unit Perez-Ortiz and Mantiuk 2017, A practical guide and software for analysing pairwise comparison experiments.
+Sources: Thurstone 1927, A law of comparative judgment (Case V), doi:10.1037/h0070288; Bradley and Terry 1952, Rank
+analysis of incomplete block designs, doi:10.1093/biomet/39.3-4.324; for ties Glenn and David 1960, Ties in
+paired-comparison experiments using a modified Thurstone-Mosteller model, and Rao and Kupper 1967, Ties in
+paired-comparison experiments: a generalization of the Bradley-Terry model, doi:10.1080/01621459.1967.10482901; for the
+unit Perez-Ortiz and Mantiuk 2017, A practical guide and software for analysing pairwise comparison experiments,
+arXiv:1712.03686.
 """
 
 from dataclasses import dataclass

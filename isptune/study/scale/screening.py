@@ -54,8 +54,8 @@ class Screening:
 def screen(tables: Mapping[str, Comparisons]) -> dict[int, Screening]:
     """Both tests over all scenes, by the observers' ids.
 
-    Sources: Perez-Ortiz and Mantiuk 2017, A practical guide and software for analysing pairwise comparison experiments;
-    Recommendation ITU-R BT.500-14, annex 1, 2.3.1, applied to the opinion scores that pairs give.
+    Sources: Perez-Ortiz and Mantiuk 2017, A practical guide and software for analysing pairwise comparison experiments,
+    arXiv:1712.03686; Recommendation ITU-R BT.500-14, annex 1, 2.3.1, applied to the opinion scores that pairs give.
     """
     likelihoods = _likelihoods(tables)
     known = [value for value in likelihoods.values() if not math.isnan(value)]

@@ -41,7 +41,10 @@ from objectives.encoders.clip.preprocessing import Preprocessing
 from objectives.encoders.clip.tokenizer import Tokenizer, find_tokenizer
 from objectives.encoders.interface import Embeddings, Prompts
 
-SOURCE = "Radford et al. 2021, Learning transferable visual models from natural language supervision (CLIP)"
+SOURCE = (
+    "Radford et al. 2021, CLIP: Learning transferable visual models from natural language supervision, "
+    "arXiv:2103.00020"
+)
 
 VIEWS = ("crop", "native", "positions")
 
@@ -80,7 +83,7 @@ class ClipEncoder:
 
     @torch.no_grad()
     def encode_images(self, images: Images) -> Embeddings:
-        """One direction an image, seen as `view` says; portion by portion, as much as memory takes.
+        """One embedding an image, seen as `view` says; portion by portion, as much as memory takes.
 
         Raises:
             ScoreError: an image at its own size is smaller than one patch, or than 32 pixels in a residual network.
@@ -118,7 +121,7 @@ class ClipEncoder:
         return Prompts(F.embedding(tokens, self.network.token_embedding.weight.cpu()), ends)
 
     def encode_prompts(self, prompts: Prompts) -> Float[torch.Tensor, "batch embedding"]:
-        """One direction a prompt; differentiable with respect to the token embeddings."""
+        """One embedding a prompt; differentiable with respect to the token embeddings."""
         device = prompts.embeddings.device
         self._move(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):

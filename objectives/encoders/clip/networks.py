@@ -3,9 +3,9 @@
 The modules bear the names of the published state dictionaries, so that these load as they are. Sizes are free:
 see `objectives.encoders.clip.layouts` for how they are told from a checkpoint.
 
-Source: Radford, Kim, Hallacy et al. 2021, Learning transferable visual models from natural language supervision;
-without positions in the attention pool: Wang, Chan and Loy 2023, Exploring CLIP for assessing the look and feel
-of images.
+Source: Radford, Kim, Hallacy et al. 2021, Learning transferable visual models from natural language supervision,
+arXiv:2103.00020; without positions in the attention pool: Wang, Chan and Loy 2023, Exploring CLIP for assessing the
+look and feel of images, arXiv:2207.12396.
 """
 
 from dataclasses import dataclass

@@ -110,7 +110,7 @@ def _opinion(rater: Objective, scene: Scene, first: Images, second: Images) -> i
     one, other = (float(rater.score(images, scene)) for images in (first, second))
     if not abs(one - other) > TIE * max(abs(one), abs(other)):  # also where one is NaN
         return 0
-    return 1 if (one > other) == (rater.direction == "maximize") else -1
+    return 1 if (one > other) == (rater.facts.direction == "maximize") else -1
 
 
 def _with_other_severities(rng: np.random.Generator, recipe: Recipe) -> Recipe:

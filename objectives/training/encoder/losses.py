@@ -53,11 +53,11 @@ class Model(nn.Module):
         return self.text(self.text.words(tokens), torch.tensor([len(row) - 1 for row in rows]))
 
     def quality(
-        self, directions: Float[Tensor, "batch embedding"], template: str = QUALITY_TEMPLATES[0]
+        self, embeddings: Float[Tensor, "batch embedding"], template: str = QUALITY_TEMPLATES[0]
     ) -> Float[Tensor, " batch"]:
         """Quality in [0, 1] by the five words."""
         classes = self.prompts([template.format(level) for level in LEVELS])
-        shares = (self.temperature * directions @ classes.T).softmax(1)
+        shares = (self.temperature * embeddings @ classes.T).softmax(1)
         return shares @ torch.linspace(1, 0, len(LEVELS))
 
 
@@ -71,24 +71,24 @@ def losses(
     with torch.autocast("cpu", torch.bfloat16):
         features = model.image(pictures.unsqueeze(1), views, statistics)
     features = features.float()
-    directions = model.image.directions(features)
+    embeddings = model.image.embeddings(features)
     count = len(spoilings)
     costs = torch.tensor([spoiling.cost for spoiling in spoilings])
     opinions = torch.tensor(rated)
     starts = torch.tensor([0.95 if np.isnan(one) else _stretched(one) for one in before])
     targets = torch.cat([starts * (-COST_TO_QUALITY * costs).exp(), _stretched(opinions)])
 
-    quality = model.quality(directions)
-    other = model.quality(directions, str(random.choice(QUALITY_TEMPLATES)))
+    quality = model.quality(embeddings)
+    other = model.quality(embeddings, str(random.choice(QUALITY_TEMPLATES)))
     return {
         "quality": 4 * _huber(quality[:count], targets[:count]),
         "wording": 2 * _huber(other, targets),
         "order": 2 * _order(quality[:count], costs),
         "opinion": 4 * _huber(quality[count:], targets[count:])
         + 0.5 * (1 - _correlation(quality[count:], opinions)),
-        "opposites": 0.5 * _opposites(model, directions, targets, random),
-        "grades": 0.4 * _grades(model, directions[:count], spoilings, random),
-        "captions": 0.3 * _captions(model, directions, spoilings, targets, random),
+        "opposites": 0.5 * _opposites(model, embeddings, targets, random),
+        "grades": 0.4 * _grades(model, embeddings[:count], spoilings, random),
+        "captions": 0.3 * _captions(model, embeddings, spoilings, targets, random),
         "amounts": 10 * _amounts(model, features[:count], spoilings),
     }
 
@@ -116,23 +116,23 @@ def _order(quality: Tensor, costs: Tensor) -> Tensor:
     return (weight * functional.softplus(-better / 0.04)).sum() / weight.sum().clamp_min(1)
 
 
-def _opposites(model: Model, directions: Tensor, targets: Tensor, random: np.random.Generator) -> Tensor:
+def _opposites(model: Model, embeddings: Tensor, targets: Tensor, random: np.random.Generator) -> Tensor:
     pair = OPPOSITES[int(random.integers(len(OPPOSITES)))]
-    logits = model.temperature * directions @ model.prompts(pair).T
+    logits = model.temperature * embeddings @ model.prompts(pair).T
     target = targets.clamp(0, 1)
     return functional.binary_cross_entropy_with_logits(logits[:, 0] - logits[:, 1], target)
 
 
 def _grades(
-    model: Model, directions: Tensor, spoilings: Sequence[Spoiling], random: np.random.Generator
+    model: Model, embeddings: Tensor, spoilings: Sequence[Spoiling], random: np.random.Generator
 ) -> Tensor:
     """Cross-entropy over the grades of every axis, the label shared by the two nearest grades."""
-    total = directions.new_zeros(())
+    total = embeddings.new_zeros(())
     for name, axis in AXES.items():
         rows = [i for i, spoiling in enumerate(spoilings) if name in spoiling.amounts]
         places = torch.tensor([axis.place(spoilings[i].amounts[name]) for i in rows])
         prompts = [phrase(str(random.choice(grade)), str(random.choice(SUBJECTS))) for grade in axis.grades]
-        logits = model.temperature * directions[rows] @ model.prompts(prompts).T
+        logits = model.temperature * embeddings[rows] @ model.prompts(prompts).T
         nearness = (1 - (places[:, None] - torch.arange(len(prompts))).abs()).clamp_min(0)
         total = total - (nearness * logits.log_softmax(1)).sum(1).mean()
     return total / len(AXES)
@@ -140,7 +140,7 @@ def _grades(
 
 def _captions(
     model: Model,
-    directions: Tensor,
+    embeddings: Tensor,
     spoilings: Sequence[Spoiling],
     targets: Tensor,
     random: np.random.Generator,
@@ -152,7 +152,7 @@ def _captions(
         texts.append(text)
         keys.append(key)
     same = torch.tensor([[one == other for other in keys] for one in keys]).float()
-    logits = model.temperature * directions @ model.prompts(texts).T
+    logits = model.temperature * embeddings @ model.prompts(texts).T
     share = same / same.sum(1, keepdim=True)
     return (
         -((share * logits.log_softmax(1)).sum(1).mean() + (share * logits.T.log_softmax(1)).sum(1).mean()) / 2

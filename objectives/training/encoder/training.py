@@ -137,7 +137,7 @@ def scorer(model: Model) -> Any:
 
     def score(images: Images) -> Scores:
         features = model.image(*views_of(images))
-        return model.quality(model.image.directions(features))
+        return model.quality(model.image.embeddings(features))
 
     return score
 

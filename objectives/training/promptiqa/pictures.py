@@ -138,7 +138,7 @@ class Measuring:
         labels = self._plain(images)
         scene = Scene("", original, original)
         for name, metric in self.metrics.items():
-            sign = 1 if metric.direction == "maximize" else -1
+            sign = 1 if metric.facts.direction == "maximize" else -1
             labels[:, LABELS.index(name)] = sign * metric.score(images, scene)
         for row, one in enumerate(spoilings):
             labels[row, LABELS.index("cost")] = one.cost

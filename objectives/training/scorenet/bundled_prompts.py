@@ -185,7 +185,7 @@ class Learning:
         return lambda images: net.score(images, Scene("", images[:1]))
 
     def _net(self, learner: PromptLearner, standardisation: Standardisation) -> ScoreNet:
-        return ScoreNet(self.encoder, learner.eval(), self.head, self.metrics, standardisation, {})
+        return ScoreNet(self.encoder, learner.eval(), self.head, self.metrics, standardisation)
 
     def _judge(self, learner: PromptLearner, standardisation: Standardisation) -> dict[str, Any]:
         """SROCC on the validation part, of plain prompts too; ends of the tuner on photographs kept out."""

@@ -4,7 +4,7 @@ Prompts are learned on these numbers alone: pictures are read once. Scores, grou
 
 | tensor | shape | holds |
 |---|---|---|
-| images | pictures, embedding | directions of length 1 |
+| images | pictures, embedding | embeddings of length 1 |
 | metrics | pictures, metrics | squashed, not standardised; NaN where a picture is too small |
 | thumbnails | pictures, 256 | see `objectives.training.pictures.look_alikes` |
 | scores | pictures | people's, higher is better, any scale; NaN where unknown |

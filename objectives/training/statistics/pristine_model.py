@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model, blocks = fit(used, options.longest)
     save_file({"mean": model.mean, "covariance": model.covariance}, options.out)
     figures: dict[str, Any] = {"photographs": len(used), "blocks": blocks, "held_out": len(held_out)}
-    figures |= judge(held_out, options.longest, Niqe(model, {}), options.compare, options.seed)
+    figures |= judge(held_out, options.longest, Niqe(model), options.compare, options.seed)
     options.out.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
     print(json.dumps(figures, indent=2))
 

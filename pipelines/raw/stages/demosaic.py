@@ -28,8 +28,9 @@ def demosaic(cells: Cells, method: str, held: bool = False) -> Images:
     or very blue; `held` takes these out.
 
     Sources: bilinear: the mean of the nearest samples of a colour. malvar2004: Malvar, He and Cutler 2004,
-    "High-quality linear interpolation for demosaicing of Bayer-patterned color images". menon2007: Menon, Andriani
-    and Calvagno 2007, "Demosaicing with directional filtering and a posteriori decision", with its refining step.
+    "High-quality linear interpolation for demosaicing of Bayer-patterned color images",
+    doi:10.1109/ICASSP.2004.1326587. menon2007: Menon, Andriani and Calvagno 2007, "Demosaicing with directional
+    filtering and a posteriori decision", doi:10.1109/TIP.2006.884928, with its refining step.
     """
     planes = _widened(cells, "symmetric" if method == "malvar2004" else "reflect")
     colours = {"bilinear": _bilinear, "malvar2004": _malvar, "menon2007": _menon}[method](planes)

@@ -9,7 +9,7 @@ from isptune.arrays import Images
 from pipelines.raw.stages.planes import Planes, Values, blur, gaussian, spread
 
 SHRINK = 4
-"""The large part is found at a quarter of the size: it has nothing finer (He and Sun 2015, "Fast guided filter")."""
+"""The large part is found at a quarter of the size: it has nothing finer (He and Sun 2015, arXiv:1505.00996)."""
 
 EPSILON = 0.004
 """Variance of luma above which an edge counts as one and belongs to the large part: 6 per cent of white, squared."""
@@ -18,8 +18,13 @@ EPSILON = 0.004
 def local_contrast(images: Images, compression: Values, detail: Values, radius: Values) -> Images:
     """Bring regions nearer to each other, and raise what is finer than regions.
 
-    Luma is split by a guided filter with itself as the guide (He, Sun and Tang 2013, "Guided image filtering"), which
-    follows edges, so that there are no halos along them.
+    Luma I is split by a guided filter with itself as the guide (He, Sun and Tang 2013, "Guided image filtering",
+    doi:10.1109/TPAMI.2012.213), which follows edges, so that there are no halos along them. In numbers of this page,
+    with means over a region:
+
+        (1)  a = var(I) / (var(I) + EPSILON)        how much of an edge stays in the large part
+        (2)  b = mean(I) - a mean(I)
+        (3)  large = mean(a) I + mean(b)
 
     Args:
         images: Y, Cb, Cr, encoded, [batch, 3, H, W].
@@ -45,9 +50,9 @@ def _base(luma: Planes, radius: Values) -> Planes:
     taps = [gaussian(sigma / SHRINK / math.sqrt(3)) for sigma in radius.tolist()]
     mean, power = blur(small, taps), blur(small.square(), taps)
     variance = (power - mean.square()).clamp(min=0)
-    slope = variance / (variance + EPSILON)
-    both = torch.cat((blur(slope, taps), blur(mean - slope * mean, taps)), 1)
+    slope = variance / (variance + EPSILON)  # (1)
+    both = torch.cat((blur(slope, taps), blur(mean - slope * mean, taps)), 1)  # (2)
     large = F.interpolate(both, scale_factor=SHRINK, mode="bilinear", align_corners=False)[
         ..., :height, :width
     ]
-    return large[:, :1] * luma + large[:, 1:]
+    return large[:, :1] * luma + large[:, 1:]  # (3)

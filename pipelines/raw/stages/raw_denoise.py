@@ -25,9 +25,13 @@ _HADAMARD = (
 def raw_denoise(cells: Cells, noise: NoiseModel, luma: Values, chroma: Values) -> Cells:
     """Take out noise of the sensor's strength at every brightness.
 
-    Samples are transformed so that their noise has the variance 1 everywhere (Anscombe 1948, generalised by
-    Starck, Murtagh and Bijaoui 1995), and back by its closed-form inverse without asymptotic bias (Makitalo and
-    Foi 2013); in between, the four samples of a cell are shrunk as their sum and their differences.
+    Samples are transformed so that their noise has the variance 1 everywhere (Anscombe 1948,
+    doi:10.1093/biomet/35.3-4.246, generalised by Starck, Murtagh and Bijaoui 1995), and back by its closed-form inverse
+    without asymptotic bias (Makitalo and Foi 2013, doi:10.1109/TIP.2012.2202675); in between, the four samples of a
+    cell are shrunk as their sum and their differences. With noise of the variance a x + r, in numbers of this page:
+
+        (1)  f(x) = 2 / a sqrt(a x + 3/8 a^2 + r)
+        (2)  x = a / 4 f^2 - a / 8 - r / a
 
     Args:
         cells: [batch, 4, H / 2, W / 2], before white balance.
@@ -36,11 +40,11 @@ def raw_denoise(cells: Cells, noise: NoiseModel, luma: Values, chroma: Values) -
     """
     shot, read = max(noise.shot, 1e-7), max(noise.read, 0.0)
     floor = 0.375 * shot * shot + read
-    stable = (cells * shot + floor).clamp(min=0).sqrt() * (2 / shot)
+    stable = (cells * shot + floor).clamp(min=0).sqrt() * (2 / shot)  # (1)
     sigma = torch.stack((luma, chroma, chroma, chroma), 1)
     scales = torch.full_like(luma, SCALES)
     smooth = _mix(shrink(_mix(stable), sigma, scales, torch.zeros_like(luma)))
-    brightness = smooth.square() * (shot / 4) - (shot / 8 + read / shot)
+    brightness = smooth.square() * (shot / 4) - (shot / 8 + read / shot)  # (2)
     # The transform folds what lies below its floor; there the sample itself is the better estimate.
     return torch.where(cells * shot + floor > 0, brightness, cells)
 
@@ -56,8 +60,9 @@ def estimate_noise(cells: Float[Tensor, "1 4 height width"], block: int = 8) -> 
     """Shot and read noise of a capture, from its flattest blocks at every brightness.
 
     A mask that cancels planes and edges along the axes leaves noise of the same variance (Immerkaer 1996, "Fast
-    noise variance estimation"). Blocks are sorted by brightness into bins; in each the lower fifth of the
-    variances stands for flat ground, and a line is fitted through the bins. Texture everywhere makes it too large.
+    noise variance estimation", doi:10.1006/cviu.1996.0060). Blocks are sorted by brightness into bins; in each the
+    lower fifth of the variances stands for flat ground, and a line is fitted through the bins. Texture everywhere makes
+    it too large.
 
     Args:
         cells: [1, 4, H / 2, W / 2], black level subtracted.

@@ -1,8 +1,9 @@
 """Denoising by local Wiener gains over an undecimated wavelet transform: for the raw stage and the later one.
 
-Transform: Starck, Fadili and Murtagh 2007, "The Undecimated Wavelet Decomposition and its Reconstruction" (B3
-spline, a trous). Gains from the energy of a coefficient's neighbours: Mihcak, Kozintsev, Ramchandran and Moulin
-1999, "Low-complexity image denoising based on statistical modeling of wavelet coefficients".
+Transform: Starck, Fadili and Murtagh 2007, "The Undecimated Wavelet Decomposition and its Reconstruction",
+doi:10.1109/TIP.2006.887733 (B3 spline, a trous). Gains from the energy of a coefficient's neighbours: Mihcak,
+Kozintsev, Ramchandran and Moulin 1999, "Low-complexity image denoising based on statistical modeling of wavelet
+coefficients".
 """
 
 import cv2

@@ -53,7 +53,8 @@ def _curve(
     contrast: Tensor,
 ) -> Curves:
     """The curve at light, [batch, knots]; it rises, and keeps 0 and 1."""
-    # Reinhard et al. 2002, "Photographic tone reproduction for digital images", eq. 4: the identity for white = 1.
+    # Reinhard et al. 2002, "Photographic tone reproduction for digital images", doi:10.1145/566654.566575, eq. 4: the
+    # identity for white = 1.
     rolled = light * (1 + light / white.square()) / (1 + light)
     value = _encode(rolled.clamp(max=1))
     value = _power(((value - black) / (1 - black)).clamp(0, 1), 1 / gamma)

@@ -232,6 +232,7 @@ def test_objectives_on_charts_keep_their_contract(name, scene):
     images = torch.cat([scene.image, _noisy(scene.image, 0.03), _blurred(scene.image, 1.2)])
     objective = build("objective", name)
     check_objective(objective, images, small)
+    check_objective(build("objective", f"weighted:0.5*{name}+0.5*tv"), images, small)
     broken = images.clone()
     broken[1, 0, 100, 400] = math.nan
     assert objective.score(broken, small).isnan().tolist() == [False, True, False]

@@ -163,7 +163,7 @@ def test_a_file_gives_the_network_that_was_packed(tmp_path):
         torch.testing.assert_close(network.state_dict()[key], value, atol=2e-3, rtol=2e-3)
     images = pictures(2)
     assert judge.prefer(images, images.flip(0), Scene("", images[:1])).isfinite().all()
-    assert set(judge.weights) == {"tiny.safetensors"}
+    assert set(judge.facts.weights) == {"tiny.safetensors"}
 
 
 def test_a_file_that_lacks_tensors_is_refused_by_their_names(tmp_path):
@@ -216,7 +216,7 @@ def test_the_bundled_network_names_what_is_plain_to_see(bundled, bundled_beside,
         found = next(finding for finding in findings if finding.category == one.group)
         assert abs(found.severity - severity) <= 2
         # Without its colours a picture may please as much, to who does not know them.
-        if judge.reference or one.group in LOCAL:
+        if judge.facts.uses_reference or one.group in LOCAL:
             assert float(judge.prefer(original, spoilt, scene)) > 0.5
 
 
@@ -237,7 +237,7 @@ def test_a_heat_map_shows_where_the_noise_is(bundled):
 
 def test_the_bundled_weights_stay_below_twelve_megabytes(bundled):
     assert WEIGHTS_FILE.stat().st_size < 12e6
-    assert set(bundled.weights) == {WEIGHTS_FILE.name}
+    assert set(bundled.facts.weights) == {WEIGHTS_FILE.name}
 
 
 def test_it_is_a_judge_that_diagnoses_and_is_registered(bundled):

@@ -5,7 +5,6 @@ import torch
 
 from isptune.diagnosis.finding import CATEGORIES, SEVERITIES
 from isptune.errors import ConfigError, ScoreError
-from isptune.interfaces import UsesReference
 from isptune.registry import build
 from isptune.scenes.scene import Scene
 from objectives.depictqa.depictqa import DepictQa
@@ -35,11 +34,11 @@ def test_spoiling_a_photograph_raises_the_score(spec):
     sharp = photograph()
     noisy = (sharp + 0.2 * torch.randn(sharp.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
     objective = build("objective", spec)
-    assert isinstance(objective, UsesReference) == spec.endswith("reference")
-    assert objective.direction == "minimize"
+    assert objective.facts.uses_reference == spec.endswith("reference")
+    assert objective.facts.direction == "minimize"
     low, high = objective.score(torch.cat([sharp, noisy]), Scene("cut", sharp, sharp)).tolist()
-    assert objective.range[0] <= low < high - 1
-    assert high <= objective.range[1]
+    assert objective.facts.range[0] <= low < high - 1
+    assert high <= objective.facts.range[1]
 
 
 def test_other_arguments_and_missing_references_are_refused():

@@ -68,7 +68,7 @@ def test_a_file_gives_back_the_networks_to_the_precision_of_half_floats(
     encoder = BundledEncoder(file)
     pictures = torch.rand(2, 3, 64, 96)
     with torch.no_grad():
-        expected = image.directions(image(*views_of(pictures)))
+        expected = image.embeddings(image(*views_of(pictures)))
     assert torch.allclose(encoder.encode_images(pictures), expected, atol=5e-3)
     assert encoder.temperature == 12.5
     assert isinstance(encoder, ImageTextEncoder)
@@ -77,9 +77,9 @@ def test_a_file_gives_back_the_networks_to_the_precision_of_half_floats(
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 40), (32, 32), (300, 451), (577, 576), (800, 640)])
 def test_images_of_any_size_get_directions_of_length_one(file: Path, size: tuple[int, int]):
-    directions = BundledEncoder(file).encode_images(torch.rand(2, 3, *size))
-    assert directions.shape == (2, 12)
-    assert torch.allclose(directions.norm(dim=1), torch.ones(2), atol=1e-5)
+    embeddings = BundledEncoder(file).encode_images(torch.rand(2, 3, *size))
+    assert embeddings.shape == (2, 12)
+    assert torch.allclose(embeddings.norm(dim=1), torch.ones(2), atol=1e-5)
 
 
 def test_an_image_gets_the_same_direction_alone_and_in_a_batch(file: Path):

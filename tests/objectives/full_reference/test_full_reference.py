@@ -9,7 +9,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from isptune.errors import ConfigError, ScoreError
-from isptune.interfaces import Described, Objective, UsesReference
+from isptune.interfaces import Objective
 from isptune.registry import build
 from isptune.scenes.scene import Scene, photograph
 from tests.objectives.full_reference import oracles
@@ -57,10 +57,9 @@ def as_arrays(images):
 def test_objective_describes_itself_and_uses_the_reference(name):
     objective = made(name)
     assert isinstance(objective, Objective)
-    assert isinstance(objective, Described)
-    assert isinstance(objective, UsesReference)
+    assert objective.facts.uses_reference
     assert objective.name == name
-    assert len(objective.source) > 20
+    assert len(objective.facts.source) > 20
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -160,9 +159,9 @@ def test_equal_image_scores_best_and_all_within_the_range(name, best, scene, spo
     objective = made(name)
     scores = objective.score(spoilt, scene)
     assert scores[-1].item() == pytest.approx(best, abs=1e-6)
-    worse = scores[:-1] < best if objective.direction == "maximize" else scores[:-1] > best
+    worse = scores[:-1] < best if objective.facts.direction == "maximize" else scores[:-1] > best
     assert worse.all()
-    low, high = objective.range
+    low, high = objective.facts.range
     assert ((scores >= low - 1e-6) & (scores <= high + 1e-6)).all()
 
 
@@ -172,7 +171,7 @@ def test_more_noise_scores_worse(name, scene):
     images = torch.cat([(scene.reference + s * noise).clamp(0, 1) for s in (0.01, 0.03, 0.1, 0.3)])
     objective = made(name)
     steps = objective.score(images, scene).diff()
-    assert (steps < 0).all() if objective.direction == "maximize" else (steps > 0).all()
+    assert (steps < 0).all() if objective.facts.direction == "maximize" else (steps > 0).all()
 
 
 @pytest.mark.parametrize("name", ["psnr", "ssim", "ms_ssim", "fsim"])

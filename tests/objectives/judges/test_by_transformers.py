@@ -17,7 +17,10 @@ from objectives.asking.questions import Place, comparison_prompt, identification
 from objectives.judges.by_transformers import IDENTIFICATION_TOKENS, build
 from tests.objectives.language_models import tiny_llava
 
-pytestmark = pytest.mark.filterwarnings("default")  # of a third party's own making
+pytestmark = [
+    pytest.mark.extras,
+    pytest.mark.filterwarnings("default"),
+]  # warnings of a third party's own making
 
 CATEGORIES = {ANSWERS[name]: name for name in ("noise", "blur", "compression", "pixelate")}
 WORDS = ["<unk>", "<s>", "<image>", "</s>", "Image", "A", "B", "and", *CATEGORIES]
@@ -103,7 +106,7 @@ def test_exchanging_pictures_gives_exactly_one_minus_the_probability(folder, pic
     judge = build(str(folder))
     assert isinstance(judge, Judge)
     assert isinstance(judge, Diagnoses)
-    assert "model.safetensors" in judge.weights
+    assert "model.safetensors" in judge.facts.weights
     check_judge(judge, pictures[:2], scene)
     one, other = (
         judge.prefer(pictures, pictures[[1, 2, 0]], scene),

@@ -1,6 +1,10 @@
 """A tiny LLaVA with random weights and a vocabulary of its own; needs the extra `transformers`."""
 
+import contextlib
+
 import torch
+
+from objectives.checkpoints.torchvision_shim import import_torchvision
 
 TEMPLATE = (
     "{% for message in messages %}{% for part in message.content %}"
@@ -14,6 +18,8 @@ IMAGE_TOKENS = 4
 
 def processor(words, template=TEMPLATE, begins=False):
     """Splits at spaces; `words` starts with `<unk>`, `<s>` and `<image>`."""
+    with contextlib.suppress(ImportError):
+        import_torchvision()  # which transformers imports where it is installed
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import LlavaProcessor, PreTrainedTokenizerFast
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil

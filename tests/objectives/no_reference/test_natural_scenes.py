@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from isptune.errors import ConfigError, ScoreError
-from isptune.interfaces import CarriesWeights, Described, Objective
+from isptune.interfaces import Objective
 from isptune.registry import build
 from isptune.scenes.scene import bundled
 from objectives.no_reference import scene_statistics
@@ -63,9 +63,7 @@ def generalized_gaussian(shape, count, seed):
 
 def test_objective_describes_itself_and_carries_weights_with_hashes(objective):
     assert isinstance(objective, Objective)
-    assert isinstance(objective, Described)
-    assert isinstance(objective, CarriesWeights)
-    assert all(len(digest) == 64 for digest in objective.weights.values())
+    assert all(len(digest) == 64 for digest in objective.facts.weights.values())
 
 
 @pytest.mark.parametrize("shape", [0.5, 1.0, 2.0, 4.0])
@@ -178,12 +176,12 @@ def test_extreme_images_have_finite_scores(objective, scene):
     images = torch.stack([halves, noise, *(torch.full((3, 192, 200), v) for v in (0.0, 0.3, 1.0))])
     scores = objective.score(images, scene)
     assert scores.isfinite().all()
-    low, high = objective.range
+    low, high = objective.facts.range
     assert ((scores >= low) & (scores <= high)).all()
 
 
 def test_flat_images_are_worse_than_photographs(objective, scene, photo):
-    sign = 1 if objective.direction == "maximize" else -1
+    sign = 1 if objective.facts.direction == "maximize" else -1
     best, flat = sign * objective.score(torch.cat([photo, torch.full_like(photo, 0.5)]), scene)
     assert best > flat
 
@@ -272,8 +270,8 @@ def test_a_regression_in_opencvs_format_predicts_by_its_formula(tmp_path, scene,
     objective = brisque(str(model))
     x = (brisque_features(photo, OPENCV)[0].double() + 1) / 2 - 1
     expected = 10 * torch.exp(-0.05 * x.square().sum()) - 20 * torch.exp(-0.05 * (x - 1).square().sum()) + 40
-    assert objective.direction == "minimize"
-    assert sorted(objective.weights) == ["my_model.yml", "my_range.yml"]
+    assert objective.facts.direction == "minimize"
+    assert sorted(objective.facts.weights) == ["my_model.yml", "my_range.yml"]
     assert float(objective.score(photo, scene)) == pytest.approx(float(expected), abs=1e-4)
 
 

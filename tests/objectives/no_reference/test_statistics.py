@@ -10,7 +10,7 @@ import torch
 from skimage.measure import shannon_entropy
 
 from isptune.errors import ConfigError, ScoreError
-from isptune.interfaces import Described, Objective
+from isptune.interfaces import Objective
 from isptune.registry import build
 from isptune.scenes.scene import bundled
 from objectives.no_reference.blockiness import BLOCKINESS_FLOOR
@@ -63,8 +63,7 @@ def jpeg(images, quality):
 
 def test_objective_describes_itself(objective):
     assert isinstance(objective, Objective)
-    assert isinstance(objective, Described)
-    assert objective.range[0] < objective.range[1]
+    assert objective.facts.range[0] < objective.facts.range[1]
 
 
 def test_objective_refuses_an_argument():
@@ -105,7 +104,7 @@ def test_colourfulness_is_zero_for_grey_and_bounded_for_pure_colours(photos):
     halves = torch.zeros(1, 3, 32, 32)
     halves[:, 0, :, :16] = 1
     halves[:, 2, :, 16:] = 1
-    assert 150 < float(score("colourfulness", halves)) < colourfulness().range[1]
+    assert 150 < float(score("colourfulness", halves)) < colourfulness().facts.range[1]
 
 
 @pytest.mark.parametrize("levels", [1, 5, 20])
@@ -219,7 +218,7 @@ def test_extreme_and_tiny_images_have_finite_scores_within_the_range(objective, 
     images = torch.stack([noise, halves, *flat])
     scores = objective.score(images, bundled_scene())
     assert scores.isfinite().all()
-    assert ((scores >= objective.range[0]) & (scores <= objective.range[1])).all()
+    assert ((scores >= objective.facts.range[0]) & (scores <= objective.facts.range[1])).all()
     assert scores.dtype == torch.float32
 
 

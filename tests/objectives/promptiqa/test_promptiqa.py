@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from isptune.errors import ConfigError, MissingExtra
-from isptune.interfaces import CarriesWeights, Described, Objective
+from isptune.interfaces import Objective
 from isptune.scenes.images import read_image, write_image
 from isptune.scenes.scene import bundled
 from isptune.testing import check_objective
@@ -121,11 +121,10 @@ def test_pictures_are_resized_by_a_cubic_that_neither_smooths_nor_keeps_their_ra
 
 def test_the_objective_keeps_the_contract_and_says_what_it_is_made_of(prompt, weights, population, scene):
     objective = build(f"{prompt},weights={weights}")
-    for capability in (Objective, Described, CarriesWeights):
-        assert isinstance(objective, capability)
-    assert {WEIGHTS_FILE, "mine.csv", "mine/0.png"} <= set(objective.weights)
-    assert all(len(digest) == 64 for digest in objective.weights.values())
-    assert objective.direction == "maximize"
+    assert isinstance(objective, Objective)
+    assert {WEIGHTS_FILE, "mine.csv", "mine/0.png"} <= set(objective.facts.weights)
+    assert all(len(digest) == 64 for digest in objective.facts.weights.values())
+    assert objective.facts.direction == "maximize"
     check_objective(objective, population, scene)
 
 
@@ -202,7 +201,7 @@ class Counting:
 def test_a_prompt_is_encoded_once_for_all_images(population, scene):
     network = Counting()
     prompt = Prompt(tuple(population[:3].split(1)), torch.tensor([0.0, 0.5, 1.0]))
-    objective = PromptIqa(network, prompt, {})
+    objective = PromptIqa(network, prompt)
     assert network.calls == {"encode": 0, "prompts": 0, "score": 0}
     for _ in range(3):
         objective.score(population, scene)

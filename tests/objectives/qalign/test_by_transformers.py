@@ -14,7 +14,10 @@ from objectives.qalign.qalign import qalign
 from tests.objectives.language_models import tiny_llava
 
 pytest.importorskip("transformers", reason="the extra `transformers` is not installed")
-pytestmark = pytest.mark.filterwarnings("default")  # of a third party's own making
+pytestmark = [
+    pytest.mark.extras,
+    pytest.mark.filterwarnings("default"),
+]  # warnings of a third party's own making
 
 LEVELS = ["excellent", "good", "fair", "poor", "bad"]
 WORDS = [
@@ -81,8 +84,8 @@ def test_scores_are_those_of_the_librarys_own_classes(folder, pictures, scene, k
 def test_it_keeps_the_contract(folder, pictures, scene):
     objective = qalign(f"hf:{folder}")
     check_objective(objective, pictures, scene)
-    assert "model.safetensors" in objective.weights
-    assert "Q-Align" in objective.source
+    assert "model.safetensors" in objective.facts.weights
+    assert "Q-Align" in objective.facts.source
 
 
 def test_extreme_images_have_finite_scores(folder, scene):

@@ -1,16 +1,16 @@
 """Q-Align on mPLUG-Owl2 at a tiny size, on an encoder of the test's own, and on a model of transformers."""
 
-import importlib.util
 import json
 import logging
 import math
+import sys
 from dataclasses import dataclass, field
 
 import pytest
 import torch
 
 from isptune.errors import ConfigError, MissingExtra, UnknownName
-from isptune.interfaces import CarriesWeights, Described, Objective
+from isptune.interfaces import Objective
 from isptune.scenes.scene import load_scenes
 from isptune.testing import check_objective
 from objectives.checkpoints.reading import sha256_of
@@ -65,7 +65,7 @@ class Brightness:
     asked: list = field(default_factory=list)
 
     def encode_images(self, images):
-        return directions(1.5 * (1 - images.mean((1, 2, 3))))
+        return embeddings(1.5 * (1 - images.mean((1, 2, 3))))
 
     def embed_prompts(self, prompts):
         self.asked.append(list(prompts))
@@ -74,10 +74,10 @@ class Brightness:
         )
 
     def encode_prompts(self, prompts):
-        return directions(prompts.embeddings[:, 0, 0] * 1.5 / 4)
+        return embeddings(prompts.embeddings[:, 0, 0] * 1.5 / 4)
 
 
-def directions(angles):
+def embeddings(angles):
     return torch.stack([angles.cos(), angles.sin()], 1)
 
 
@@ -117,20 +117,18 @@ def test_scores_are_the_mean_level_after_the_published_prompt(folder, state, pic
 
 def test_scores_from_zero_to_one_are_the_same_on_another_scale(folder, pictures, scene):
     levels, shares = qalign(str(folder)), qalign(f"{folder},scores=0-1")
-    assert (levels.range, shares.range) == ((1.0, 5.0), (0.0, 1.0))
+    assert (levels.facts.range, shares.facts.range) == ((1.0, 5.0), (0.0, 1.0))
     torch.testing.assert_close(shares.score(pictures, scene) * 4 + 1, levels.score(pictures, scene))
 
 
 def test_the_objective_says_what_it_is(folder):
     objective = qalign(str(folder))
     assert isinstance(objective, Objective)
-    assert isinstance(objective, Described)
-    assert isinstance(objective, CarriesWeights)
-    assert objective.direction == "maximize"
-    assert "Q-Align" in objective.source
-    assert str(folder) in objective.source
+    assert objective.facts.direction == "maximize"
+    assert "Q-Align" in objective.facts.source
+    assert str(folder) in objective.facts.source
     files = ("model.safetensors", "config.json", "tokenizer.json")
-    assert objective.weights == {name: sha256_of(folder / name) for name in files}
+    assert objective.facts.weights == {name: sha256_of(folder / name) for name in files}
 
 
 def test_the_objective_keeps_the_contract(folder, pictures, scene):
@@ -175,7 +173,7 @@ def test_published_weights_are_taken_from_the_cache(cache, folder, pictures, sce
     commit = "a" * 40
     place_in_cache(cache, PUBLISHED, folder, commit)
     objective = qalign()
-    assert objective.source.endswith(f"weights {PUBLISHED}")
+    assert objective.facts.source.endswith(f"weights {PUBLISHED}")
     assert torch.equal(objective.score(pictures, scene), qalign(str(folder)).score(pictures, scene))
     assert not caplog.records
 
@@ -183,7 +181,7 @@ def test_published_weights_are_taken_from_the_cache(cache, folder, pictures, sce
 def test_another_model_of_the_hub_is_taken_from_the_cache_by_its_name(cache, folder, pictures, scene):
     place_in_cache(cache, "somebody/DeQA-Score", folder, "b" * 40, ref="refs/pr/5")
     objective = qalign("somebody/DeQA-Score")
-    assert objective.source.endswith("weights somebody/DeQA-Score")
+    assert objective.facts.source.endswith("weights somebody/DeQA-Score")
     assert torch.equal(objective.score(pictures, scene), qalign(str(folder)).score(pictures, scene))
 
 
@@ -203,9 +201,9 @@ def test_without_published_weights_the_bundled_encoder_rates_and_says_so(cache, 
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "bundled encoder" in caplog.text
     assert PUBLISHED in caplog.text
-    assert "bundled" in objective.source
-    assert "not Q-Align's network" in objective.source
-    assert objective.weights == brightness.weights
+    assert "bundled" in objective.facts.source
+    assert "not Q-Align's network" in objective.facts.source
+    assert objective.facts.weights == brightness.weights
     assert brightness.asked == [[f"The quality of the image is {level}" for level in LEVELS]]
 
 
@@ -288,9 +286,8 @@ def test_level_words_that_begin_alike_are_named():
         require_five([7, 8, 7, 9, 10], "model")
 
 
-def test_a_folder_of_another_model_needs_transformers(tmp_path, state):
-    if importlib.util.find_spec("transformers"):
-        pytest.skip("transformers is installed")
+def test_a_folder_of_another_model_needs_transformers(tmp_path, state, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
     folder = oracle.write_folder(tmp_path / "llava", state, config={"model_type": "llava"})
     with pytest.raises(MissingExtra, match=r"isptune\[transformers\]"):
         qalign(str(folder))

@@ -38,7 +38,7 @@ def marked():
 
 
 @pytest.fixture
-def directions():
+def embeddings():
     drawn = torch.randn(5, EMBEDDING, generator=torch.Generator().manual_seed(1))
     return torch.nn.functional.normalize(drawn, dim=1)
 
@@ -63,29 +63,29 @@ def gelu(x):
 
 @pytest.mark.parametrize("head", HEADS.values(), ids=lambda head: head.name)
 @pytest.mark.parametrize("expansion", ["sum", "product"])
-def test_an_untrained_learner_gives_the_plain_prompts_exactly(encoder, directions, metrics, head, expansion):
-    plain = plain_prompts(encoder, head)(directions, metrics)
+def test_an_untrained_learner_gives_the_plain_prompts_exactly(encoder, embeddings, metrics, head, expansion):
+    plain = plain_prompts(encoder, head)(embeddings, metrics)
     learner = scorenet_learner(encoder, head, METRICS, Design(expansion)).eval()
-    tokens = learner(directions, metrics)
+    tokens = learner(embeddings, metrics)
     assert torch.equal(tokens, plain[:, :, : tokens.shape[2]])
     assert int(learner.ends.max()) == tokens.shape[2] - 1
-    assert torch.equal(cocoop_learner(encoder, head)(directions, metrics), plain)
+    assert torch.equal(cocoop_learner(encoder, head)(embeddings, metrics), plain)
 
 
 @pytest.mark.parametrize("expansion", ["sum", "product"])
-def test_an_untrained_learner_has_a_slope(encoder, directions, metrics, expansion):
+def test_an_untrained_learner_has_a_slope(encoder, embeddings, metrics, expansion):
     learner = scorenet_learner(encoder, HEADS["align"], METRICS, Design(expansion, dropout=0.0))
-    levels = level_embeddings(encoder, learner, directions, metrics)
-    HEADS["align"].score(directions, levels, 20.0).sum().backward()
+    levels = level_embeddings(encoder, learner, embeddings, metrics)
+    HEADS["align"].score(embeddings, levels, 20.0).sum().backward()
     assert float(learner.merge.weight.grad.abs().max()) > 1e-4
 
 
 @pytest.mark.parametrize("expansion", ["sum", "product"])
 @pytest.mark.parametrize("parts", ["both", "metrics", "image"])
-def test_tokens_are_those_of_the_formula(encoder, directions, metrics, expansion, parts):
+def test_tokens_are_those_of_the_formula(encoder, embeddings, metrics, expansion, parts):
     design = Design(expansion, parts != "image", parts != "metrics", (7, 6), (5,))
     learner = randomised(scorenet_learner(encoder, HEADS["clip"], METRICS, design))
-    learner.standardise(directions)
+    learner.standardise(embeddings)
     state = {key: value.double().numpy() for key, value in learner.state_dict().items()}
 
     def generator(name, x, layers):
@@ -98,7 +98,7 @@ def test_tokens_are_those_of_the_formula(encoder, directions, metrics, expansion
     if parts != "image":
         hidden.append(generator("metric_context", metrics.double().numpy(), 2))
     if parts != "metrics":
-        x = directions.double().numpy()
+        x = embeddings.double().numpy()
         hidden.append(generator("image_context", np.clip((x - x.mean(0)) / x.std(0), -4, 4), 1))
     both = np.concatenate(hidden, 1) @ state["merge.weight"].T + state["merge.bias"]
     words = encoder.embed_prompts(HEADS["clip"].prompts).embeddings.double().numpy()
@@ -114,36 +114,36 @@ def test_tokens_are_those_of_the_formula(encoder, directions, metrics, expansion
     expected = np.repeat(words[None, :, : 3 + 2 * first], len(both), 0)
     expected[:, :, first : first + 3] += spread * matrix[:, None]
     # float32 against float64, values near 1.
-    np.testing.assert_allclose(learner(directions, metrics).detach().numpy(), expected, atol=2e-6)
+    np.testing.assert_allclose(learner(embeddings, metrics).detach().numpy(), expected, atol=2e-6)
 
 
-def test_start_end_and_padding_are_never_changed(encoder, directions, metrics):
+def test_start_end_and_padding_are_never_changed(encoder, embeddings, metrics):
     base = encoder.embed_prompts(["Good photo.", "The quality of the image is bad"])
     learner = randomised(PromptLearner(base, word_places(encoder, base), EMBEDDING, METRICS, Design()))
-    changed = (learner(directions, metrics) != base.embeddings[:, : int(base.ends.max()) + 1]).any(3).any(0)
+    changed = (learner(embeddings, metrics) != base.embeddings[:, : int(base.ends.max()) + 1]).any(3).any(0)
     mark = [False] * encoder.marks
     assert changed[0].tolist() == mark + [True] * 3 + [False] * 4 + mark
     assert changed[1].tolist() == mark + [True] * 7 + mark
 
 
-def test_an_image_has_the_same_prompts_alone_and_in_a_batch(encoder, directions, metrics):
+def test_an_image_has_the_same_prompts_alone_and_in_a_batch(encoder, embeddings, metrics):
     learner = randomised(scorenet_learner(encoder, HEADS["align"], METRICS, Design()))
-    together = level_embeddings(encoder, learner, directions, metrics)
-    for i in range(len(directions)):
-        alone = level_embeddings(encoder, learner, directions[i : i + 1], metrics[i : i + 1])
+    together = level_embeddings(encoder, learner, embeddings, metrics)
+    for i in range(len(embeddings)):
+        alone = level_embeddings(encoder, learner, embeddings[i : i + 1], metrics[i : i + 1])
         torch.testing.assert_close(alone[0], together[i], atol=1e-6, rtol=0)
 
 
-def test_heads_weigh_their_levels_by_how_well_they_fit(encoder, directions, metrics):
-    levels = level_embeddings(encoder, plain_prompts(encoder, HEADS["align"]), directions, metrics)
-    x, y = directions.double().numpy(), levels.double().numpy()
+def test_heads_weigh_their_levels_by_how_well_they_fit(encoder, embeddings, metrics):
+    levels = level_embeddings(encoder, plain_prompts(encoder, HEADS["align"]), embeddings, metrics)
+    x, y = embeddings.double().numpy(), levels.double().numpy()
     logits = 20 * np.einsum("bd,bld->bl", x, y)
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     expected = shares @ [1, 0.75, 0.5, 0.25, 0]
-    scores = HEADS["align"].score(directions, levels, 20.0)
+    scores = HEADS["align"].score(embeddings, levels, 20.0)
     np.testing.assert_allclose(scores.numpy(), expected, atol=1e-6)
     assert HEADS["align"].prompts[1] == "The quality of the image is good"
-    pair = HEADS["clip"].score(directions, levels[:, :2], 20.0)
+    pair = HEADS["clip"].score(embeddings, levels[:, :2], 20.0)
     np.testing.assert_allclose(pair.numpy(), 1 / (1 + np.exp(logits[:, 1] - logits[:, 0])), atol=1e-6)
 
 
@@ -180,7 +180,7 @@ def published_state(encoder, prefix=""):
 
 
 @pytest.mark.parametrize("prefix", ["", "prompt_learner."])
-def test_a_published_cocoop_layout_gives_its_formula(marked, directions, metrics, tmp_path, prefix):
+def test_a_published_cocoop_layout_gives_its_formula(marked, embeddings, metrics, tmp_path, prefix):
     state, ends = published_state(marked, prefix)
     torch.save(
         {"state_dict": {**state, "other.weight": torch.ones(2)} if prefix else state},
@@ -190,7 +190,7 @@ def test_a_published_cocoop_layout_gives_its_formula(marked, directions, metrics
     assert torch.equal(learner.ends, ends)
     plain = {key.removeprefix(prefix): value.double().numpy() for key, value in state.items()}
     for image, tokens in zip(
-        directions.double().numpy(), learner(directions, metrics).detach().numpy(), strict=True
+        embeddings.double().numpy(), learner(embeddings, metrics).detach().numpy(), strict=True
     ):
         hidden = np.maximum(plain["meta_net.linear1.weight"] @ image + plain["meta_net.linear1.bias"], 0)
         bias = plain["meta_net.linear2.weight"] @ hidden + plain["meta_net.linear2.bias"]
@@ -200,9 +200,9 @@ def test_a_published_cocoop_layout_gives_its_formula(marked, directions, metrics
             )
             np.testing.assert_allclose(tokens[number], expected, atol=1e-6)
     # The prompts that these tokens are encode as the whole of them does: nothing was cut off.
-    whole = learner(directions, metrics)
-    flat = marked.encode_prompts(Prompts(whole.flatten(0, 1), learner.ends.repeat(len(directions))))
-    levels = level_embeddings(marked, learner, directions, metrics)
+    whole = learner(embeddings, metrics)
+    flat = marked.encode_prompts(Prompts(whole.flatten(0, 1), learner.ends.repeat(len(embeddings))))
+    levels = level_embeddings(marked, learner, embeddings, metrics)
     torch.testing.assert_close(levels.flatten(0, 1), flat, atol=1e-6, rtol=0)
 
 

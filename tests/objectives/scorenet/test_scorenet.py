@@ -9,7 +9,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from isptune.errors import ConfigError, MissingExtra
-from isptune.interfaces import CarriesWeights, Described
 from isptune.scenes.scene import bundled
 from isptune.testing import check_objective
 from objectives.encoders import build as encoders
@@ -62,10 +61,8 @@ def file(tmp_path):
 def test_the_objective_keeps_the_contract(file, images, scene):
     objective = family.scorenet(str(file))
     check_objective(objective, images, scene, tolerance=1e-5)
-    assert isinstance(objective, Described)
-    assert isinstance(objective, CarriesWeights)
-    assert set(objective.weights) == {"fake.safetensors", "mine.safetensors"}
-    assert objective.direction == "maximize"
+    assert set(objective.facts.weights) == {"fake.safetensors", "mine.safetensors"}
+    assert objective.facts.direction == "maximize"
 
 
 def test_the_score_is_that_of_its_parts(file, images, scene):
@@ -76,10 +73,10 @@ def test_the_score_is_that_of_its_parts(file, images, scene):
     )
     expected = []
     for image, values in zip(images, metrics.clamp(-4, 4), strict=True):  # one by one, level by level
-        direction = encoder.encode_images(image[None])
-        tokens = learner(direction, values[None])[0].detach()
+        embedding = encoder.encode_images(image[None])
+        tokens = learner(embedding, values[None])[0].detach()
         logits = [
-            20 * float(encoder.encode_prompts(Prompts(row[None], end[None]))[0] @ direction[0])
+            20 * float(encoder.encode_prompts(Prompts(row[None], end[None]))[0] @ embedding[0])
             for row, end in zip(tokens, learner.ends, strict=True)
         ]
         shares = np.exp(logits) / np.exp(logits).sum()
@@ -129,7 +126,7 @@ def test_without_bundled_prompts_it_says_how_to_learn_some(monkeypatch, tmp_path
 def test_another_encoder_is_refused(file):
     with pytest.raises(ConfigError, match="learned on fake .*not on fake"):
         family.scorenet(f"{file},encoder=fake:1")
-    assert family.scorenet(f"{file},encoder=fake:0").weights
+    assert family.scorenet(f"{file},encoder=fake:0").facts.weights
 
 
 def test_the_named_scorers_refuse_prompts_for_the_other_head(file):

@@ -9,7 +9,8 @@ from PIL import Image
 from torch import nn
 
 from isptune.errors import ConfigError, MissingExtra, ScoreError, UnknownName
-from isptune.interfaces import CarriesWeights, Described, Objective
+from isptune.facts import ObjectiveFacts
+from isptune.interfaces import Objective
 from isptune.scenes.scene import bundled, photograph
 from isptune.testing import check_objective
 from objectives.checkpoints.reading import read_checkpoint
@@ -47,7 +48,8 @@ def files(tmp_path_factory):
 def objective(files, **options):
     encoder = read_encoder(files / "ARNIQA.pth", SMALL, 8)
     ridge = read_ridge(files / "regressor_kadid10k.pth", 2 * SMALL.features)
-    return Arniqa(encoder, ridge, options.pop("opinions", REGRESSORS["kadid10k"]), {}, "opinion", **options)
+    facts = ObjectiveFacts("maximize")
+    return Arniqa(encoder, ridge, options.pop("opinions", REGRESSORS["kadid10k"]), facts, **options)
 
 
 @pytest.fixture
@@ -131,8 +133,6 @@ def test_it_keeps_the_contract_of_objectives(files, photo):
             objective(files, view=view), torch.cat([photo, photo.flip(3) * 0.5]), photograph("x", photo)
         )
     assert isinstance(objective(files), Objective)
-    assert isinstance(objective(files), Described)
-    assert isinstance(objective(files), CarriesWeights)
 
 
 def test_half_precision_changes_scores_little(files, photo):
@@ -167,7 +167,7 @@ def test_a_spec_builds_it_from_the_folder_of_weights(tmp_path, monkeypatch):
     torch.save(fill(ArniqaEncoder()).state_dict(), tmp_path / "ARNIQA.pth")
     save_torchscript(Regressor(4096, torch.Generator().manual_seed(0)), tmp_path / "regressor_csiq.pth")
     built = build(f"csiq,encoder={tmp_path},regressor_file={tmp_path},view=whole")
-    assert sorted(built.weights) == ["ARNIQA.pth", "regressor_csiq.pth"]
+    assert sorted(built.facts.weights) == ["ARNIQA.pth", "regressor_csiq.pth"]
     assert (built.opinions, built.view) == (Opinions(0, 1, difference=True), "whole")
     image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     assert built.score(image, photograph("x", image)).isfinite().all()

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from isptune.errors import ConfigError, ScoreError, UnknownName
-from isptune.interfaces import CarriesWeights, Described, Objective
+from isptune.interfaces import Objective
 from isptune.scenes.scene import bundled
 from isptune.testing import check_objective
 from objectives.encoders import build as encoders
@@ -80,10 +80,9 @@ def test_scores_follow_the_published_formula(view, state, encoder, images, scene
 
 def test_it_is_an_objective_that_describes_itself_and_carries_weights(encoder, images, scene):
     objective = clipiqa(encoder)
-    for protocol in (Objective, Described, CarriesWeights):
-        assert isinstance(objective, protocol)
-    assert sorted(objective.weights) == [TABLE_NAME, "small.safetensors"]
-    assert (objective.direction, objective.range) == ("maximize", (0.0, 1.0))
+    assert isinstance(objective, Objective)
+    assert sorted(objective.facts.weights) == [TABLE_NAME, "small.safetensors"]
+    assert (objective.facts.direction, objective.facts.range) == ("maximize", (0.0, 1.0))
     check_objective(objective, images, scene)
 
 
@@ -94,7 +93,7 @@ def test_pairs_of_a_file_are_averaged(state, encoder, images, scene, tmp_path):
     objective = clipiqa(f"{encoder},prompts={file}")
     ours = objective.score(images, scene)
     torch.testing.assert_close(ours, probabilities(state, images, texts), atol=TOLERANCE, rtol=0)
-    assert "pairs.txt" in objective.weights
+    assert "pairs.txt" in objective.facts.weights
 
 
 def with_context(state, context):
@@ -140,7 +139,7 @@ def test_learned_prompts_stand_around_the_words_in_every_published_layout(
     objective = clipiqa(f"{encoder},prompts={file}")
     expected = probabilities(state, images, with_context(state, context))
     torch.testing.assert_close(objective.score(images, scene), expected, atol=TOLERANCE, rtol=0)
-    assert "learned.pth" in objective.weights
+    assert "learned.pth" in objective.facts.weights
 
 
 @pytest.mark.parametrize(
@@ -248,7 +247,7 @@ def fake(monkeypatch):
 
 def test_the_bundled_encoder_is_the_default_and_attributes_may_stand_first(fake, images, scene):
     bright = clipiqa("brightness")
-    assert bright.weights == {"fake.safetensors": "0" * 64}
+    assert bright.facts.weights == {"fake.safetensors": "0" * 64}
     scores = bright.score(images, scene)
     means = images.mean((1, 2, 3))
     expected = torch.sigmoid(4 * ((means - 1).cos() - means.cos()))

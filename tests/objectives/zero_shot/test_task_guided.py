@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from isptune.errors import ConfigError, MissingExtra, UnknownName
-from isptune.interfaces import CarriesWeights, Described, Objective
+from isptune.interfaces import Objective
 from isptune.scenes.scene import bundled, photograph
 from isptune.testing import check_objective
 from objectives.zero_shot import classifiers
@@ -72,10 +72,9 @@ def test_temperature_multiplies_logits(images, file):
 def test_it_keeps_the_contract_of_objectives(images, file, which, direction, view):
     objective = build(f"{file},score={which},crop=64,view={view}")
     check_objective(objective, images, photograph("x", images[:1]))
-    assert objective.direction == direction
-    for protocol in (Objective, Described, CarriesWeights):
-        assert isinstance(objective, protocol)
-    assert list(objective.weights) == ["net.pth"]
+    assert objective.facts.direction == direction
+    assert isinstance(objective, Objective)
+    assert list(objective.facts.weights) == ["net.pth"]
 
 
 @pytest.mark.parametrize("view", ["crop", "whole"])

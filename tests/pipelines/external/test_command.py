@@ -107,6 +107,14 @@ def test_whatever_goes_wrong_is_one_line_and_leaves_nothing_behind(
     assert not list(temporary_folder.glob("isptune-call-*"))
 
 
+def test_a_file_that_was_written_before_the_limit_was_set_is_found_afterwards(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipelines.external.program._limit_files", lambda pid, max_bytes: None)
+    script = "import sys; open(sys.argv[3], 'wb').write(b'0' * 3_000_000)"
+    isp = build("pipeline", write_isp(tmp_path, script, settings="max_file_mb = 2"))
+    with pytest.raises(RenderError, match="wrote a file of more than 2 MB and said nothing"):
+        isp.render(SCENE, params_of(), 0)
+
+
 def test_a_program_that_hangs_is_stopped_with_all_of_its_children(tmp_path, temporary_folder):
     script = """
 import pathlib, subprocess, sys, time
@@ -198,10 +206,10 @@ def test_options_win_over_the_file_but_not_over_its_command(tmp_path):
 
 def test_the_versions_are_hashes_of_the_description_and_of_the_script_that_it_names(tmp_path):
     spec = write_isp(tmp_path)
-    before = build("pipeline", spec).versions
+    before = build("pipeline", spec).facts.versions
     assert set(before) == {"isp.toml", "isp.py"}
     (tmp_path / "isp.py").write_text(ISP + "#")
-    after = build("pipeline", spec).versions
+    after = build("pipeline", spec).facts.versions
     assert (before["isp.toml"] == after["isp.toml"], before["isp.py"] == after["isp.py"]) == (True, False)
 
 

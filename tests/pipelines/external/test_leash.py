@@ -99,6 +99,7 @@ def test_programs_and_their_children_end_with_isptune(tmp_path, number, status, 
     assert message in (tmp_path / "said").read_text()
 
 
+@pytest.mark.slow
 @linux
 def test_workers_end_with_isptune_with_their_programs_and_leave_no_files(tmp_path):
     temporary = tmp_path / "temporary"

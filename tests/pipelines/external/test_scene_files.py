@@ -55,7 +55,7 @@ def test_a_file_scene_is_told_apart_by_its_bytes(tmp_path):
     [
         (None, "give file:PATH"),
         ("nowhere", "No such file"),
-        ("x?size=3", "the only option is reference=PICTURE"),
+        ("x?size=3", r"no option 'size'; there are: reference \(PICTURE\)"),
     ],
 )
 def test_a_file_scene_that_cannot_be_used_says_why(argument, message):

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from isptune.errors import SceneError
+from isptune.errors import ConfigError, SceneError
 from isptune.scenes.images import write_image
 from isptune.scenes.raw_files import read_raw
 from pipelines.external.dng import write_dng
@@ -128,7 +128,7 @@ def test_photographs_are_cut_and_resized_before_and_to_even_sides(photo):
     ],
 )
 def test_wrong_options_are_refused_in_words(query, message, photo):
-    with pytest.raises(SceneError, match=message):
+    with pytest.raises(ConfigError, match=message):
         build(f"{photo}{query}")
 
 

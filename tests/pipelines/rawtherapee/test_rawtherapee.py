@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from isptune.errors import ConfigError, MissingExtra, RenderError
+from isptune.facts import PipelineFacts
 from isptune.interfaces import WritesParameterFiles
 from isptune.registry import build
 from isptune.runs.settings import RunSettings
@@ -92,11 +93,11 @@ def test_a_template_keeps_all_that_is_no_knobs():
 class _WithoutLumaDenoising:
     """RawTherapee denoises luma by FFTs that it chooses by the clock: the last digits differ from call to call."""
 
-    max_batch = 1
     space = Space(tuple(param for param in SPACE if param.name != "denoise.luma"))
 
     def __init__(self, rawtherapee):
         self.rawtherapee = rawtherapee
+        self.facts = PipelineFacts(max_batch=1, uses_seed=False)
 
     def render(self, scene, params, seed):
         none = torch.zeros_like(params["denoise.chroma"])

@@ -86,7 +86,7 @@ def test_levels_are_signed_only_where_the_distortion_is():
     assert (levels[:, [0, 1, 4]] >= 0).all()
     assert (levels[:, [2, 3]] < 0).any(0).all()
     assert (levels[:, [2, 3]] > 0).any(0).all()
-    assert (levels.abs() <= torch.tensor(isp.level_ranges) * (1 + 1e-9)).all()
+    assert (levels.abs() <= torch.tensor([level.limit for level in isp.facts.levels]) * (1 + 1e-9)).all()
 
 
 def test_a_batch_renders_as_its_images_alone_under_common_noise():
@@ -108,11 +108,15 @@ def test_rendering_leaves_the_scene_as_it_was():
 
 def test_any_distortion_of_the_catalogue_can_be_a_stage_even_twice():
     isp = build(None, chain="pixelate_box:0.5,gaussian_blur:2,gaussian_blur:3", map="identity")
-    assert isp.level_names == ["pixelate_box", "gaussian_blur_1", "gaussian_blur_2"]
+    assert [level.name for level in isp.facts.levels] == [
+        "pixelate_box",
+        "gaussian_blur_1",
+        "gaussian_blur_2",
+    ]
     images = isp.render(SCENE, _params(isp, np.random.default_rng(0).random((3, 3))), seed=0)
     assert images.shape == (3, *SCENE.image.shape[1:])
     tables = [{"distortion": "jpeg", "range": 50}]
-    assert build(None, chain=tables).level_ranges == [50]
+    assert [level.limit for level in build(None, chain=tables).facts.levels] == [50]
 
 
 def test_it_is_a_pipeline_whose_levels_are_known():

@@ -18,7 +18,7 @@ VOTES_EACH = POPULATION * PAIRS_EACH // 2
 
 def level_error(pipeline, candidate):
     params = {name: torch.tensor([float(value)], dtype=torch.float64) for name, value in candidate.items()}
-    ranges = torch.tensor(pipeline.level_ranges, dtype=torch.float64)
+    ranges = torch.tensor([level.limit for level in pipeline.facts.levels], dtype=torch.float64)
     return float((pipeline.levels(params)[0].abs() / ranges).mean())
 
 

@@ -237,6 +237,7 @@ def test_people_are_asked_the_same_with_a_judge_as_without(isptune, study, tmp_p
     assert labels == ["observer_01", "observer_02", "observer_03", "observer_04", "judge_redder"]
 
 
+@pytest.mark.slow
 def test_scales_are_of_people_alone_unless_judges_are_asked_for(isptune, study, tmp_path):
     vote(study)
     isptune("study", "fit", "s", "--draws", "50")
@@ -268,6 +269,7 @@ def test_scales_are_of_people_alone_unless_judges_are_asked_for(isptune, study, 
         assert alone[1] != together[1]
 
 
+@pytest.mark.slow
 def test_with_judges_their_votes_count_and_are_named_everywhere(isptune, study, tmp_path):
     isptune("study", "judge", "s", "--judge", "redder")
     assert (

@@ -82,6 +82,7 @@ def test_bias_reduction_is_that_of_firth_for_two_images():
     assert scores[0] - scores[1] == pytest.approx(np.log(7.5 / 2.5) / np.log(3), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_bias_reduction_brings_scores_closer_to_the_truth_on_average():
     truth = np.array([-1.5, -0.5, 0.5, 1.5])
     slopes = {True: [], False: []}
@@ -114,6 +115,7 @@ def test_the_mean_opinion_score_leaves_out_who_did_not_see_the_image():
     assert np.isnan(resampled_mos(opinions, np.array([[2.0, 0.0]]))[0, 1])
 
 
+@pytest.mark.slow
 def test_intervals_of_simulated_observers_hold_the_truth():
     """A rough check of what experiments/studies/coverage.py measures: 40 studies of 6 images, 240 true values."""
     inside = []

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from isptune.errors import ConfigError, MissingExtra, ScoreError
 from isptune.scenes.scene import bundled
 from objectives.encoders.build import build_encoder
+from objectives.encoders.clip import encoder as clip_encoder
 from objectives.encoders.clip import tokenizer as clip_tokenizer
 from objectives.encoders.clip.files import OPENAI_SHA256
 from objectives.encoders.clip.preprocessing import MEAN, Preprocessing
@@ -56,9 +57,9 @@ def test_encoders_of_a_checkpoint_are_image_text_encoders_with_unit_vectors(fold
         assert encoder.temperature == pytest.approx(20.0855, rel=1e-5)  # exp(3)
         assert sorted(encoder.weights) == [clip_tokenizer.TABLE_NAME, "model.safetensors"]
         prompts = encoder.embed_prompts(["good photo", "bad photo!"])
-        for directions in (encoder.encode_images(photo), encoder.encode_prompts(prompts)):
-            torch.testing.assert_close(directions.norm(dim=1), torch.ones(len(directions)))
-            assert directions.dtype == torch.float32
+        for embeddings in (encoder.encode_images(photo), encoder.encode_prompts(prompts)):
+            torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(len(embeddings)))
+            assert embeddings.dtype == torch.float32
 
 
 def test_views_are_a_crop_with_positions_or_the_whole_image_with_or_without(folder, photo):

@@ -182,6 +182,7 @@ def test_the_table_of_an_installed_package_is_read_without_importing_it(tmp_path
     assert find_tokenizer(None, []).size == 524
 
 
+@pytest.mark.extras
 @pytest.mark.weights
 def test_numbers_of_clips_own_table_are_the_official_ones():
     try:

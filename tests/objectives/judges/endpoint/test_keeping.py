@@ -81,7 +81,7 @@ def test_the_key_goes_into_the_header_and_nowhere_else(server, scene, tmp_path, 
     assert {headers["Authorization"] for headers in server.headers} == {f"Bearer {KEY}"}
     kept = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
     assert kept
-    shown = "".join([*kept, caplog.text, repr(asked), str(vars(asked.server)), asked.source])
+    shown = "".join([*kept, caplog.text, repr(asked), str(vars(asked.server)), asked.facts.source])
     assert KEY not in shown
     assert KEY not in json.dumps(server.requests)
 
@@ -134,7 +134,8 @@ def test_the_default_key_does_not_cross_a_network_in_the_clear(monkeypatch):
     [
         (None, "which server"),
         ("http://user:pa55word@host/v1,model=x", "no user, password or query"),
-        ("https://host/v1?api_key=pa55word,model=x", "no user, password or query"),
+        ("https://host/v1?api_key=pa55word,model=x", "endpoint has no option 'api_key'"),
+        ("https://host/v1%3Fapi_key=pa55word,model=x", "no user, password or query"),
         ("ftp://host/v1,model=x", "no address of a server"),
         ("http://host:port/v1,model=x", "cannot be read"),
         ("http://host/v1,model=x,key=sk-pa55word", "not the key itself"),

@@ -142,6 +142,7 @@ def test_a_picture_is_what_its_record_says_was_done(made):
     assert checked > 4
 
 
+@pytest.mark.slow
 def test_the_same_command_makes_the_same_bytes_and_another_seed_other_ones(made, whole, tmp_path):
     plan, photos, folder = made
     assert not make(plan, photos, folder)

@@ -12,6 +12,7 @@ from isptune.distortions.depictqa_recipes import (
     severities_of,
 )
 from isptune.errors import ConfigError
+from isptune.facts import ObjectiveFacts
 from objectives.training.dataset.pairs import draw_pair, opinions, order_by_severity, settled
 from tests.toys import redness
 
@@ -94,7 +95,7 @@ def test_objectives_speak_in_their_own_direction_and_abstain_from_ties():
     red[:, 0], green[:, 1] = 1.0, 1.0
 
     class Pale:
-        direction = "minimize"
+        facts = ObjectiveFacts("minimize")
 
         def score(self, images, scene):
             return images[:, 0].mean((1, 2))

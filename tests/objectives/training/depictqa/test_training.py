@@ -161,6 +161,7 @@ def options(tmp_path, **changes):
     return argparse.Namespace(**(known | changes))
 
 
+@pytest.mark.slow
 def test_training_learns_a_plain_table_and_writes_what_can_be_read(tmp_path, pictures):
     write_pictures(tmp_path / "t.safetensors", pictures)
     training = Training(options(tmp_path))

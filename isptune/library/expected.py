@@ -1,15 +1,19 @@
 """How long a run will take, measured before it begins."""
 
 import time
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from isptune.tuning.bench import Bench
 
 SLOW_S = 1.0
 """A trial that takes less needs no announcement: batches make it shorter still."""
 
 
-def announce(bench: Any, folder: Any, console: Console, workers: str | None) -> None:
+def announce(bench: "Bench", folder: Path, console: Console, workers: str | None) -> None:
     """Evaluate the start, and say what all trials will take if one takes long."""
     from isptune.errors import one_line
     from isptune.runs.log import RunLog
@@ -37,15 +41,14 @@ def announce(bench: Any, folder: Any, console: Console, workers: str | None) -> 
     console.print(text, highlight=False, soft_wrap=True)
 
 
-def _measure(bench: Any) -> tuple[float, str | None]:
+def _measure(bench: "Bench") -> tuple[float, str | None]:
     """Seconds of one trial, and why it failed; the second of two where the first may have paid for a start."""
     evaluator = bench.evaluator
     seconds, error = 0.0, None
     for _ in range(2):
         start = time.perf_counter()
-        (evaluation,) = evaluator.evaluate([bench.space.complete({})], bench.confirmation_seeds()[0])
+        (evaluation,) = evaluator.evaluate([bench.space.complete({})], bench.seeds.to_confirm()[0])
         seconds, error = time.perf_counter() - start, evaluation.error
         if seconds < SLOW_S or error is not None:
             break
-    evaluator.render_s = evaluator.score_s = 0.0  # the run's own clock begins with the search
     return seconds, error

@@ -1,13 +1,4 @@
-"""Contract tests for plug-ins: call these from your own tests.
-
-    from isptune.testing import check_optimizer
-    from my_package import build
-
-    def test_my_optimizer_keeps_the_contract():
-        check_optimizer(build)
-
-Each raises AssertionError with one sentence that says what was broken.
-"""
+"""The contract of optimizers."""
 
 import math
 import random
@@ -15,22 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from isptune.arrays import Images
 from isptune.errors import ConfigError
-from isptune.interfaces import (
-    Described,
-    Diagnoses,
-    Judge,
-    KnownLevels,
-    Objective,
-    Optimizer,
-    ParetoOptimizer,
-    Pipeline,
-)
-from isptune.scenes.scene import Scene
+from isptune.interfaces import Optimizer, ParetoOptimizer
 from isptune.space import Candidate, Choice, Integer, Real, Space
 
 NUMBERS = Space(
@@ -239,109 +217,3 @@ def _check_front(make: Any, generations: int, objectives: int) -> None:
     assert all(candidate in front for candidate in best), "its front lacks a candidate that none dominates"
     assert optimizer.recommend() in front, "it recommends a candidate that is not on its front"
     assert all(math.isfinite(float(v)) for c in front for v in c.values() if not isinstance(v, str))
-
-
-def check_pipeline(pipeline: Any, scene: Scene, *, tolerance: float = 1e-6) -> None:
-    """Check what the evaluator relies on.
-
-    Args:
-        pipeline: built.
-        scene: one that it can render; small, for speed.
-        tolerance: by how much an image may differ from the same one rendered alone.
-    """
-    assert isinstance(pipeline, Pipeline), "it lacks space, max_batch or render"
-    assert len(pipeline.space) > 0, "its space is empty"
-    assert pipeline.max_batch >= 1, f"max_batch = {pipeline.max_batch}"
-    before = scene.image.clone()
-    params = _batch_of_params(pipeline.space, 4)
-    together = pipeline.render(scene, params, 1)
-    _check_images(together, 4, scene)
-    assert torch.equal(scene.image, before), "rendering writes into the scene"
-    assert torch.equal(together, pipeline.render(scene, params, 1)), "the same seed gave another picture"
-    for i in range(4):
-        own = {name: p if isinstance(p, str) else p[i : i + 1] for name, p in params.items()}
-        alone = pipeline.render(scene, own, 1)
-        apart = float((alone[0] - together[i]).abs().max())
-        assert apart <= tolerance, f"image {i} differs by {apart:.3g} from the same one rendered alone"
-    if isinstance(pipeline, KnownLevels):
-        levels = pipeline.levels(params)
-        names, ranges = len(pipeline.level_names), len(pipeline.level_ranges)
-        assert tuple(levels.shape) == (4, names), f"levels of shape {tuple(levels.shape)} for {names} names"
-        assert ranges == names, f"{ranges} level ranges for {names} names"
-
-
-def check_objective(objective: Any, images: Images, scene: Scene, *, tolerance: float = 1e-4) -> None:
-    """Check what the evaluator relies on.
-
-    Args:
-        objective: built.
-        images: at least two different ones, of the scene's size.
-        scene: what they are pictures of.
-        tolerance: by how much a score may differ, relative to its size, from that of the image alone.
-    """
-    assert isinstance(objective, Objective), "it lacks direction or score"
-    assert objective.direction in ("minimize", "maximize"), f"direction = {objective.direction!r}"
-    before = images.clone()
-    scores = objective.score(images, scene)
-    assert tuple(scores.shape) == (len(images),), (
-        f"scores of shape {tuple(scores.shape)} for {len(images)} images"
-    )
-    assert torch.equal(images, before), "scoring writes into the images"
-    assert torch.equal(scores, objective.score(images, scene)), "the same images gave other scores"
-    for i in range(len(images)):
-        alone = float(objective.score(images[i : i + 1], scene)[0])
-        apart = abs(alone - float(scores[i])) / max(1.0, abs(alone))
-        assert apart <= tolerance, f"image {i} scores {float(scores[i]):.6g} in a batch and {alone:.6g} alone"
-    if isinstance(objective, Described):
-        low, high = objective.range
-        slack = 1e-5 * max(
-            1.0, abs(low if math.isfinite(low) else 0.0), abs(high if math.isfinite(high) else 0.0)
-        )
-        inside = bool(((scores >= low - slack) & (scores <= high + slack)).all())
-        assert inside, f"scores {scores.tolist()} outside the declared range {objective.range}"
-
-
-def check_judge(judge: Any, images: Images, scene: Scene) -> None:
-    """Check what comparisons and reports rely on.
-
-    Args:
-        judge: built; one that asks in one order only is not to be checked.
-        images: at least two different ones, of the scene's size.
-        scene: what they are pictures of.
-    """
-    assert isinstance(judge, Judge), "it lacks prefer"
-    before, others = images.clone(), images.roll(1, 0)
-    chances = judge.prefer(images, others, scene)
-    assert tuple(chances.shape) == (len(images),), (
-        f"probabilities of shape {tuple(chances.shape)} for {len(images)} pairs"
-    )
-    assert torch.equal(images, before), "judging writes into the images"
-    assert bool(((chances >= 0) & (chances <= 1)).all()), f"it gave {chances.tolist()}: no probabilities"
-    exchanged = judge.prefer(others, images, scene)
-    assert torch.equal(exchanged, 1 - chances), (
-        f"exchanged pictures have {exchanged.tolist()}, not one minus {chances.tolist()}"
-    )
-    same = judge.prefer(images, images, scene)
-    assert bool((same == 0.5).all()), f"a picture is better than itself with {same.tolist()}, not 0.5"
-    if isinstance(judge, Diagnoses):
-        found = judge.describe(images, scene)
-        assert len(found) == len(images), f"{len(found)} diagnoses for {len(images)} images"
-        assert all(one.source for one in found), "a diagnosis does not say whose it is"
-
-
-def _batch_of_params(space: Space, count: int) -> dict[str, Tensor | str]:
-    random_points = np.random.default_rng(0).random((count, len(space.numeric)))
-    candidates = [space.from_unit(point) for point in random_points]
-    params: dict[str, Tensor | str] = {choice.name: choice.default for choice in space.choices}
-    for param in space.numeric:
-        values = [float(candidate[param.name]) for candidate in candidates]
-        params[param.name] = torch.tensor(values, dtype=torch.float64)
-    return params
-
-
-def _check_images(images: Tensor, count: int, scene: Scene) -> None:
-    shape = tuple(images.shape)
-    assert shape[:2] == (count, 3), f"images of shape {shape} for {count} candidates"
-    assert images.dtype == torch.float32, f"images of type {images.dtype}"
-    assert bool(torch.isfinite(images).all()), "a picture has NaN or infinite pixels"
-    assert torch.equal(images, images.clamp(0, 1)), "a picture leaves [0, 1]"

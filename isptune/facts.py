@@ -1,0 +1,94 @@
+"""What plug-ins are: one frozen record for each, which every plug-in has as its `facts`.
+
+What a plug-in can do beyond the call that it is there for is a Protocol of `isptune.interfaces`. One that is made of
+others works its facts out from theirs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf
+from typing import Literal
+
+Direction = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True)
+class ObjectiveFacts:
+    """What an objective is, and what its scores mean.
+
+    Attributes:
+        direction: in which scores are better.
+        range: of the scores; may be infinite.
+        unit: of the scores.
+        source: authors, year, title, and the DOI or arXiv id where there is one.
+        uses_reference: whether it compares with the scene's reference (full reference).
+        rivals: with how many of the candidates that are evaluated together it compares at most, so that its scores hold
+            among these only; it has `ScoresAmong.score_among`. 0: a score stands for itself.
+        components: specs of the objectives that it is made of, which took part where it did.
+        weights: of the files that it was fitted or trained by, name -> sha256; they go into a run's provenance.
+    """
+
+    direction: Direction
+    range: tuple[float, float] = (-inf, inf)
+    unit: str = ""
+    source: str = ""
+    uses_reference: bool = False
+    rivals: int = 0
+    components: tuple[str, ...] = ()
+    weights: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JudgeFacts:
+    """What a judge is; see `ObjectiveFacts`."""
+
+    source: str = ""
+    uses_reference: bool = False
+    weights: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LevelFacts:
+    """One distortion level of a pipeline whose truth is known; `limit` is its largest magnitude."""
+
+    name: str
+    limit: float
+    unit: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name with unit, for axes and table heads."""
+        return f"{self.name}, {self.unit}" if self.unit else self.name
+
+
+@dataclass(frozen=True)
+class PipelineFacts:
+    """What a pipeline is.
+
+    Attributes:
+        max_batch: how many images it renders at once, at most.
+        uses_seed: False where its pictures are the same for every seed, so that to confirm a candidate once is enough.
+        levels: where its true distance from pristine is known; it has `KnownLevels.levels`.
+        versions: of programs and files outside of isptune that it depends on: of a program its version, of a file its
+            sha256; they go into a run's provenance.
+        file_formats: of its parameter files, as `isptune export --format` takes them; it has
+            `WritesParameterFiles.parameter_file`.
+        left_out: by format, the names of params that such a file has no place for.
+    """
+
+    max_batch: int
+    uses_seed: bool = True
+    levels: tuple[LevelFacts, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    file_formats: tuple[str, ...] = ()
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def gathered_weights(facts: Mapping[str, ObjectiveFacts | JudgeFacts]) -> dict[str, str]:
+    """The weights of several plug-ins, by their specs, as one; a second file of the same name says whose it is."""
+    weights: dict[str, str] = {}
+    for spec, own in facts.items():
+        for file, digest in own.weights.items():
+            other = weights.get(file, digest) != digest
+            weights[f"{file} of {spec}" if other else file] = digest
+    return weights

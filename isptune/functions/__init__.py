@@ -1,0 +1,1 @@
+"""Plain Python functions as pipelines and objectives, and files of one's own that hold some."""

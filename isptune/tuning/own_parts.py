@@ -1,0 +1,21 @@
+"""What a user's settings name in files of their own."""
+
+from isptune.functions.own_files import objective_of, pipeline_of
+from isptune.registry import own_file
+from isptune.runs.settings import RunSettings
+from isptune.tuning.bench import AtHand
+
+
+def own_specs(settings: RunSettings) -> list[str]:
+    """The specs of the form `FILE.py:NAME` among a run's settings."""
+    named = [settings.pipeline, *settings.objectives, *settings.second_opinions]
+    return [spec for spec in named if own_file(spec)]
+
+
+def own_parts(settings: RunSettings) -> AtHand:
+    """Load them, which runs the files: only for settings in which the user named them. Raises ConfigError."""
+    own = own_specs(settings)
+    pipeline = (
+        pipeline_of(settings.pipeline, **settings.pipeline_options) if settings.pipeline in own else None
+    )
+    return AtHand(pipeline, {spec: objective_of(spec) for spec in own if spec != settings.pipeline})

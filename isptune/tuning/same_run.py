@@ -1,0 +1,115 @@
+"""Whether a folder holds the run that is to go on in it: the same settings, pictures, weights, programs and machine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from isptune.errors import RunFolderError, one_line
+from isptune.facts import gathered_weights
+from isptune.runs.facts import write_bench
+from isptune.runs.files import CONFIG, PROVENANCE, RECOMMENDED
+from isptune.runs.provenance import Provenance, provenance_of, read_provenance, write_provenance
+from isptune.runs.settings import RunSettings, keys, read_settings, write_settings
+from isptune.system.claim import LOCK
+from isptune.system.device import device_name
+from isptune.system.disk import is_unfinished
+from isptune.tuning.bench import Bench
+
+
+def begin_or_check(folder: Path, bench: Bench) -> None:
+    """A new folder gets what the run is made of; an old one must hold the same.
+
+    Raises:
+        RunFolderError: the folder holds another run, or is no run folder and not empty.
+    """
+    _check_settings(folder, bench.settings)
+    write_bench(folder, bench.description())
+    if (folder / PROVENANCE).exists():
+        _check_provenance(folder, bench)
+    else:
+        write_provenance(folder, provenance(bench))
+
+
+def provenance(bench: Bench) -> Provenance:
+    """What a run of this bench is made with, here and now."""
+    plugins = {**bench.objectives, **bench.second_opinions, **bench.diagnosing}
+    return provenance_of(
+        device_name(bench.device),
+        torch.get_num_threads(),
+        {scene.name: scene.sha256 for scene in bench.scenes},
+        bench.pipeline.facts.versions,
+        gathered_weights({spec: plugin.facts for spec, plugin in plugins.items()}),
+    )
+
+
+def _check_settings(folder: Path, new: RunSettings) -> None:
+    """A new folder gets the settings; an old one must hold the same, and gets nothing."""
+    if not (folder / CONFIG).exists():
+        strangers = sorted(
+            path.name for path in folder.iterdir() if path.name != LOCK and not is_unfinished(path)
+        )
+        if strangers:
+            raise RunFolderError(
+                f"{folder}: is not empty ({strangers[0]}) and holds no run; choose another --out"
+            )
+        write_settings(folder, new)
+        return
+    there, now = read_settings(folder).as_dict(), new.as_dict()
+    differing = [key for key in sorted(keys()) if there[key] != now[key]]
+    if differing:
+        shown = ", ".join(f"{key} = {there[key]!r} there, {now[key]!r} now" for key in differing)
+        raise RunFolderError(f"{folder}: holds another run ({shown}); choose another --out")
+
+
+def _check_provenance(folder: Path, bench: Bench) -> None:
+    """The settings name files and leave device and threads to the machine: any may be another one now.
+
+    Half of the trials would then be of another picture or metric, or differ in their last digits.
+    """
+    then = read_provenance(folder)
+    other = then.another_picture({scene.name: scene.sha256 for scene in bench.scenes})
+    if other is not None:
+        raise RunFolderError(
+            f"{folder}: the scene {other!r} is not the picture that this run began with; choose another --out"
+        )
+    weights = then.weights or {}
+    own = gathered_weights({spec: one.facts for spec, one in bench.objectives.items()})
+    _check_weights(folder, {name: weights.get(name, digest) for name, digest in own.items()}, own)
+    if (folder / RECOMMENDED).exists():
+        return  # nothing more is rendered, nor asked of second opinions
+    now = provenance(bench)
+    for key in ("device", "threads"):
+        before, after = getattr(then, key), getattr(now, key)
+        if before is not None and before != after:
+            raise RunFolderError(
+                f"{folder}: this run began with {key} {before}, now it is {after}, which would not give "
+                f"the same bytes; go on with --{key} as before, or choose another --out"
+            )
+    if then.weights is not None:
+        _check_weights(folder, then.weights, now.weights or {})
+    changed = [] if then.versions is None else _differing(then.versions, now.versions or {})
+    if changed:
+        raise RunFolderError(
+            f"{folder}: {', '.join(changed)} changed since this run began, which would not give the same bytes; "
+            "go on with what it began with, or choose another --out"
+        )
+
+
+def _differing(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
+
+
+def _check_weights(folder: Path, then: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """The files that objectives were built from: weights, and what else they learned from."""
+    changed = _differing(then, now)
+    if changed:
+        more = f" (and {len(changed) - 3} more)" if len(changed) > 3 else ""
+        shown = ", ".join(
+            f"{one_line(name)} was {(then.get(name) or 'not there')[:12]}, is {(now.get(name) or 'not there')[:12]}"
+            for name in changed[:3]
+        )
+        raise RunFolderError(
+            f"{folder}: this run began with other files: by sha256 {shown}{more}; go on with the old ones, "
+            "or choose another --out"
+        )
