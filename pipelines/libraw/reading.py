@@ -1,13 +1,15 @@
 """rawpy's keyword arguments, as `isptune export --format rawpy` writes them, read back as a set of `libraw`."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from isptune.errors import ConfigError
+from msgspec import Meta
+
 from isptune.parameter_set import ParameterSet
-from isptune.space import Candidate, Value
+from isptune.space import Candidate
+from isptune.system.records import convert, parse_json
 
 _NUMBERS: Mapping[str, str] = {
     "dcb_iterations": "demosaic.dcb_iterations",
@@ -33,8 +35,43 @@ _LEVELS: Mapping[str, str] = {
     "white_level_times": "sensor.white_scale",
 }
 _HIGHLIGHTS = ("clip", "ignore", "blend")
-_PASSED_ON = {"output_bps", "use_camera_wb", "output_color", "half_size", "demosaic_algorithm", "highlight_mode",
-              "fbdd_noise_reduction"}  # fmt: skip
+
+
+Number = float | int
+
+
+@dataclass(frozen=True)
+class _Arguments:
+    """The keyword arguments of `rawpy.RawPy.postprocess` that are knobs, or that say nothing of the picture's look."""
+
+    dcb_iterations: Number | None = None
+    median_filter_passes: Number | None = None
+    adjust_maximum_thr: Number | None = None
+    auto_bright_thr: Number | None = None
+    bright: Number | None = None
+    exp_shift: Number | None = None
+    exp_preserve_highlights: Number | None = None
+    noise_thr: Number | None = None
+    chromatic_aberration: tuple[Number, Number] | None = None
+    gamma: tuple[Number, Number] | None = None
+    dcb_enhance: bool | None = None
+    four_color_rgb: bool | None = None
+    no_auto_bright: bool | None = None
+    demosaic_algorithm: str | None = None
+    fbdd_noise_reduction: str | None = None
+    highlight_mode: Annotated[int, Meta(ge=0, le=9)] | None = None
+    output_bps: Any = None
+    use_camera_wb: Any = None
+    output_color: Any = None
+    half_size: bool = False
+
+
+@dataclass(frozen=True)
+class _File:
+    postprocess: _Arguments
+    black_level_plus_of_range: Number | None = None
+    white_level_times: Number | None = None
+    camera_whitebalance_times: tuple[Number, Number, Number, Number] | None = None
 
 
 def read_set(data: bytes, path: Path, template: bytes | None = None) -> ParameterSet | None:
@@ -47,67 +84,41 @@ def read_set(data: bytes, path: Path, template: bytes | None = None) -> Paramete
     """
     if b'"postprocess"' not in data or not data.lstrip().startswith(b"{"):
         return None
-    try:
-        table = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: is not JSON that can be read: {error}") from error
-    arguments = table.get("postprocess") if isinstance(table, dict) else None
-    if not isinstance(arguments, dict):
+    table = parse_json(data, str(path))
+    if not isinstance(table, dict) or not isinstance(table.get("postprocess"), dict):
         return None
-    known = {*_NUMBERS, *_PAIRS, *_SWITCHES, *_PASSED_ON}
-    unknown = sorted({*arguments} - known) + sorted(
-        {*table} - {*_LEVELS, "postprocess", "camera_whitebalance_times"}
+    held = convert(table, _File, str(path), known_only=True)
+    options = {"half_size": True} if held.postprocess.half_size else {}
+    return ParameterSet(
+        path.stem, {**_of_arguments(held.postprocess), **_of_the_file(held)}, "libraw", options
     )
-    if unknown:
-        raise ConfigError(
-            f"{path}: {unknown[0]!r} is no knob of libraw; there are: {', '.join(sorted(known))}"
-        )
-    values = {**_of_arguments(arguments, path), **_of_the_file(table, path)}
-    options = {"half_size": True} if arguments.get("half_size") is True else {}
-    return ParameterSet(path.stem, values, "libraw", options)
 
 
-def _of_arguments(arguments: Mapping[str, Any], path: Path) -> Candidate:
+def _of_arguments(arguments: _Arguments) -> Candidate:
+    given = {key: value for key, value in vars(arguments).items() if value is not None}
     values: Candidate = {"denoise.wavelet": 0.0}
-    for key, knob in _NUMBERS.items():
-        if key in arguments:
-            values[knob] = _number(arguments[key], f"{path}: {key}")
+    values |= {knob: given[key] for key, knob in _NUMBERS.items() if key in given}
     for key, knobs in _PAIRS.items():
-        if key in arguments:
-            values |= zip(knobs, _several(arguments[key], 2, f"{path}: {key}"), strict=True)
+        values |= zip(knobs, given.get(key, ()), strict=key in given)
     for key, (knob, true, false) in _SWITCHES.items():
-        if key in arguments:
-            values[knob] = true if arguments[key] is True else false
+        if key in given:
+            values[knob] = true if given[key] else false
     for key, knob in (("demosaic_algorithm", "demosaic.algorithm"), ("fbdd_noise_reduction", "denoise.fbdd")):
-        if key in arguments:
-            values[knob] = str(arguments[key]).lower()
-    if "highlight_mode" in arguments:
-        mode = arguments["highlight_mode"]
-        if isinstance(mode, bool) or mode not in range(10):
-            raise ConfigError(f"{path}: highlight_mode = {mode!r} is no whole number from 0 to 9")
+        if key in given:
+            values[knob] = given[key].lower()
+    if arguments.highlight_mode is not None:
+        mode = arguments.highlight_mode
         values["highlights.mode"] = _HIGHLIGHTS[mode] if mode < len(_HIGHLIGHTS) else "reconstruct"
         if mode >= len(_HIGHLIGHTS):
-            values["highlights.reconstruct_to"] = int(mode)
+            values["highlights.reconstruct_to"] = mode
     return values
 
 
-def _of_the_file(table: Mapping[str, Any], path: Path) -> Candidate:
+def _of_the_file(held: _File) -> Candidate:
     values: Candidate = {
-        knob: _number(table[key], f"{path}: {key}") for key, knob in _LEVELS.items() if key in table
+        knob: getattr(held, key) for key, knob in _LEVELS.items() if getattr(held, key) is not None
     }
-    if "camera_whitebalance_times" in table:
-        times = _several(table["camera_whitebalance_times"], 4, f"{path}: camera_whitebalance_times")
+    times = held.camera_whitebalance_times
+    if times is not None:
         values |= {"white_balance.red": times[0], "white_balance.blue": times[2]}
     return values
-
-
-def _several(value: Any, count: int, what: str) -> Sequence[Value]:
-    if not isinstance(value, list) or len(value) != count:
-        raise ConfigError(f"{what} = {value!r} is no list of {count} numbers")
-    return [_number(number, what) for number in value]
-
-
-def _number(value: Any, what: str) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(f"{what} = {value!r} is no number")
-    return value

@@ -211,12 +211,12 @@ BOMB = "gz99" + base64.b64encode(zlib.compress(bytes(50_000_000))).decode()
         (_sidecar("demosaic", 4, struct.pack("<ifiiif", 0, 0, 0, 99, 1, 0.2).hex()), "demosaic has the mode 99"),
         (b"[Version]\n[Sharpening]\nEnabled=true\nAmount=much\n", "Amount = 'much' in .Sharpening. is no"),
         (b"[Version]\n[RAW Bayer]\nMethod=mono\n", "Method = 'mono' in .RAW Bayer. is none that demosaic.method can"),
-        (b'{"postprocess": {"bright": "x"}}', "bright = 'x' is no number"),
-        (b'{"postprocess": {"gamma": [1]}}', "is no list of 2 numbers"),
-        (b'{"postprocess": {"user_flip": 3}}', "'user_flip' is no knob of libraw"),
-        (b'{"postprocess": {"highlight_mode": 12}}', "highlight_mode = 12 is no whole number from 0 to 9"),
+        (b'{"postprocess": {"bright": "x"}}', "postprocess.bright = 'x' must be a number"),
+        (b'{"postprocess": {"gamma": [1]}}', r"postprocess.gamma = \[1\] must be a list of length 2"),
+        (b'{"postprocess": {"user_flip": 3}}', "unknown key 'user_flip'; known are: dcb_iterations"),
+        (b'{"postprocess": {"highlight_mode": 12}}', "postprocess.highlight_mode = 12 must be a whole number of 9 or less"),
         (b'{"postprocess": {}', "is not JSON that can be read"),
-        (b"\xff\xfe\x00", "is no parameter set that can be read"),
+        (b"\xff\xfe\x00", "read as a parameter set: is not a TOML file"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_understood_is_refused_in_one_line(tmp_path, data, message):
