@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from isptune.tuning.run import Status
+    from isptune.tuning.status import Status
 
 PLAIN_EVERY_S = 2.0
 """Not on a terminal, at most one line in this many seconds, and the last one."""
@@ -54,7 +54,7 @@ class RunProgress:
             self._bar.stop()
 
     def update(self, status: "Status") -> None:
-        """Show an `isptune.tuning.run.Status`."""
+        """Show an `isptune.tuning.status.Status`."""
         if status.replayed:
             self._replayed = status.generation
         elif self._replayed:

@@ -16,9 +16,10 @@ from isptune.runs.settings import RunSettings
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Space
 from isptune.system.device import choose_device
-from isptune.tuning.evaluate import Evaluator, RunParts
+from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.losses import LossRule
 from isptune.tuning.noise_seeds import NoiseSeeds
+from isptune.tuning.parts import RunParts
 
 
 @dataclass(frozen=True)

@@ -1,44 +1,24 @@
 """Candidates x scenes -> scores: grouping, batching, and one bad candidate costs one trial."""
 
 import math
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import final
 
 import torch
 
 from isptune.arrays import Images
 from isptune.errors import RenderError, ScoreError, in_words
-from isptune.interfaces import KnownLevels, Objective, Pipeline
+from isptune.interfaces import Objective, Pipeline
 from isptune.runs.aggregate import parse_aggregate
 from isptune.runs.log import Trial
 from isptune.runs.unfinished import Outcome
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
-from isptune.tuning.batches import batch_limit, batches, equal_choices, halves, to_params
+from isptune.tuning.batches import batch_limit, batches, halves, to_params
+from isptune.tuning.levels import known_levels, level_errors
+from isptune.tuning.parts import OnPart, Part, RunParts, Stopwatch
 from isptune.tuning.rivals import RivalPictures, rivals_among, score_beside
-
-
-@dataclass(frozen=True)
-class Part:
-    """What is rendered and scored as one batch: candidates of equal choices, one scene, one noise seed.
-
-    `rivals` are what objectives that compare (by their facts) compare with, of any choices.
-    """
-
-    candidates: tuple[Candidate, ...]
-    scene: int
-    seed: int
-    rivals: tuple[Candidate, ...] = ()
-
-
-RunParts = Callable[[Sequence[Part]], Iterable[tuple[int, Outcome]]]
-"""Evaluates parts somewhere, and gives the number of each with its outcome as they come, in any order."""
-
-OnPart = Callable[[float, int], None]
-"""Told after each part how many trials are done, of how many; a trial of three scenes counts in thirds."""
 
 
 @final
@@ -107,13 +87,13 @@ class Evaluator:
         for number, (scene, batch) in enumerate(indices):  # in whatever order the outcomes came
             for i, result in zip(batch, outcomes[number].results, strict=True):
                 found[i][self.scenes[scene].name] = result
-        levels = self._levels(candidates)
+        levels = known_levels(self.pipeline, candidates)
         return [self._trial(*one) for one in zip(candidates, found, levels, strict=True)]
 
     @torch.inference_mode()
     def evaluate_part(self, part: Part) -> Outcome:
         """Render and score one part; on failure halve it, down to the candidates that fail."""
-        clock = _Clock()
+        clock = Stopwatch()
         return Outcome(tuple(self._results(part, clock)), clock.render_s, clock.score_s)
 
     @torch.inference_mode()
@@ -121,7 +101,7 @@ class Evaluator:
         """One image of one candidate, [1, 3, H, W]. Raises RenderError."""
         return self.pipeline.render(scene, to_params([candidate], self.device), seed)
 
-    def _results(self, part: Part, clock: "_Clock") -> list[dict[str, float] | str]:
+    def _results(self, part: Part, clock: Stopwatch) -> list[dict[str, float] | str]:
         try:
             columns = self._scores(part, clock)
         except Exception as error:  # a plug-in may raise anything, and it costs one trial
@@ -137,7 +117,7 @@ class Evaluator:
             for r in self._results(replace(part, candidates=half), clock)
         ]
 
-    def _scores(self, part: Part, clock: "_Clock") -> dict[str, list[float]]:
+    def _scores(self, part: Part, clock: Stopwatch) -> dict[str, list[float]]:
         scene = self.scenes[part.scene]
         with clock.rendering():
             images = self._render(part.candidates, part.scene, part.seed)
@@ -168,27 +148,13 @@ class Evaluator:
     def _batch_limit(self, scene: int) -> int:
         return batch_limit(self.scenes[scene], self.device, self.pipeline.facts.max_batch)
 
-    def _levels(self, candidates: Sequence[Candidate]) -> list[tuple[float, ...]]:
-        levels: list[tuple[float, ...]] = [() for _ in candidates]
-        if self.pipeline.facts.levels and isinstance(self.pipeline, KnownLevels):
-            for group in equal_choices(candidates):
-                params = to_params([candidates[i] for i in group], torch.device("cpu"))
-                for i, row in zip(group, self.pipeline.levels(params).tolist(), strict=True):
-                    levels[i] = tuple(row)
-        return levels
-
     def _trial(
         self,
         candidate: Candidate,
         found: Mapping[str, Mapping[str, float] | str],
         levels: tuple[float, ...],
     ) -> Trial:
-        l1 = l1_normalised = None
-        if self.pipeline.facts.levels:
-            l1 = sum(abs(d) for d in levels) / len(levels)
-            limits = [level.limit for level in self.pipeline.facts.levels]
-            shares = [abs(d) / limit for d, limit in zip(levels, limits, strict=True)]
-            l1_normalised = sum(shares) / len(levels)
+        l1, l1_normalised = level_errors(levels, self.pipeline.facts)
         scenes = {name: result for name, result in found.items() if not isinstance(result, str)}
         if len(scenes) < len(found):
             error = next(f"{name}: {result}" for name, result in found.items() if isinstance(result, str))
@@ -198,29 +164,6 @@ class Evaluator:
             for name, objective in self.objectives.items()
         }
         return Trial(0, candidate, scores, scenes if len(scenes) > 1 else {}, levels, l1, l1_normalised)
-
-
-class _Clock:
-    """Adds up the seconds of rendering and scoring."""
-
-    def __init__(self):
-        self.render_s = self.score_s = 0.0
-
-    @contextmanager
-    def rendering(self) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.render_s += time.perf_counter() - start
-
-    @contextmanager
-    def scoring(self) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.score_s += time.perf_counter() - start
 
 
 def _finite(scores: dict[str, float]) -> dict[str, float] | str:

@@ -1,64 +1,26 @@
 """The loop: ask, render, score, tell, append; and replay, which makes the log a checkpoint."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from isptune.errors import AllFailed, RunFolderError
-from isptune.interfaces import Optimizer
 from isptune.runs.files import RECOMMENDED, TABLE
 from isptune.runs.log import Generation, LogWriter, RunLog, Trial, write_csv
 from isptune.runs.timing import write_timing
-from isptune.space import Candidate
 from isptune.system.claim import claimed
 from isptune.system.disk import remove_unfinished
 from isptune.tuning.bench import Bench
 from isptune.tuning.clock import SearchClock
-from isptune.tuning.evaluate import OnPart
 from isptune.tuning.handover import hand_over
+from isptune.tuning.lanes import Lane
+from isptune.tuning.parts import OnPart
 from isptune.tuning.same_run import begin_or_check
+from isptune.tuning.status import OnGeneration, Status
 from isptune.tuning.unfinished import Unfinished
-
-
-@dataclass(frozen=True)
-class Status:
-    """What a progress bar shows after a generation.
-
-    `best` is the best score so far of the first objective, or of the generation where scores do not compare with
-    those of others; `l1_normalised` that trial's level error.
-    """
-
-    generation: int
-    evaluations: int
-    budget: int
-    best: float | None
-    l1_normalised: float | None
-    failed: int
-    replayed: bool
-
-
-@dataclass
-class _Lane:
-    """One of the lockstep optimisations: its optimizer and what it has used of its budget."""
-
-    optimizer: Optimizer
-    budget: int
-    used: int = 0
-    population: list[Candidate] = field(default_factory=list)
-
-    @property
-    def active(self) -> bool:
-        return self.used < self.budget and self.optimizer.stop_reason is None
-
-    @property
-    def stop_reason(self) -> str:
-        return self.optimizer.stop_reason or f"budget of {self.budget} evaluations used"
-
-
-OnGeneration = Callable[[Status], None]
 
 
 def run(
@@ -88,7 +50,7 @@ def run(
         log = RunLog(folder)
         begin_or_check(folder, bench)
         settings = bench.settings
-        lanes = [_Lane(bench.optimizer(repeat), settings.budget) for repeat in range(settings.repeats)]
+        lanes = [Lane(bench.optimizer(repeat), settings.budget) for repeat in range(settings.repeats)]
         loop = _Loop(bench, lanes, SearchClock(folder, settings.budget_time), on_generation, on_part)
         unfinished = Unfinished(folder, bench.evaluator.run_parts)
         with log.open() as writer:
@@ -109,7 +71,7 @@ class _Loop:
     def __init__(
         self,
         bench: Bench,
-        lanes: list[_Lane],
+        lanes: list[Lane],
         clock: SearchClock,
         on_generation: OnGeneration,
         on_part: OnPart,
@@ -168,7 +130,7 @@ class _Loop:
         self.render_s, self.score_s = evaluator.render_s - render_s, evaluator.score_s - score_s
         return done
 
-    def _asking(self) -> list[tuple[int, _Lane]]:
+    def _asking(self) -> list[tuple[int, Lane]]:
         """The active lanes, each asked for its next population."""
         active = [(repeat, lane) for repeat, lane in enumerate(self.lanes) if lane.active]
         for _, lane in active:
@@ -186,7 +148,7 @@ class _Loop:
         trials = (replace(trial, repeat=r, params=c) for (r, c), trial in zip(asked, found, strict=True))
         return Generation(index, seed, tuple(trials))
 
-    def _tell(self, lane: _Lane, trials: Sequence[Trial]) -> None:
+    def _tell(self, lane: Lane, trials: Sequence[Trial]) -> None:
         losses = self.bench.rule.losses([trial.scores for trial in trials])
         costs = np.array([self.bench.rule.cost(trial.params) for trial in trials])
         lane.optimizer.tell(lane.population, losses + costs[:, None] if costs.any() else losses)

@@ -10,7 +10,7 @@ from typing import final
 
 from isptune.runs.files import UNFINISHED
 from isptune.runs.unfinished import Outcome, append_outcome, read_outcomes
-from isptune.tuning.evaluate import Part, RunParts
+from isptune.tuning.parts import Part, RunParts
 
 WORTH_KEEPING_S = 0.2
 """An outcome that took less is sooner found again than kept, seconds."""

@@ -23,8 +23,8 @@ from isptune.runs.settings import RunSettings, from_mapping
 from isptune.runs.unfinished import Outcome
 from isptune.system.processes import end_with, terminated_on
 from isptune.tuning.bench import AtHand, Bench
-from isptune.tuning.evaluate import Part, RunParts
 from isptune.tuning.own_parts import own_parts
+from isptune.tuning.parts import Part, RunParts
 
 _ASKED_TO_END: Final = threading.Event()
 """In a worker: parts that wait in its queue, which nobody can cancel any more, are in vain."""
