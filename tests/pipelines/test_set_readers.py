@@ -214,7 +214,7 @@ BOMB = "gz99" + base64.b64encode(zlib.compress(bytes(50_000_000))).decode()
         (b'{"postprocess": {"bright": "x"}}', "postprocess.bright = 'x' must be a number"),
         (b'{"postprocess": {"gamma": [1]}}', r"postprocess.gamma = \[1\] must be a list of length 2"),
         (b'{"postprocess": {"user_flip": 3}}', "unknown key 'user_flip'; known are: dcb_iterations"),
-        (b'{"postprocess": {"highlight_mode": 12}}', "postprocess.highlight_mode = 12 must be a whole number of 9 or less"),
+        (b'{"postprocess": {"highlight_mode": 12}}', "highlight_mode = 12 must be a whole number of 9 or less"),
         (b'{"postprocess": {}', "is not JSON that can be read"),
         (b"\xff\xfe\x00", "read as a parameter set: is not a TOML file"),
     ],
