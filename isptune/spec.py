@@ -11,13 +11,13 @@ which `split_options` parts; pipelines get theirs as keywords.
 """
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
 from isptune.errors import ConfigError
+from isptune.system.records import toml_value
 
 _NAME = re.compile(r"[^:?]*")
 _OPTIONS = re.compile(r"\?(?=[A-Za-z_][A-Za-z0-9_]*=)")
@@ -95,11 +95,8 @@ def refuse_unknown(whose: str, given: Iterable[str], known: Mapping[str, str]) -
 
 
 def typed(text: str) -> Any:
-    """A value as TOML has it (number, true, list, ...), or else the text itself."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text.strip()
+    """A value as TOML has it (number, true, list, ...), or the text itself. Raises ConfigError for NaN or infinity."""
+    return toml_value(text, "an option")
 
 
 def escaped(text: str) -> str:
