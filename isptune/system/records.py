@@ -9,20 +9,20 @@ What comes from elsewhere is bounded before it is looked at: in bytes, in depth,
 NaN, infinity and halves of characters (lone surrogates) are refused.
 """
 
-import difflib
 import json
 import math
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, field, fields, is_dataclass
 from pathlib import Path
-from types import GenericAlias, NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from types import GenericAlias
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from isptune.errors import ConfigError, IsptuneError, one_line
+from isptune.system.faults import Steps, in_words, items, refuse_unknown_keys, shown, shown_steps
 
 LARGEST_BYTES = 64 * 2**20
 """Of a file or an answer, where its reader names no other bound."""
@@ -45,14 +45,8 @@ Record = TypeVar("Record")
 Refusal = type[IsptuneError]
 Kind = type[Record] | GenericAlias
 """A class, or a list or table of one: `dict[str, float]`."""
-Steps = list[str | int]
-"""The way from the outermost table to a value: names, keys and numbers in lists."""
 
 _LEFT_OUT = "left out"
-_WORDS = {
-    "int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "array": "a list",
-    "object": "a table", "null": "nothing",
-}  # fmt: skip
 
 
 def optional(default: Any = MISSING, *, factory: Any = MISSING) -> Any:
@@ -120,16 +114,16 @@ def read_json(
 
 def read_bytes(path: Path, refusal: Refusal = ConfigError, largest: int = LARGEST_BYTES) -> bytes:
     """What a file holds, if that is not too much."""
-    shown = one_line(str(path))
+    name = one_line(str(path))
     try:
         with path.open("rb") as file:
             data = file.read(largest + 1)
     except FileNotFoundError as error:
-        raise refusal(f"{shown}: no such file") from error
+        raise refusal(f"{name}: no such file") from error
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
-        raise refusal(f"{shown}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise refusal(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(data) > largest:
-        raise refusal(f"{shown}: is larger than {_in_bytes(largest)}")
+        raise refusal(f"{name}: is larger than {_in_bytes(largest)}")
     return data
 
 
@@ -192,10 +186,10 @@ def convert(
     """
     try:
         if known_only:
-            _refuse_unknown(value, kind)
+            refuse_unknown_keys(value, kind)
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise refusal(f"{one_line(place)}: {_in_words(str(error), value, kind)}") from error
+        raise refusal(f"{one_line(place)}: {in_words(str(error), value, kind)}") from error
     except IsptuneError as error:  # of a record that looks at its values itself
         raise refusal(f"{one_line(place)}: {error}") from error
 
@@ -235,8 +229,8 @@ def _checked(value: Any, place: str, refusal: Refusal) -> Any:
     for _ in range(DEEPEST + 1):
         for item in level:
             if fault := _fault(item):
-                way = _shown_steps(_way_to(item, value, []) or [])
-                raise refusal(f"{one_line(place)}: {way + ' = ' if way else ''}{_shown(item)} is {fault}")
+                way = shown_steps(_way_to(item, value, []) or [])
+                raise refusal(f"{one_line(place)}: {way + ' = ' if way else ''}{shown(item)} is {fault}")
         level = [part for item in level if isinstance(item, dict | list) for part in _inside(item)]
         if not level:
             return value
@@ -263,7 +257,7 @@ def _way_to(item: Any, value: Any, steps: Steps) -> Steps | None:
     """The way to this very object; the depth is bounded where this is asked."""
     if value is item:
         return steps
-    ways = (_way_to(item, part, [*steps, step]) for step, part in _items(value))
+    ways = (_way_to(item, part, [*steps, step]) for step, part in items(value))
     return next((way for way in ways if way is not None), None)
 
 
@@ -275,131 +269,3 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _refuse_unknown(value: Any, kind: Any) -> None:
-    for place, key, known in _unknown(value, kind, []):
-        near = difflib.get_close_matches(key, known, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        inside = f"{_shown_steps(place)}: " if place else ""
-        raise ConfigError(f"{inside}unknown key {one_line(repr(key))}; {hint}known are: {', '.join(known)}")
-
-
-def _unknown(value: Any, kind: Any, steps: Steps) -> Iterator[tuple[Steps, str, list[str]]]:
-    """Every key that a record has no field for: where, which, and the fields that there are."""
-    for step, part in _items(value):
-        inner = _type_of(kind, step)
-        if inner is None and is_dataclass(_bare(kind)):
-            yield steps, str(step), [f.name for f in fields(_bare(kind))]
-        elif inner is not None:
-            yield from _unknown(part, inner, [*steps, step])
-
-
-def _items(value: Any) -> list[tuple[str | int, Any]]:
-    if isinstance(value, Mapping):
-        return list(value.items())
-    return list(enumerate(value)) if isinstance(value, list | tuple) else []
-
-
-def _bare(kind: Any) -> Any:
-    """A type without the bounds on it, and without None beside it."""
-    if get_origin(kind) is Annotated:
-        return _bare(get_args(kind)[0])
-    if get_origin(kind) in (Union, UnionType):
-        others = [part for part in get_args(kind) if part is not NoneType]
-        return _bare(others[0]) if len(others) == 1 else kind
-    return kind
-
-
-def _type_of(kind: Any, step: str | int) -> Any:
-    """The type of what is one step inside of a type; None where nothing can be."""
-    kind = _bare(kind)
-    if is_dataclass(kind):
-        return get_type_hints(kind, include_extras=True).get(str(step))
-    arguments = get_args(kind)
-    if get_origin(kind) in (None, Union, UnionType, Literal) or not arguments:
-        return None
-    if get_origin(kind) is tuple and arguments[-1] is not Ellipsis:
-        return arguments[int(step)] if int(step) < len(arguments) else None
-    return arguments[0] if get_origin(kind) is tuple else arguments[-1]
-
-
-def _in_words(said: str, value: Any, kind: Any) -> str:
-    """What msgspec says of plain data, in our words, and with the value."""
-    fault, _, path = said.partition(" - at ")
-    steps = _steps(said, path.strip("`"), value, kind)
-    held = _value_at(value, steps)
-    if fault.startswith("Object missing required field"):
-        name = fault.split("`")[1]
-        return f"{_shown_steps(steps)} has no {name!r}" if steps else f"has no {name!r}"
-    if fault.startswith("Invalid enum value"):
-        allowed = ", ".join(map(str, get_args(_bare(_type_along(kind, steps)))))
-        return f"{_shown_steps(steps)} = {_shown(held)} is none of {allowed}"
-    if fault.startswith("Expected"):
-        what = f"{_shown_steps(steps)} = {_shown(held)}" if steps else f"holds {_shown(held)}, and"
-        return f"{what} must be {_expected(fault)}"
-    return f"{_shown_steps(steps)}: {one_line(fault)}" if steps else one_line(fault)
-
-
-def _expected(fault: str) -> str:
-    names = fault.split("`")[1].split(" | ")
-    if "float" in names:
-        names = [name for name in names if name != "int"]
-    bounds = re.sub(r"(\d)\.0$", r"\1", fault.split("`")[2].partition(", got")[0])
-    bounds = re.sub(r" >= (\S+)$", r" of \1 or more", re.sub(r" > (\S+)$", r" above \1", bounds))
-    bounds = re.sub(r" <= (\S+)$", r" of \1 or less", bounds)
-    return " or ".join(_WORDS.get(name, name) for name in names) + bounds
-
-
-def _shown(value: Any) -> str:
-    try:
-        text = one_line(repr(value))
-    except ValueError:  # Python writes no number of more than 4300 digits
-        text = "a number too long to show"
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _shown_steps(steps: Steps) -> str:
-    joined = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-    return one_line(joined.removeprefix("."))
-
-
-def _steps(said: str, path: str, value: Any, kind: Any) -> Steps:
-    """The way to the fault; msgspec names no keys of tables, so that they are tried one by one."""
-    steps: Steps = []
-    for name, number in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", path):
-        if name or number.isdigit():
-            steps.append(name or int(number))
-            continue
-        keys = (key for key in _value_at(value, steps) if _says(_with_only(value, steps, key), kind) == said)
-        steps.append(next(keys, "..."))
-    return steps
-
-
-def _says(value: Any, kind: Any) -> str | None:
-    try:
-        msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        return str(error)
-    return None
-
-
-def _with_only(value: Any, steps: Steps, key: str) -> Any:
-    """The same data, but with one key only in the table at the end of the way."""
-    if not steps:
-        return {key: value[key]}
-    changed: dict[Any, Any] = dict(_items(value))
-    changed[steps[0]] = _with_only(value[steps[0]], steps[1:], key)
-    return changed if isinstance(value, Mapping) else list(changed.values())
-
-
-def _value_at(value: Any, steps: Steps) -> Any:
-    for step in steps:
-        value = value[step]
-    return value
-
-
-def _type_along(kind: Any, steps: Steps) -> Any:
-    for step in steps:
-        kind = _type_of(kind, step)
-    return kind
