@@ -200,7 +200,7 @@ def test_a_program_that_cannot_be_started_says_why(tmp_path, command, message):
 def test_options_win_over_the_file_but_not_over_its_command(tmp_path):
     spec = write_isp(tmp_path, settings="timeout_s = 5")
     assert build("pipeline", spec, timeout_s=9).settings.timeout_s == 9
-    with pytest.raises(ConfigError, match="option: unknown key 'command'"):
+    with pytest.raises(ConfigError, match="command stands in the file, and no option changes it"):
         build("pipeline", spec, command=["rm"])
 
 
