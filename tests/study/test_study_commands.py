@@ -252,9 +252,12 @@ def test_votes_go_out_and_in_as_json_too(isptune, tmp_path):
     exported = [isptune("study", "export", folder)[1] for folder in ("s", "t")]
     assert exported[0] == exported[1]
     (tmp_path / "wrong.json").write_text('{"observer": 1}')
-    assert "is not a list of votes" in isptune("study", "import", "u", "wrong.json")[2]
+    assert (
+        "wrong.json: holds {'observer': 1}, and must be a list"
+        in isptune("study", "import", "u", "wrong.json")[2]
+    )
     (tmp_path / "wrong.json").write_text('[{"observer": ')
-    assert "is no table that can be read" in isptune("study", "import", "u", "wrong.json")[2]
+    assert "is not JSON that can be read" in isptune("study", "import", "u", "wrong.json")[2]
 
 
 def test_other_columns_are_named_by_hand(isptune, tmp_path):
@@ -366,13 +369,13 @@ def test_study_toml_refuses_what_it_does_not_know(isptune, tmp_path):
     plan = tmp_path / "s" / "study.toml"
     text = plan.read_text()
     plan.write_text(text + "colour = 1\n")
-    assert "no key is called 'colour'; there are: title, question" in isptune("study", "fit", "s")[2]
+    assert "unknown key 'colour'; known are: title, question" in isptune("study", "fit", "s")[2]
     plan.write_text(text.replace('"random"', '"lottery"'))
     assert (
         "schedule = 'lottery' is none of random, complete, swiss, active" in isptune("study", "fit", "s")[2]
     )
     plan.write_text(text.replace("repeats = 5", 'repeats = "5"'))
-    assert "repeats = '5' is not of the kind of 5" in isptune("study", "fit", "s")[2]
+    assert "repeats = '5' must be a whole number" in isptune("study", "fit", "s")[2]
     (tmp_path / "s" / "stimuli.csv").write_text(
         "scene,condition,file,params,score\nx,a,../../etc/passwd,{},\n"
     )
