@@ -48,8 +48,8 @@ def is_unfinished(path: Path) -> bool:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes left in a folder; for whoever is alone at work in it."""
-    for path in folder.iterdir():
+    """Remove what killed processes left in a folder and below it; for whoever is alone at work there."""
+    for path in folder.rglob(".*.part"):
         if is_unfinished(path):
             with suppress(OSError):
                 path.unlink()

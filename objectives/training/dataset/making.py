@@ -22,6 +22,7 @@ from isptune.errors import ConfigError, DatasetError
 from isptune.interfaces import Objective
 from isptune.registry import build
 from isptune.system.claim import claimed
+from isptune.system.disk import remove_unfinished
 from isptune.system.records import read_json
 from objectives.training.dataset.crew import in_processes
 from objectives.training.dataset.plan import (
@@ -140,6 +141,7 @@ def _finish(plan: Plan, folder: Path) -> None:
     for name, records in _lists(plan, folder).items():
         write_bytes(folder / f"{name}.json", (json.dumps(records, indent=1) + "\n").encode())
     write_page(folder, plan, counted)
+    remove_unfinished(folder)
     write_bytes(folder / STATISTICS, (json.dumps(counted.as_dict(), indent=1) + "\n").encode())
     shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
 
