@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, final
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from isptune.errors import ConfigError, one_line
 from isptune.system.records import Kind, Record, convert, parse_json
@@ -72,8 +73,24 @@ def built(make: Callable[[], Network], state: Mapping[str, Tensor], path: Path) 
     Raises:
         ConfigError: the tensors are not those of the network, see `require_layout`.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         require_layout(make(), state, path)
     network = make()
     load_strictly(network, state, path)
     return network.eval().requires_grad_(False)
+
+
+@final
+class _Unfilled(TorchFunctionMode):
+    """Tensors are not filled with their first values: without memory there is nothing to fill.
+
+    Random numbers on the device "meta" would load torch's compiler first, which takes seconds.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        named = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)

@@ -167,6 +167,11 @@ class Convolution(nn.Module):
         if self.norm is None:
             return
         norm, convolution = self.norm, self.convolution
+        if (
+            norm.bias.is_meta
+        ):  # nothing to compute, and arithmetic on it would load torch's compiler for seconds
+            convolution.bias, self.norm = nn.Parameter(torch.empty_like(norm.bias)), None
+            return
         assert norm.running_var is not None  # both are tracked by default
         assert norm.running_mean is not None
         scale = norm.weight / (norm.running_var + norm.eps).sqrt()
@@ -195,7 +200,8 @@ class TextNetwork(nn.Module):
     def __init__(self, widths: Widths, words: int):
         super().__init__()
         self.words = nn.Embedding(words, widths.words)
-        self.positions = nn.Parameter(0.02 * torch.randn(widths.length, widths.words))
+        self.positions = nn.Parameter(torch.empty(widths.length, widths.words))
+        nn.init.normal_(self.positions, std=0.02)
         self.layers = nn.ModuleList(TextLayer(widths.words, widths.heads) for _ in range(widths.layers))
         self.norm = nn.LayerNorm(widths.words)
         self.embed = nn.Linear(widths.words, widths.embedding)

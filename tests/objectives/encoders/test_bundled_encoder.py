@@ -1,5 +1,7 @@
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -172,3 +174,10 @@ def test_a_damaged_file_is_refused(file: Path, tmp_path: Path, damage: str):
         build(str(other))
     with pytest.raises(ConfigError, match="no such file"):
         build(str(tmp_path / "missing.safetensors"))
+
+
+def test_building_it_loads_no_compiler():
+    """Random numbers and sums on the device "meta" would: more than two seconds of each start."""
+    program = "import sys; from objectives.encoders.bundled_encoder import build; build()"
+    program += "; sys.exit('torch._dynamo' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

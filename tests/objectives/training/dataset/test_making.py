@@ -212,7 +212,9 @@ def test_processes_that_are_killed_go_on_to_the_same_bytes(made, tmp_path):
         time.sleep(1.5)
         if sorted((tmp_path / "cut").rglob("*")) == before:
             break
-    left = next((tmp_path / "cut").glob("pictures/*/*")) / ".0000000_B.png.b1b87aa5.part"  # as one cut in a picture
+    left = (
+        next((tmp_path / "cut").glob("pictures/*/*")) / ".0000000_B.png.b1b87aa5.part"
+    )  # as one cut in a picture
     left.write_bytes(b"half")
     assert make(plan, photos, tmp_path / "cut")
     make(plan, photos, tmp_path / "whole")
