@@ -17,7 +17,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Levels, Losses, OtherImages, Params, Scores, SecondImages
 from isptune.diagnosis.finding import Diagnosis
-from isptune.facts import JudgeFacts, ObjectiveFacts, PipelineFacts
+from isptune.facts import EditedFile, JudgeFacts, ObjectiveFacts, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Space
 
@@ -52,6 +52,17 @@ class WritesParameterFiles(Protocol):
 
     def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
         """The file for a complete candidate. Raises ConfigError, also for a template that is missing or unfit."""
+        ...
+
+
+@runtime_checkable
+class EditsParameterFiles(Protocol):
+    """A pipeline that writes what a search changed into a file of the user's own, and leaves every other byte."""
+
+    def edited_file(
+        self, file_format: str, candidate: Candidate, start: Candidate, template: bytes | None
+    ) -> EditedFile:
+        """The template, which stands for `start` (knobs that it lacks: the defaults). Raises ConfigError."""
         ...
 
 

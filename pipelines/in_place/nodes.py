@@ -1,8 +1,8 @@
 """JSON and YAML as nodes that know where they stand, read as tolerantly as libyaml reads them, and more.
 
 Both are one language here, as they are to libyaml, which libcamera reads JSON with: commas may trail, keys may be bare,
-and comments begin with `#`, or in brackets with `//` or `/*`. Of YAML it is the part that files of settings have: tables
-and lists by indentation or in brackets, plain, quoted and block scalars, directives, tags and anchors (which are passed
+and comments begin with `#`, or in brackets with `//` or `/*`. Of YAML it is the part that files of settings have:
+tables and lists by indentation or in brackets, plain, quoted and block scalars, directives, tags and anchors (which are passed
 over), and the first document of a file. What is not understood is refused, never guessed at.
 
 Source: YAML 1.2.2 (2021), chapters 6 to 9; RFC 8259.
@@ -17,7 +17,11 @@ from pipelines.in_place.text import Span, unreadable
 
 _BLANKS = re.compile(r"(?:[ \t\r\n]+|#[^\n]*|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\'', re.DOTALL)
-_FLOW_PLAIN = re.compile(r"(?:[^\s,\[\]{}:#]|:(?![\s,\[\]{}]|$)|(?<=\S)#|[ \t]+(?![\s,\[\]{}#:]|$)|[ \t]+:(?=\S))+")
+_FLOW_PLAIN = re.compile(
+    r"(?:[^\s,\[\]{}:#]|:(?![\s,\[\]{}]|$)|(?<=\S)#|[ \t]+(?![\s,\[\]{}#:]|$)|[ \t]+:(?=\S))+"
+)
+_PLAIN_ITEM = re.compile(r"[ \t\r\n]*([-+.\w]+)[ \t\r\n]*,")
+"""Of a list of numbers, which is most of what such files hold: the quick way through it."""
 _BLOCK_PLAIN = re.compile(r"(?:[^\s:#]|:(?=\S)|(?<=\S)#|[ \t]+(?=[^\s#]))+")
 _PROPERTIES = re.compile(r"(?:[!&][^\s,\[\]{}]*[ \t]+)*(?:[!&][^\s,\[\]{}]*(?=\s))?")
 _LINE_END = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|$)")
@@ -69,7 +73,7 @@ def _escape(found: "re.Match[str]") -> str:
 
 @final
 class _Reader:
-    """Walks through a text once; every method takes where it begins and gives the node, whose span says where it ends."""
+    """Walks through a text once; every method takes where it begins and gives the node, whose span says its end."""
 
     def __init__(self, text: str):
         self.text = text
@@ -141,7 +145,13 @@ class _Reader:
         return found.end() if found else place
 
     def _is_dash(self, place: int) -> bool:
-        return self.text.startswith("-", place) and self.text[place + 1 : place + 2] in ("", " ", "\t", "\r", "\n")
+        return self.text.startswith("-", place) and self.text[place + 1 : place + 2] in (
+            "",
+            " ",
+            "\t",
+            "\r",
+            "\n",
+        )
 
     def _key(self, place: int) -> tuple[str, int] | None:
         """The key that begins here and where its value may begin, or None if this is no key."""
@@ -179,7 +189,9 @@ class _Reader:
 
     def _refuse_deeper(self, place: int, column: int) -> None:
         if not self._ended(place) and self._column(place) > column and self._starts_line(place):
-            raise unreadable(self.text, place, f"{self._shown(place)} is indented more than what stands before it")
+            raise unreadable(
+                self.text, place, f"{self._shown(place)} is indented more than what stands before it"
+            )
 
     def _starts_line(self, place: int) -> bool:
         return not self.text[self.text.rfind("\n", 0, place) + 1 : place].strip(" \t")
@@ -216,7 +228,11 @@ class _Reader:
     def _scalar(self, place: int, parent: int) -> tuple[Node, int]:
         quoted = _QUOTED.match(self.text, place)
         token = quoted or _BLOCK_PLAIN.match(self.text, place)
-        if token is None or self.text[place] in "\"'@`%" and quoted is None or self.text.startswith("? ", place):
+        if (
+            token is None
+            or (self.text[place] in "\"'@`%" and quoted is None)
+            or self.text.startswith("? ", place)
+        ):
             raise unreadable(self.text, place, f"{self._shown(place)} is not understood")
         end = token.end()
         while quoted is None:  # a plain scalar goes on with lines that are indented more
@@ -239,7 +255,12 @@ class _Reader:
         table, first = self.text[place] == "{", place
         closing = "}" if table else "]"
         members: list[tuple[str, Node]] = []
-        place = self._blank_lines(place + 1)
+        items: list[Node] = []
+        place += 1
+        while not table and (quick := _PLAIN_ITEM.match(self.text, place)):
+            items.append(Node(Span(*quick.span(1))))
+            place = quick.end()
+        place = self._blank_lines(place)
         while not self.text.startswith(closing, place):
             key, node, end = self._entry(place, depth, table)
             members.append((key, node))
@@ -251,7 +272,7 @@ class _Reader:
         span = Span(first, place + 1)
         if table:
             return Node(span, "table", members=tuple(members))
-        return Node(span, "list", items=tuple(node for _, node in members))
+        return Node(span, "list", items=(*items, *(node for _, node in members)))
 
     def _entry(self, place: int, depth: int, table: bool) -> tuple[str, Node, int]:
         """A member or an item: its key, its value, and where it ends."""
@@ -265,7 +286,11 @@ class _Reader:
                 raise unreadable(self.text, end, f"{self._shown(end)} where a colon belongs")
             return key, Node(Span(node.span.end, node.span.end)), node.span.end
         start = self._blank_lines(end + 1)
-        value = Node(Span(end + 1, end + 1)) if self.text[start : start + 1] in (",", "}", "]") else self._flow(start, depth)
+        value = (
+            Node(Span(end + 1, end + 1))
+            if self.text[start : start + 1] in (",", "}", "]")
+            else self._flow(start, depth)
+        )
         if table:
             return key, value, value.span.end
         pair = Node(Span(node.span.start, value.span.end), "table", ((key, value),))
@@ -273,7 +298,9 @@ class _Reader:
 
     def _is_colon(self, place: int, key: Node) -> bool:
         quoted = self.text[key.span.start] in "\"'"
-        return self.text.startswith(":", place) and (quoted or self.text[place + 1 : place + 2] in tuple(" \t\r\n,]}"))
+        return self.text.startswith(":", place) and (
+            quoted or self.text[place + 1 : place + 2] in tuple(" \t\r\n,]}")
+        )
 
     def _flow(self, place: int, depth: int) -> Node:
         place = self._without_properties(place)

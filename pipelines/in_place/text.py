@@ -4,6 +4,7 @@ import codecs
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from isptune.errors import ConfigError, one_line
 
@@ -11,9 +12,8 @@ _MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]*\bencoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
 
 
-@dataclass(frozen=True)
-class Span:
-    """A part of a text: from `start` up to `end`."""
+class Span(NamedTuple):
+    """A part of a text: from `start` up to `end`. A tuple, since a file has tens of thousands."""
 
     start: int
     end: int
@@ -50,7 +50,7 @@ class SourceText:
 
 
 def source_text(data: bytes) -> SourceText:
-    """A file's bytes as text: UTF-16 by its mark, what an XML file declares if that gives the same bytes, else UTF-8."""
+    """A file's bytes as text: UTF-16 by its mark, what XML declares if that gives the same bytes, else UTF-8."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return SourceText(data.decode(encoding, "surrogatepass"), encoding)
