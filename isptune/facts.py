@@ -97,6 +97,19 @@ class EditedFile:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class FileSet:
+    """What a file of a user's own says of a pipeline's params.
+
+    Attributes:
+        values: by name, of those that stand in it.
+        options: of the pipeline with which this file is what it starts from.
+    """
+
+    values: Mapping[str, float | int | str]
+    options: Mapping[str, str]
+
+
 def gathered_weights(facts: Mapping[str, ObjectiveFacts | JudgeFacts]) -> dict[str, str]:
     """The weights of several plug-ins, by their specs, as one; a second file of the same name says whose it is."""
     weights: dict[str, str] = {}
