@@ -4,7 +4,7 @@ What a plug-in can do beyond the call that it is there for is a Protocol of `isp
 others works its facts out from theirs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
@@ -82,6 +82,14 @@ class PipelineFacts:
     versions: Mapping[str, str] = field(default_factory=dict)
     file_formats: tuple[str, ...] = ()
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def without_any_place(self, names: Sequence[str]) -> dict[str, str]:
+        """The params that none of its file formats has a place for, with words that say so."""
+        if not self.file_formats:
+            return {}
+        said = f"no place in {', '.join(self.file_formats)}"
+        lost = set(names).intersection(*(self.left_out.get(one, ()) for one in self.file_formats))
+        return {name: said for name in names if name in lost}
 
 
 @dataclass(frozen=True)

@@ -96,9 +96,12 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
         options["pipeline"], pipeline_options = pipeline, {**brought, **pipeline_options}
     options["pipeline_options"] = pipeline_options
     options["tune"] = tuple(part.strip() for pattern in options["tune"] for part in pattern.split(","))
-    named = {options["pipeline"], *options["objectives"], *options["second_opinions"]} - {pipeline}
+    specs = {options["pipeline"], *options["objectives"], *options["second_opinions"]} - {pipeline}
     settings = load_settings(config, options)
-    _refuse_unnamed(settings, named)
+    _refuse_unnamed(settings, specs)
+    lost = start.without_place(settings)
+    if lost:
+        click.echo(f"note: the file that is started from has no place for: {', '.join(lost)}", err=True)
     if prompt is None:
         return settings
     return replace(settings, objectives=with_prompt(settings.objectives, prompt))

@@ -29,7 +29,7 @@ how             "value": what stands there is the knob (its default is taken fro
 
 `write` may be a list of such tables: the knob is written at each of the places, and its default is read from the first.
 A knob that stands where the search started is not written. Numbers keep the style of what they replace: decimals,
-hexadecimal digits, a suffix; of a whole number in a list of whole numbers what is interpolated or multiplied is rounded.
+hexadecimal digits, a suffix; what is interpolated or multiplied in a list of whole numbers is rounded.
 """
 
 import hashlib

@@ -210,6 +210,17 @@ def test_a_file_of_the_users_own_is_what_a_search_starts_from(isp, folder, isptu
     assert (status, out) == (0, night.read_bytes().decode())
 
 
+def test_knobs_without_a_place_are_named_before_the_run(folder, isptune):
+    spec = f"command:{folder / 'isp.toml'}"
+    status, _, err = isptune("run", "--pipeline", spec, "--tune", "none")
+    assert status == 2
+    assert "offset, alone (no place in iq.xml, iq/table.json, noise.ini, reg.h)" in err
+    short = ["--scene", "cat", "--crop", "16x16", "--objective", "sharpness", "--population", "2", "--generations", "1",
+             "--confirm", "1", "--second-opinion", "none", "--device", "cpu", "--out", "r"]  # fmt: skip
+    status, _, err = isptune("import", "iq.xml", "--pipeline", spec, "--tune", "gain,alone", *short)
+    assert (status, err) == (0, "note: the file that is started from has no place for: alone\n")
+
+
 def test_a_board_gets_the_files_with_the_request(tmp_path):
     board = Board()
     try:

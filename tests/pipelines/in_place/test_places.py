@@ -59,6 +59,7 @@ def _found(form, text, at, number=True):
         ("yaml", YAML, "/gamma_correction/gamma_lut/2", "0x0f"),
         ("xml", XML, "/ctx/sharp[3]", "3.0"),
         ("xml", XML, "/ctx/sharp[last()]", "3.0"),
+        ("xml", XML, "/ctx/mode[2]/table[2]", "2.0"),
         ("xml", XML, "ctx/mode[@iso='200']/gain", "6"),
         ("xml", XML, "//mode[gain=6]/@iso", "200"),
         ("xml", XML, "/ctx/@version", "2"),
@@ -90,6 +91,12 @@ def test_texts_are_found_as_they_are_meant_and_no_entity_is_expanded():
         ("xml", XML, "//table", ["1.0", "2.0", "3.0"]),
         ("xml", XML, "/ctx/sharp", ["1", "2", "3.0"]),
         ("regex", HEADER, r"gains\[\] = \{(.*)\}", ["1.0f", "1.5f", "-2e0f"]),
+        (
+            "regex",
+            "int t[] = {\n 1, // 0:off 1:on\n 0x2, /* 7 */ 3 };",
+            r"t\[\] = \{([^}]*)\}",
+            ["1", "0x2", "3"],
+        ),
     ],
 )
 def test_a_list_is_found_with_its_values(form, text, at, said):
