@@ -253,6 +253,6 @@ def _warnings(
     if start.error:
         warnings.append(f"the default could not be rendered or scored: {start.error}")
     if rejected is not None:
-        return [in_one_line(rejected, *bench.first_objective), *warnings]
+        return [*warnings, in_one_line(rejected, *bench.first_objective)]
     warning = disagreement(" and ".join(bench.objectives), opinions)
     return [*warnings, warning] if warning else warnings

@@ -78,7 +78,7 @@ class Command:
         self.flags = description.flags
         self._check(str(description.path))
         versions = {description.path.name: description.sha256, **self._own_files()}
-        seeded = any("seed" in _fields(word) for word in self.settings.command)
+        seeded = any(place == "seed" for word in self.settings.command for _, place in _parts(word))
         self.facts = PipelineFacts(max_batch=1, uses_seed=seeded, versions=versions)
         self._scenes = SceneFiles()
 
