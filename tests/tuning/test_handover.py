@@ -72,6 +72,7 @@ def test_what_a_trial_was_chosen_by_is_not_what_confirms_it():
     assert set(bench.seeds.to_confirm()).isdisjoint([*bench.seeds.to_select(), *searched])
 
 
+@pytest.mark.slow
 def test_what_judges_find_wrong_is_kept_for_both_pictures_and_shown(tmp_path, isptune):
     status, out, _ = isptune("run", *TOY, *SHORT, "--second-opinion", "greenness", "--out", "run")
     assert status == 0
@@ -99,6 +100,7 @@ def test_nobody_is_asked_where_no_second_opinion_is_wanted(tmp_path):
     assert _handed_over(tmp_path / "run", 0.2, [])["diagnoses"] == []
 
 
+@pytest.mark.slow
 def test_a_default_that_cannot_be_rendered_costs_its_picture_alone(tmp_path, isptune):
     moody = ["--pipeline", "moody", "--start", "tint.red=0.21", "--objective", "redness", "--seed", "2"]
     status, _, err = isptune(

@@ -23,6 +23,7 @@ def test_the_interval_is_students():
     assert interval.n == 7
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_mean_in_95_of_100_cases():
     rng = np.random.default_rng(1)
     intervals = [Interval.of(rng.normal(1, 1, 5).tolist()) for _ in range(2000)]

@@ -229,6 +229,7 @@ def bench_of(pipeline):
     return Bench(SETTINGS, at_hand=AtHand(pipeline))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("torn", [b"", b'\n{"part": "a', b"\n\xff\xfe\n"])
 def test_what_was_done_of_a_generation_is_not_done_again(tmp_path, toys, monkeypatch, torn):
     monkeypatch.setattr(isptune.tuning.unfinished, "WORTH_KEEPING_S", 0.0)
