@@ -27,12 +27,11 @@ from isptune.errors import ConfigError
 from isptune.facts import PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
+from isptune.system.program import call_folder, run_program
 from isptune.system.records import Pixels, Positive
 from pipelines.external.description import Description, read_description
-from pipelines.external.program import run_program
 from pipelines.external.scene_files import (
     SceneFiles,
-    call_folder,
     candidates_of,
     read_result,
     sha256_of,
