@@ -30,6 +30,8 @@ from isptune.system.toml_text import inline, key_path, quoted
 FORMATS = ("toml", "json")
 """What the core writes by itself; pipelines add others, see `isptune.interfaces.WritesParameterFiles`."""
 
+START_STAYS = "this run found nothing better than what it started from: these are the values of the start"
+
 Scores = Mapping[str, Mapping[str, float | None]]
 """By objective: its score of the set (`recommended`) and of what the search started from (`default`)."""
 
@@ -47,6 +49,7 @@ class ParameterSet:
         scores: of the objectives that the set was tuned for; may be empty.
         file_format: of the program's or camera's file that it was read from, as set readers are called; None for a set.
         without_place: the parameters that this very file could not hold, as far as its reader knows.
+        note: what whoever uses it should know.
     """
 
     name: str
@@ -57,6 +60,7 @@ class ParameterSet:
     scores: Scores = field(default_factory=dict)
     file_format: str | None = None
     without_place: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,8 @@ def to_toml(chosen: ParameterSet, params: Sequence[Param] = ()) -> str:
         chosen: what to write.
         params: as far as they are known; they give unit, range and order.
     """
-    head = [f"name = {quoted(chosen.name)}"]
+    head = [f"# {chosen.note}"] if chosen.note else []
+    head.append(f"name = {quoted(chosen.name)}")
     if chosen.pipeline is not None:
         head.append(f"pipeline = {quoted(chosen.pipeline)}")
     if chosen.pipeline_options:
@@ -184,6 +189,7 @@ def _of_run(folder: Path) -> ParameterSet:
         pipeline_options=settings.pipeline_options,
         start=dict(answer.default),
         scores={name: _means(pair) for name, pair in answer.objectives.items()},
+        note=START_STAYS if answer.rejected is not None else "",
     )
 
 

@@ -9,7 +9,8 @@ The TOML file says how it is called and what may be tuned (`pipelines.external.d
 * `{FILE}` is the path of a copy of a file that parameters are written to, by the name that their `write` has for it,
   such as `{iq.xml}`, with the candidate's values in it; `{files}` is the folder of these copies;
 * `{out}` is where the picture must be written (sRGB; PNG, TIFF or JPEG), `{seed}` a whole number for its noise,
-  and `{python}` the Python that runs isptune. `{{` and `}}` stand for braces.
+  and `{python}` the Python that runs isptune. `{{` and `}}` stand for braces. A command without `{seed}` is taken
+  to draw no noise: the same values give the same picture, and are rendered once.
 
 Its working directory is the folder of the TOML file. What goes wrong costs one trial: another exit status than 0, a
 time-out (all of its processes are ended), a picture that is missing, broken or of another size.
@@ -28,13 +29,12 @@ from isptune.errors import ConfigError
 from isptune.facts import EditedFile, FileSet, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
+from isptune.system.program import call_folder, run_program
 from isptune.system.records import Pixels, Positive
 from pipelines.external.description import Description, read_description
 from pipelines.external.exported_files import ExportedFiles
-from pipelines.external.program import run_program
 from pipelines.external.scene_files import (
     SceneFiles,
-    call_folder,
     candidates_of,
     read_result,
     sha256_of,
@@ -83,8 +83,13 @@ class Command:
         self.files = ExportedFiles(description)
         self._check(str(description.path))
         versions = {description.path.name: description.sha256, **self._own_files(), **self.files.versions}
+        seeded = any(place == "seed" for word in self.settings.command for _, place in _parts(word))
         self.facts = PipelineFacts(
-            max_batch=1, versions=versions, file_formats=self.files.formats, left_out=self.files.left_out
+            max_batch=1,
+            uses_seed=seeded,
+            versions=versions,
+            file_formats=self.files.formats,
+            left_out=self.files.left_out,
         )
         self._scenes = SceneFiles()
 
