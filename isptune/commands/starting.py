@@ -108,11 +108,12 @@ def _by_pipeline(
     if named is None or _name(named) not in installed("pipeline") or not path.is_file():
         return None
     pipeline = build("pipeline", named, **options)
-    if not isinstance(pipeline, ReadsParameterFiles) or not pipeline.facts.file_formats:
+    facts, names = pipeline.facts, pipeline.space.names
+    if not isinstance(pipeline, ReadsParameterFiles) or not facts.file_formats:
         return None
     found = pipeline.set_of_file(read_bytes(path), path)
     values: dict[str, Value] = dict(found.values)
-    nowhere = tuple(pipeline.facts.without_any_place(pipeline.space.names))
+    nowhere = tuple(facts.without_any_place(names))
     return ParameterSet(path.stem, values, named, without_place=nowhere), found.options
 
 

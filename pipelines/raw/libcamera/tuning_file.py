@@ -56,7 +56,7 @@ _BLACKS = (
 )
 """Where the YAML files have black levels: algorithm, keys, white."""
 
-_MARKS = re.compile(rb'"?algorithms"?\s*:|"rpi\.[a-z_]+"\s*:')
+_MARKS = re.compile(rb'(?<![\w.-])"?algorithms"?\s*:|"rpi\.[a-z_]+"\s*:')
 
 
 @dataclass(frozen=True)
@@ -178,9 +178,10 @@ class TuningFile:
     def _others(self) -> Iterator[Slot]:
         for name, keys, full in _BLACKS:
             table = self.algorithms.get(name)
-            for key in keys if table else ():
-                if table.member(key) is not None:  # else libcamera takes the sensor's own
-                    yield _slot(table, name, key, "black.offset", None, full=full)
+            held = [key for key in keys if table is not None and table.member(key) is not None]
+            for key in held:  # one that is not there libcamera takes of the sensor
+                assert table is not None
+                yield _slot(table, name, key, "black.offset", None, full=full)
         for name in ("GammaOutCorrection", "ToneMapping", "Adjust"):
             table = self.algorithms.get(name)
             if table is not None and (name == "GammaOutCorrection" or table.member("gamma") is not None):
