@@ -40,8 +40,15 @@ def added_members(text: str, table: Node, pairs: Sequence[tuple[str, str]]) -> l
 def _into_empty(text: str, table: Node, pairs: Sequence[tuple[str, str]]) -> Edit:
     start, end = table.span
     members = ", ".join(f'"{key}": {value}' for key, value in pairs)
-    if text[start + 1 : end - 1].strip():  # a comment is all that is in it
+    inside = text[start + 1 : max(end - 1, start + 1)]
+    if inside.strip():  # a comment is all that is in it
         return Edit(Span(end - 1, end - 1), f"{members} ")
+    if "\n" in inside:  # a line of its own, which may be there already
+        first = start + 1 + inside.index("\n") + 1
+        line = text[text.rfind("\n", 0, start) + 1 :]
+        indent = line[: len(line) - len(line.lstrip(" \t"))] + "    "
+        blank = "" if "\n" in text[first:end] else _line_end(text, first)
+        return Edit(Span(first, first), f"{indent}{members}{blank}")
     blank = " " if start and text[start - 1] == ":" else ""
     return Edit(table.span, f"{blank}{{ {members} }}")
 

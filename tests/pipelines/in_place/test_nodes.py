@@ -126,6 +126,8 @@ def test_a_text_becomes_the_same_bytes_again(data):
         ('{"t": {\n  "a": 1 # one\n}}', '{"t": {\n  "a": 1, # one\n  "b": 2,\n  "c": 3\n}}'),
         ('{"t": {\n  "a": 1, // one\n}}', '{"t": {\n  "a": 1, // one\n  "b": 2,\n  "c": 3,\n}}'),
         ('{"t":{}}', '{"t": { "b": 2, "c": 3 }}'),
+        ('{\n  "t":\n  {\n\n  },\n  "u": 1}', '{\n  "t":\n  {\n      "b": 2, "c": 3\n  },\n  "u": 1}'),
+        ('{"t": {\r\n}}', '{"t": {\r\n    "b": 2, "c": 3\r\n}}'),
         ('{"t": { # none\n} }', '{"t": { # none\n"b": 2, "c": 3 } }'),
         ("t:\r\n  a: 1 # one\r\nu: 1\r\n", "t:\r\n  a: 1 # one\r\n  b: 2\r\n  c: 3\r\nu: 1\r\n"),
         ("t:\nu: 1\n", 't: { "b": 2, "c": 3 }\nu: 1\n'),
