@@ -20,8 +20,8 @@ index           at `at` there are several values: a list, numbers in a text, or 
                 meant, counted from 0; below 0 from the end
 nodes, node     the same, by what it stands for: ISO, colour temperature, gain. `nodes` is the place of the list of
                 these in the same file, or the list itself, `[100, 800, 6400]`; `node` is the one that is meant
-interpolate     "linear" or "log": several knobs that are written to one list stand at their nodes, and what lies
-                between changes with them (for ISO take "log"); beyond the outermost, as much as these
+interpolate     "linear", "log" (for ISO) or "mired" (for colour temperature): several knobs that are written to one
+                list stand at their nodes, and what lies between changes with them; beyond the outermost, as much as these
 how             "value": what stands there is the knob (its default is taken from the file, and not from `default`).
                 "factor" and "offset": the knob multiplies what stands there, or is added to it, in the whole list where
                 neither index nor node is given; its default is then 1 or 0
@@ -60,7 +60,7 @@ class Write:
     index: int | None = None
     node: Number | None = None
     nodes: str | tuple[Number, ...] | None = None
-    interpolate: Literal["linear", "log"] | None = None
+    interpolate: Literal["linear", "log", "mired"] | None = None
     how: Literal["value", "factor", "offset"] = "value"
 
     def __post_init__(self):
@@ -293,14 +293,17 @@ class _Work:
             amounts = [self._amount(name, one, places) for name, one in supports]
             return np.full(count, np.prod(amounts) if write.how == "factor" else np.sum(amounts))
         nodes = np.array(self.files.nodes(places, write, count))
-        own = sorted((float(one.node or 0), self._amount(name, one, places)) for name, one in supports)
-        at, amounts = np.array(own).T
-        if write.interpolate == "log":
+        at = np.array([float(one.node or 0) for _, one in supports])
+        amounts = np.array([self._amount(name, one, places) for name, one in supports])
+        if write.interpolate != "linear":
             if min(nodes.min(), at.min()) <= 0:
                 raise ConfigError(
-                    f"{write.file}: interpolate = 'log' needs nodes above 0, not {_listed(nodes.tolist())}"
+                    f"{write.file}: interpolate = {write.interpolate!r} needs nodes above 0, "
+                    f"not {_listed(nodes.tolist())}"
                 )
-            nodes, at = np.log(nodes), np.log(at)
+            nodes, at = (np.log(x) if write.interpolate == "log" else 1 / x for x in (nodes, at))
+        order = np.argsort(at)
+        at, amounts = at[order], amounts[order]
         return np.interp(nodes, at, amounts)
 
     def _amount(self, name: str, write: Write, places: TextPlaces) -> float:

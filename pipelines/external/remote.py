@@ -10,8 +10,8 @@ each candidate the server gets
 and answers 200 with the picture (sRGB; PNG, TIFF or JPEG), or with any other status and one line of text, which costs
 the trial. Where parameters are written to files (`pipelines.external.parameter_files`), the request also has `"files"`:
 by name each file with the values in it, as base64. A server that needs the scene's file and does not have it answers
-409: it gets the file by `PUT /render/scenes/HASH` (a DNG of a raw capture, a PNG of 16 bits of a photograph, `file:PATH`
-as it is), and the same request again. A server with scenes of its own may go by the name.
+409: it gets the file by `PUT /render/scenes/HASH` (a DNG of a raw capture, a PNG of 16 bits of a photograph,
+`file:PATH` as it is), and the same request again. A server with scenes of its own may go by the name.
 
 Where no answer comes, or 408, 429, 502, 503 or 504, the request is sent again with the same ID after a while: a
 server that remembers the last few answers by their ID need not do the work twice.

@@ -1,10 +1,9 @@
 """JSON and YAML as nodes that know where they stand, read as tolerantly as libyaml reads them, and more.
 
 Both are one language here, as they are to libyaml, which libcamera reads JSON with: commas may trail, keys may be bare,
-and comments begin with `#`, or in a text that is all in brackets with `//` or `/*`. Of YAML it is the
-part that files of settings have: tables and lists by indentation or in brackets, plain, quoted and block scalars,
-directives, tags and anchors (which are passed over), and the first document of a file. What is not understood is refused, never
-guessed at.
+and comments begin with `#`, or in a text that is all in brackets with `//` or `/*`. Of YAML it is the part that files
+of settings have: tables and lists by indentation or in brackets, plain, quoted and block scalars, directives, tags and
+anchors (which are passed over), and the first document of a file. What is not understood is refused, never guessed at.
 
 Source: YAML 1.2.2 (2021), chapters 6 to 9; RFC 8259.
 """

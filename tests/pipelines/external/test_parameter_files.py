@@ -9,7 +9,9 @@ from isptune.errors import ConfigError, IsptuneError
 from isptune.interfaces import EditsParameterFiles, ReadsParameterFiles, WritesParameterFiles
 from isptune.registry import build
 from isptune.scenes.scene import load_scenes
+from isptune.space import Real, Space
 from isptune.testing import check_pipeline
+from pipelines.external.parameter_files import ParameterFiles, Write
 from tests.pipelines.external.test_remote import Board
 
 SCENE = load_scenes(["cat"], crop="24x16")[0]
@@ -156,6 +158,27 @@ def test_a_knob_changes_its_own_place(isp, file, changes, lines):
     assert _lines(FILES[file], _edited(isp, file, **changes)) == lines
     for other in set(FILES) - {file}:
         assert _edited(isp, other, **changes) == FILES[other]
+
+
+@pytest.mark.parametrize(
+    ("interpolate", "nodes", "values"),
+    [
+        ("linear", (0, 1, 4), [10.0, 15.0, 30.0]),
+        ("log", (100, 200, 1600), [10.0, 15.0, 30.0]),
+        ("mired", (2000, 2400, 6000), [10.0, 15.0, 30.0]),
+    ],
+)
+def test_what_lies_between_the_nodes_is_interpolated(interpolate, nodes, values):
+    text = "rows:\n" + "".join(f"- {{n: {node}, v: 10.0}}\n" for node in nodes)
+    low, high = (
+        Write("t.yaml", "rows[*].v", nodes="rows[*].n", node=node, interpolate=interpolate)
+        for node in (nodes[0], nodes[-1])
+    )
+    files = ParameterFiles({"t.yaml": text.encode()}, {"low": [low], "high": [high]})
+    space = Space((Real("low", 0, 99, 10.0), Real("high", 0, 99, 10.0)))
+    edited = files.edited({"low": 10.0, "high": 30.0}, space.default, space)["t.yaml"].decode()
+    found = [float(line.partition("v: ")[2].rstrip("}")) for line in edited.splitlines()[1:]]
+    assert found == pytest.approx(values)
 
 
 def test_a_program_gets_copies_with_the_values_of_its_candidate(isp, folder):
