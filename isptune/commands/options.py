@@ -38,6 +38,9 @@ _OPTIONS = [
     click.option("--scene", "scenes", metavar="FILE", multiple=True,
                  help="Photograph, raw file, SOURCE:ARGUMENT (unprocessed:, chart:, file:), or a bundled photograph: "
                  "astronaut, cat, coffee, rocket; may be repeated. [astronaut]"),
+    click.option("--holdout", metavar="SHARE|FILE", multiple=True,
+                 help="Scenes that the search never sees, to verify the result on: a share of the scenes (0.25), or "
+                 "scenes of their own; may be repeated. [none]"),
     click.option("--crop", metavar="WxH[+X+Y]", help="Cut scenes, by default from the middle, for speed."),
     click.option("--resize", metavar="N|WxH", help="Resize scenes; one number is the longer side."),
     click.option("--population", type=int, metavar="N", help="Candidates a generation. [30]"),
