@@ -21,7 +21,7 @@ index           at `at` there are several values: a list, numbers in a text, or 
 nodes, node     the same, by what it stands for: ISO, colour temperature, gain. `nodes` is the place of the list of
                 these in the same file, or the list itself, `[100, 800, 6400]`; `node` is the one that is meant
 interpolate     "linear", "log" (for ISO) or "mired" (for colour temperature): several knobs that are written to one
-                list stand at their nodes, and what lies between changes with them; beyond the outermost, as much as these
+                list stand at their nodes, and what lies between changes with them; beyond the last, as much as it
 how             "value": what stands there is the knob (its default is taken from the file, and not from `default`).
                 "factor" and "offset": the knob multiplies what stands there, or is added to it, in the whole list where
                 neither index nor node is given; its default is then 1 or 0
