@@ -68,7 +68,8 @@ class Bench:
         self.pipeline: Pipeline = at_hand.pipeline or build(
             "pipeline", settings.pipeline, **settings.pipeline_options
         )
-        self.space: Space = self.pipeline.space.starting_at(settings.start).select(settings.tune)
+        marks = self.pipeline.facts.without_any_place(self.pipeline.space.names)
+        self.space: Space = self.pipeline.space.starting_at(settings.start).select(settings.tune, marks)
         self.objectives: dict[str, Objective] = {
             spec: at_hand.objectives.get(spec) or build("objective", spec) for spec in settings.objectives
         }
