@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from isptune.arrays import Images
@@ -41,12 +42,34 @@ of the first pixel is (0.5, 0.5). Cropping and resizing a scene moves them."""
 
 
 @dataclass(frozen=True, eq=False)
+class RenderedReference:
+    """Says of a scene that its reference is what the pipeline makes of another capture: see `isptune.scenes.pairs`.
+
+    Attributes:
+        scene: of the other capture, of the same size.
+        residual: how far the other's content lies beside the scene's, pixels: x and y; less than two.
+        set_file: values at which it is rendered, as `isptune.parameter_set` reads them; None for the starting set.
+        set_sha256: of that file.
+    """
+
+    scene: "Scene"
+    residual: tuple[float, float] = (0.0, 0.0)
+    set_file: str | None = None
+    set_sha256: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """One pristine photograph or raw capture, with what is known of it.
 
     `image` and `reference` have shape [1, 3, H, W]; of a photograph both are the same tensor. Of a raw capture,
     `raw` holds what the sensor recorded, `image` is a plain preview of it, and pictures have the preview's size.
     Of a test chart, `metadata["regions"]` says where its parts are (see `Regions`).
+
+    Where `rendered` is given, a bench makes the reference once it has the pipeline (`isptune.tuning.references`).
+    `masked`, [1, 1, H, W], is True where the reference says nothing of the picture: there objectives that use the
+    reference see it itself in place of the picture (`isptune.tuning.masks`). `metadata["warnings"]` are lines that a
+    run tells, `metadata["note"]` one that its report does.
     """
 
     name: str
@@ -54,10 +77,17 @@ class Scene:
     reference: Images | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     raw: RawCapture | None = None
+    rendered: RenderedReference | None = None
+    masked: Bool[Tensor, "1 1 height width"] | None = None
 
     @property
     def sha256(self) -> str:
-        """A hash of the pixels, for provenance; of a raw capture, of its samples."""
+        """A hash of the pixels, for provenance; of a raw capture, of its samples; of a pair, of both."""
+        if self.rendered is not None and self.raw is not None:
+            other = self.rendered
+            parts = [self.raw.sha256, other.scene.sha256, repr(other.residual), other.set_sha256]
+            mask = b"" if self.masked is None else self.masked.cpu().contiguous().numpy().tobytes()
+            return hashlib.sha256(" ".join(parts).encode() + mask).hexdigest()
         if self.raw is not None:
             return self.raw.sha256
         if "sha256" in self.metadata:  # of a file whose picture only a pipeline can make
@@ -68,7 +98,8 @@ class Scene:
         """The same scene with its tensors on another device."""
         reference = None if self.reference is None else self.reference.to(device)
         raw = None if self.raw is None else self.raw.to(device)
-        return replace(self, image=self.image.to(device), reference=reference, raw=raw)
+        masked = None if self.masked is None else self.masked.to(device)
+        return replace(self, image=self.image.to(device), reference=reference, raw=raw, masked=masked)
 
 
 def photograph(name: str, image: Images, **metadata: Any) -> Scene:
@@ -107,13 +138,18 @@ def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> 
     elif crop == "full":
         window = (0, 0, *capture.size)
     else:
-        window = on_grid(*_window(crop, capture.size, Path(path).name))
+        window = on_grid(*window_of(crop, capture.size, Path(path).name))
     left, top, width, height = window
     if max(width, height) > MAX_SIDE:
         raise SceneError(f"{path}: {width}x{height} is larger than {MAX_SIDE} pixels a side; crop it")
     capture = with_measured_brightness(capture.cropped(left, top, width, height))
     x, y = facts.pop("origin")
     return raw_scene(Path(path).stem, capture, **facts, window=(x + left, y + top, width, height))
+
+
+def scene_warnings(scenes: Iterable[Scene]) -> list[str]:
+    """What readers of scenes found odd in their files, a line each."""
+    return [text for scene in scenes for text in scene.metadata.get("warnings", ())]
 
 
 def bundled(argument: str | None) -> list[Scene]:
@@ -190,16 +226,20 @@ def crop_scene(scene: Scene, crop: str | None) -> Scene:
     if crop is None:
         return scene
     full_height, full_width = scene.image.shape[-2:]
-    window = _window(crop, (full_width, full_height), scene.name)
+    window = window_of(crop, (full_width, full_height), scene.name)
     left, top, width, height = window if scene.raw is None else on_grid(*window)
     cut = _map_pixels(scene, lambda x: x[..., top : top + height, left : left + width].contiguous())
     cut = _map_regions(cut, lambda corner: (corner[0] - left, corner[1] - top))
     if scene.raw is None:
         return cut
-    return replace(cut, raw=scene.raw.cropped(left, top, width, height))
+    rendered = scene.rendered
+    if rendered is not None:
+        inner = f"{width}x{height}+{left}+{top}"
+        rendered = replace(rendered, scene=crop_scene(rendered.scene, inner))
+    return replace(cut, raw=scene.raw.cropped(left, top, width, height), rendered=rendered)
 
 
-def _window(crop: str, full: tuple[int, int], name: str) -> tuple[int, int, int, int]:
+def window_of(crop: str, full: tuple[int, int], name: str) -> tuple[int, int, int, int]:
     """Left, top, width and height of a crop of a frame of this width and height."""
     size, *offset = crop.split("+")
     try:
@@ -251,7 +291,8 @@ def _map_pixels(scene: Scene, change: Any) -> Scene:
     image = change(scene.image)
     same = scene.reference is scene.image
     reference = image if same else None if scene.reference is None else change(scene.reference)
-    return replace(scene, image=image, reference=reference)
+    masked = None if scene.masked is None else change(scene.masked)
+    return replace(scene, image=image, reference=reference, masked=masked)
 
 
 def _map_regions(scene: Scene, move: Callable[[Corner], Corner]) -> Scene:

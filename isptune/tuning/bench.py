@@ -13,7 +13,7 @@ from isptune.registry import build, installed
 from isptune.runs.description import describe_objective, describe_params, describe_scenes
 from isptune.runs.facts import BenchRecord, LevelsRecord
 from isptune.runs.settings import RunSettings
-from isptune.scenes.scene import Scene, load_scenes
+from isptune.scenes.scene import Scene, load_scenes, scene_warnings
 from isptune.space import Space
 from isptune.system.device import choose_device
 from isptune.tuning.evaluate import Evaluator
@@ -21,6 +21,7 @@ from isptune.tuning.holdout import parted
 from isptune.tuning.losses import LossRule
 from isptune.tuning.noise_seeds import NoiseSeeds
 from isptune.tuning.parts import RunParts
+from isptune.tuning.references import with_references
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,11 @@ class Bench:
             spec: at_hand.objectives.get(spec) or build("objective", spec) for spec in settings.objectives
         }
         scenes = [at_hand.scenes.get(spec, spec) for spec in settings.scenes]
-        self.scenes, self.held_out = parted(
-            load_scenes(scenes, settings.crop, settings.resize), settings, at_hand.scenes
+        both = parted(load_scenes(scenes, settings.crop, settings.resize), settings, at_hand.scenes)
+        self.seeds = NoiseSeeds(settings.seed, settings.confirm, self.pipeline.facts.uses_seed)
+        self.scenes, self.held_out = (
+            with_references(part, self.pipeline, self.space, self.seeds.to_confirm()[0], self.device)
+            for part in both
         )
         self.evaluator = Evaluator(
             self.pipeline, self.objectives, self.scenes, self.device, settings.aggregate, run_parts
@@ -84,7 +88,6 @@ class Bench:
             name: objective.facts.direction for name, objective in self.objectives.items()
         }
         self.rule = LossRule(directions, self.space, settings.stay_near)
-        self.seeds = NoiseSeeds(settings.seed, settings.confirm, self.pipeline.facts.uses_seed)
         self.optimizer(0)  # refuses an unknown name, several objectives, choices ...
 
     def optimizer(self, repeat: int) -> Optimizer:
@@ -147,10 +150,11 @@ class Bench:
 
     @cached_property
     def warnings(self) -> list[str]:
-        """What objectives find odd in what they were given, and in the pictures that the run starts from."""
+        """What is odd in the scenes' files, and what objectives find odd in what they and the run start from."""
         warning = [objective for objective in self.objectives.values() if isinstance(objective, Warns)]
         images = self._start_images() if warning else []
-        return [text for objective in warning for text in objective.warnings(images)]
+        told = [text for objective in warning for text in objective.warnings(images)]
+        return [*scene_warnings(self.scenes), *told]
 
     def _start_images(self) -> list[Images]:
         """The start as the objectives will see it, a picture a scene; what cannot be rendered the run itself tells."""

@@ -13,6 +13,7 @@ from isptune.arrays import Images
 from isptune.interfaces import Objective
 from isptune.scenes.scene import Scene
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.masks import compared
 from isptune.tuning.recommend import Reevaluated
 
 SMALLEST = 128
@@ -85,9 +86,9 @@ def _at(
 ) -> torch.Tensor:
     part = slice(top, top + height), slice(left, left + width)
     reference = None if scene.reference is None else scene.reference[..., *part].contiguous()
+    masked = None if scene.masked is None else scene.masked[..., *part].contiguous()
     crops = torch.cat([picture[..., *part] for picture in pictures])
-    return (
-        objective.score(crops, replace(scene, image=crops[:1], reference=reference, metadata={}, raw=None))
-        .double()
-        .cpu()
+    own = replace(
+        scene, image=crops[:1], reference=reference, metadata={}, raw=None, rendered=None, masked=masked
     )
+    return objective.score(compared(objective.facts, crops, own), own).double().cpu()

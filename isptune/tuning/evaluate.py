@@ -17,6 +17,7 @@ from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.tuning.batches import batch_limit, batches, halves, to_params
 from isptune.tuning.levels import known_levels, level_errors
+from isptune.tuning.masks import compared
 from isptune.tuning.memory import Key, Memory
 from isptune.tuning.parts import OnPart, Part, RunParts, Stopwatch
 from isptune.tuning.rivals import RivalPictures, rivals_among, score_beside
@@ -165,16 +166,19 @@ class Evaluator:
                 torch.cuda.synchronize(self.device)
         with clock.scoring():
             scores: dict[str, list[float]] = {}
+            shown = images
             for name, objective in self.objectives.items():
+                shown = compared(objective.facts, images, scene)
                 if rivals:
                     others = rivals.others(part.candidates)
-                    found = score_beside(objective, images, rivals.images, others, scene)
+                    beside = compared(objective.facts, rivals.images, scene)
+                    found = score_beside(objective, shown, beside, others, scene)
                 else:
-                    found = objective.score(images, scene)
+                    found = objective.score(shown, scene)
                 if found.shape != (len(images),):
                     raise ScoreError(f"gave scores of shape {tuple(found.shape)} for {len(images)} images")
                 scores[name] = found.double().cpu().tolist()
-            del images  # giving their memory back takes time too, and belongs here
+            del images, shown  # giving their memory back takes time too, and belongs here
         return scores
 
     def _render(self, candidates: tuple[Candidate, ...], scene: int, seed: int, keep: bool = False) -> Images:
