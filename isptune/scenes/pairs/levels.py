@@ -31,31 +31,31 @@ def ratio_by_tags(noisy: ShotTags, clean: ShotTags) -> float | None:
 def measured_ratio(noisy: Planes, clean: Planes) -> float | None:
     """What the clean samples are multiplied by to become the noisy ones, black level apart; None if too few tell.
 
-    Regression through the black level by least absolute deviations, which is the weighted median of the quotients of
-    block means; what moved has no more say than its share. The blocks are chosen by the clean capture alone: to choose
-    by noisy values would favour those that noise made brighter. (Bloomfield and Steiger 1983, Least absolute
-    deviations, theory, applications and algorithms.)
+    Regression through the black level by the weighted median of the quotients of block means, as that of least absolute
+    deviations is (Bloomfield and Steiger 1983, Least absolute deviations), so that what moved has no more say than its
+    share. Blocks are weighted and chosen by the mean of both: by one of them, those that it shows brighter by chance
+    would count more.
     """
     first, second = (np.stack([block_means(plane, BLOCK) for plane in cells]) for cells in (noisy, clean))
     peak = np.stack([block_means((plane > 0.98).astype(float), BLOCK) for plane in clean])
     usable = (second > 1e-4) & (second < BRIGHTEST) & (peak == 0)
-    ratio = _weighted_median(first[usable], second[usable])
+    ratio = _weighted_median(first[usable], second[usable], second[usable])
     for _ in range(3):
         if ratio is None or ratio <= 0:
             return None
-        bright = ratio * second
+        bright = (ratio * second + first) / 2
         well = usable & (bright > DARKEST) & (bright < BRIGHTEST) & (second > DARKEST / 4)
-        ratio = _weighted_median(first[well], second[well])
+        ratio = _weighted_median(first[well], second[well], bright[well])
     return ratio
 
 
-def _weighted_median(above: np.ndarray, below: np.ndarray) -> float | None:
-    """The median of the quotients, weighted by what is below."""
+def _weighted_median(above: np.ndarray, below: np.ndarray, weights: np.ndarray) -> float | None:
+    """The weighted median of the quotients; None where they are few."""
     if above.size < FEWEST_BLOCKS:
         return None
     quotients = above / below
     order = np.argsort(quotients, kind="stable")
-    shares = np.cumsum(below[order])
+    shares = np.cumsum(weights[order])
     return float(quotients[order][np.searchsorted(shares, shares[-1] / 2)])
 
 

@@ -17,7 +17,7 @@ SIGMAS = 5.0
 """Of the noise of such a mean, at its brightness: a window beyond is not noise."""
 
 _BRIGHTNESS = 0.03  # a change of light of this part is no movement
-_SLOPE = 0.3  # nor is what a third of a cell explains
+_SLOPE = 0.12  # nor is what half a cell of the edges in a window explains: filters see them at points
 _SMALLEST = 12  # cells of a thing at least
 _MARGIN = 4  # cells around it, which its outline reaches through demosaicing and sharpening
 
@@ -43,7 +43,7 @@ def clipped(clean: Planes) -> Mask:
 
 def _differs(own: Plane, other: Plane) -> Mask:
     first, second = (ndimage.uniform_filter(plane, WINDOW, mode="nearest") for plane in (own, other))
-    span = ndimage.maximum_filter(second, 3) - ndimage.minimum_filter(second, 3)
+    span = ndimage.maximum_filter(other, WINDOW) - ndimage.minimum_filter(other, WINDOW)
     noise = np.sqrt(noise_variance(own, first) + noise_variance(other, second)) / WINDOW
     allowed = SIGMAS * noise + _SLOPE * span + _BRIGHTNESS * np.abs(second) + 1e-3
     return np.abs(first - second) > allowed

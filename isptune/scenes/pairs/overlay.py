@@ -212,6 +212,6 @@ def _noisier(noisy: Shot, clean: Shot, noise: tuple[float, float]) -> list[str]:
         raise SceneError(
             f"{clean.name}: is noisier than {noisy.name}, {numbers}: are the two in the right order?"
         )
-    if second > 0.7 * first:
+    if second > 0.8 * first:
         return [f"{clean.name}: is hardly cleaner than {noisy.name}, {numbers}: it says little of noise"]
     return []

@@ -6,8 +6,8 @@ frequency has alike, so that least squares on the grey values refine it, in whic
 Sources: Kuglin and Hines 1975, The phase correlation image alignment method, Proc. IEEE Int. Conf. on Cybernetics and
 Society, 163-165 (the normalised cross-power spectrum); Guizar-Sicairos, Thurman and Fienup 2008, Efficient subpixel
 image registration algorithms, doi:10.1364/OL.33.000156 (the peak refined by a matrix product); Lucas and Kanade 1981,
-An iterative image registration technique with an application to stereo vision, IJCAI, 674-679 (least squares); Beaton and
-Tukey 1974, The fitting of power series, doi:10.1080/00401706.1974.10489171 (the biweight).
+An iterative image registration technique with an application to stereo vision, IJCAI, 674-679 (least squares); Beaton
+and Tukey 1974, The fitting of power series, doi:10.1080/00401706.1974.10489171 (the biweight).
 """
 
 import math
