@@ -154,7 +154,7 @@ class Bench:
         warning = [objective for objective in self.objectives.values() if isinstance(objective, Warns)]
         images = self._start_images() if warning else []
         told = [text for objective in warning for text in objective.warnings(images)]
-        return [*scene_warnings(self.scenes), *told]
+        return [*scene_warnings([*self.scenes, *self.held_out]), *told]
 
     def _start_images(self) -> list[Images]:
         """The start as the objectives will see it, a picture a scene; what cannot be rendered the run itself tells."""

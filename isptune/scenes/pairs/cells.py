@@ -6,8 +6,8 @@ from jaxtyping import Float64
 
 from isptune.scenes.raw_capture import RawCapture
 
-Plane = Float64[np.ndarray, "rows columns"]
-Planes = Float64[np.ndarray, "4 rows columns"]
+Plane = Float64[np.ndarray, "_ _"]
+Planes = Float64[np.ndarray, "4 _ _"]
 """R, G beside R, G beside B and B of every cell; 0 is black, 1 clipping."""
 
 

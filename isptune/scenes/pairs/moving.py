@@ -8,7 +8,7 @@ from isptune.scenes.pairs.cells import Plane, Planes
 from isptune.scenes.pairs.noise_level import noise_variance
 from isptune.scenes.pairs.stacking import CLIPPED
 
-Mask = Bool[np.ndarray, "rows columns"]
+Mask = Bool[np.ndarray, "_ _"]
 
 WINDOW = 5
 """Cells along a side of the windows whose means are compared."""

@@ -180,7 +180,7 @@ def _masked(
 
 
 def _percent(mask: np.ndarray) -> str:
-    return f"{100 * float(mask.mean()):.2g} %"
+    return f"{100 * float(mask.mean()):.3g} %"
 
 
 def _between(left_out: int, count: int) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from isptune.errors import SceneError
 from isptune.scenes.pairs.shot_tags import ShotTags, read_tags
@@ -45,7 +46,7 @@ class Shot:
 def read_shot(spec: str) -> Shot:
     """A raw file, or a scene of a raw capture (`raw:FILE?...`, `unprocessed:PHOTO?...`). Raises SceneError."""
     path = Path(spec)
-    if path.is_file() and is_raw(path):
+    if is_raw(path) and (path.exists() or ":" not in spec):
         capture, facts = read_raw(path)
         return Shot(path.stem, capture, read_tags(path), facts["origin"], True, facts)
     scenes = load_scenes([spec])
@@ -83,6 +84,8 @@ def clean_specs(argument: str, noisy: str) -> list[str]:
 def refuse_strangers(noisy: Shot, clean: Shot) -> None:
     """Raise SceneError, one line, where two shots differ in what makes them comparable."""
     both = f"{noisy.name} and {clean.name} are no pair"
+    if torch.equal(noisy.capture.mosaic, clean.capture.mosaic):
+        raise SceneError(f"{both}: they are the same samples")
     first, second = noisy.tags, clean.tags
     if first.camera and second.camera and first.camera != second.camera:
         raise SceneError(f"{both}: one is of {first.camera}, the other of {second.camera}")

@@ -130,7 +130,7 @@ def _in_words(cleans: list[Shot], found: Overlay) -> str:
         f"compared with the pipeline's picture of {many}; it lies {x:+.2f}, {y:+.2f} px beside the noisy shot, of "
         f"which {found.residual[0]:+.2f}, {found.residual[1]:+.2f} px are left after a shift by whole filter periods "
         f"and taken out of the picture; samples x{found.ratio:.4g} ({found.how}); noise {100 * found.noise[1]:.2g} % "
-        f"of the range against {100 * found.noise[0]:.2g} %; {100 * float(found.masked.mean()):.2g} % masked"
+        f"of the range against {100 * found.noise[0]:.2g} %; {100 * float(found.masked.mean()):.3g} % masked"
     )
 
 

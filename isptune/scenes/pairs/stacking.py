@@ -54,11 +54,10 @@ def stacked(frames: Sequence[Planes], ratios: Sequence[float]) -> Stack:
     if len(frames) > 1:
         middle = _median(light, clipped)
         scale = _scale(light, middle)
-        strange = np.abs(light - middle) > CLIP * scale
         if len(frames) == 2:  # nobody knows which of them is right
-            apart = strange.any(0) & ~clipped.any(0)
+            apart = (np.abs(light[1] - light[0]) > CLIP * np.sqrt(2) * scale) & ~clipped.any(0)
         else:
-            weights = np.where(strange, 0, weights)
+            weights = np.where(np.abs(light - middle) > CLIP * scale, 0, weights)
     total = weights.sum(0)
     mean = (weights * light).sum(0) / np.where(total > 0, total, 1)
     none = total <= 0
