@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isptune.arrays import Images
@@ -74,11 +74,11 @@ class Scene:
 
     name: str
     image: Images
-    reference: Images | None = None
+    reference: Float[Tensor, "batch 3 _ _"] | None = None  # of the size of pictures
     metadata: Mapping[str, Any] = field(default_factory=dict)
     raw: RawCapture | None = None
     rendered: RenderedReference | None = None
-    masked: Bool[Tensor, "1 1 height width"] | None = None
+    masked: Bool[Tensor, "1 1 _ _"] | None = None
 
     @property
     def sha256(self) -> str:
