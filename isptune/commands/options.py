@@ -39,7 +39,8 @@ _OPTIONS = [
                  help="See `isptune list optimizers`. [auto: cma; catcma with choices]"),
     click.option("--scene", "scenes", metavar="FILE", multiple=True,
                  help="Photograph, raw file, SOURCE:ARGUMENT (unprocessed:, chart:, file:), or a bundled photograph: "
-                 "astronaut, cat, coffee, rocket; may be repeated. [astronaut]"),
+                 "astronaut, cat, coffee, rocket; ?weight=3 and ?roi=WxH+X+Y,... say what counts; may be repeated. "
+                 "[astronaut]"),
     click.option("--holdout", metavar="SHARE|FILE", multiple=True,
                  help="Scenes that the search never sees, to verify the result on: a share of the scenes (0.25), or "
                  "scenes of their own; may be repeated. [none]"),

@@ -13,6 +13,7 @@ from torch import Tensor
 from isptune.arrays import Images
 from isptune.errors import SceneError, UnknownName
 from isptune.registry import build, installed
+from isptune.scenes.focus import parse_focus, split_focus
 from isptune.scenes.images import MAX_SIDE, read_image, to_images
 from isptune.scenes.raw_capture import RawCapture, centre_of_about, on_grid, preview, with_measured_brightness
 from isptune.scenes.raw_files import (
@@ -133,7 +134,8 @@ def load_scenes(
     """Load files and `SOURCE:ARGUMENT` specs, then crop and resize each.
 
     Args:
-        specs: paths, names of bundled photographs, sources such as `bundled:cat`, or scenes that are loaded already.
+        specs: paths, names of bundled photographs, sources such as `bundled:cat`, or scenes that are loaded already;
+            of any of them but the last `?weight=3&roi=WxH+X+Y` says what counts, see `isptune.scenes.focus`.
         crop: `WIDTHxHEIGHT` from the centre, or `WIDTHxHEIGHT+X+Y`; of raw captures, down to even numbers. Raw
             files are cut to about 1 megapixel without it.
         resize: `WIDTHxHEIGHT`, or one number for the longer side; not for raw captures.
@@ -141,10 +143,22 @@ def load_scenes(
     Raises:
         SceneError: a file cannot be used, or is smaller than the crop, or no spec was given.
     """
-    scenes = [_resize(scene, resize) for spec in specs for scene in _load_cropped(spec, crop)]
+    scenes = [scene for spec in specs for scene in _load_focused(spec, crop, resize)]
     if not scenes:
         raise SceneError("no scene was given")
     return _with_unique_names(scenes)
+
+
+def _load_focused(spec: str | Scene, crop: str | None, resize: str | None) -> list[Scene]:
+    if isinstance(spec, Scene):
+        return [_resize(scene, resize) for scene in _load_cropped(spec, crop)]
+    plain, weight, roi = split_focus(spec)
+    found = []
+    for scene in (_resize(scene, resize) for scene in _load_cropped(plain, crop)):
+        height, width = scene.image.shape[-2:]
+        told = parse_focus(scene.name, (width, height), weight, roi)
+        found.append(replace(scene, metadata={**scene.metadata, **told}))
+    return found
 
 
 def _load_cropped(spec: str | Scene, crop: str | None) -> list[Scene]:
