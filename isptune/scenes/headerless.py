@@ -1,7 +1,7 @@
 """Samples without a header, as cameras' drivers write them: `raw:FILE?size=WxH&format=SRGGB10P&stride=...`.
 
-Formats are named as libcamera and Video4Linux name them (Linux kernel, "Raw Bayer Formats" and "Luma-Only Formats" of the
-V4L2 documentation): SRGGB10, SBGGR10_CSI2P, pBAA, R8; or by bits alone, RAW8 to RAW16, where the bytes of the file say
+Formats are named as libcamera and Video4Linux name them (Linux kernel, V4L2 documentation, "Raw Bayer Formats" and
+"Luma-Only Formats"): SRGGB10, SBGGR10_CSI2P, pBAA, R8; or by bits alone, RAW8 to RAW16, where the bytes of the file say
 whether they are packed; or as GenICam's PFNC names them: BayerRG12p.
 """
 
@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from isptune.errors import SceneError
-from isptune.scenes.raw_capture import IDENTITY
 from isptune.scenes.raw_frame import Frame, check_file, retagged
 from isptune.scenes.raw_tags import MONO, Tags
 from isptune.spec import refuse_unknown
@@ -64,6 +63,8 @@ _GENICAM = re.compile(rf"(?P<cfa>BayerRG|BayerGR|BayerGB|BayerBG|Mono){_BITS}(?P
 _GENICAM_ORDERS = {
     "BayerRG": "RGGB", "BayerGR": "GRBG", "BayerGB": "GBRG", "BayerBG": "BGGR", "Mono": MONO
 }  # fmt: skip
+
+_PLAIN_NAMES = {"bytes": "RAW8", "words": "RAW16 (or fewer bits in two bytes)", "ipu3-10": "SRGGB10_IPU3"}
 
 _SHAPES = ((4, 3), (16, 9), (3, 2), (1, 1), (5, 4), (16, 10), (17, 9))
 """Ratios of sides that sensors have."""
@@ -130,7 +131,7 @@ def read_headerless(path: Path, options: Mapping[str, str], tags: Tags) -> Frame
     place = _place(path, options, layout)
     layout = _fitting(path, layout, place)
     samples = _read(path, layout, place)
-    frame = Frame(path.name, samples, cfa, (0.0,) * 4, float(2**layout.bits - 1), matrix=IDENTITY)
+    frame = Frame(path.name, samples, cfa, (0.0,) * 4, float(2**layout.bits - 1), bare=True)
     return retagged(frame, tags)
 
 
@@ -146,8 +147,8 @@ def parse_format(text: str) -> Format:
     if known is None or known.packing not in (None, *_PACKINGS):
         raise SceneError(
             f"format = {text!r} is not known; there are SRGGB8 to SRGGB16 in each order of filters, packed as "
-            "SRGGB10P, 12P, 14P (or _CSI2P) and SRGGB10_IPU3, RAW8 to RAW16, RAW10P, R8 to R16, Video4Linux's codes (pBAA), "
-            "and BayerRG12p"
+            "SRGGB10P, 12P, 14P (or _CSI2P) and SRGGB10_IPU3, RAW8 to RAW16, RAW10P, R8 to R16, Video4Linux's codes "
+            "(pBAA), and BayerRG12p"
         )
     return known
 
@@ -213,7 +214,7 @@ def _whole(options: Mapping[str, str], key: str, least: int) -> int:
 
 
 def _fitting(path: Path, layout: Format, place: _Place) -> Format:
-    """The format, its packing settled, if the file has as many bytes as it needs. Raises SceneError, with what would fit.
+    """The format, its packing settled, if the file has as many bytes as it needs. Raises SceneError: what would fit.
 
     A line may be padded, and all but the last line then is. What lies behind the last line is no fault where a stride
     is said: buffers end on whole pages, and files hold several frames.
@@ -251,14 +252,9 @@ def _what_fits(layout: Format, place: _Place, length: int) -> Iterator[str]:
     for packing in _PACKINGS:
         bits = int(packing.partition("-")[2] or (8 if packing == "bytes" else 16))
         other = replace(layout, bits=bits, packing=packing)
-        if packing.startswith(("bytes", "words", "csi2", "ipu3")) and packing != layout.packing:
-            if _fits(other, replace(place, stride=None), length):
-                names = {
-                    "bytes": "RAW8",
-                    "words": "RAW16 (or fewer bits in two bytes)",
-                    "ipu3-10": "SRGGB10_IPU3",
-                }
-                yield f"format={names.get(packing, f'RAW{bits}P')}"
+        usual = packing.startswith(("bytes", "words", "csi2", "ipu3")) and packing != layout.packing
+        if usual and _fits(other, replace(place, stride=None), length):
+            yield f"format={_PLAIN_NAMES.get(packing, f'RAW{bits}P')}"
     if length % height == 0 and line < length // height < 2 * line:
         yield f"stride={length // height}"
     if length % line == 0 and length // line != height:

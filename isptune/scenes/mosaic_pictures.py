@@ -1,4 +1,4 @@
-"""Mosaics that somebody saved as a grey picture (PNG, PGM, TIFF) or as a NumPy array: nothing is said of them but numbers."""
+"""Mosaics that somebody saved as a grey picture (PNG, PGM, TIFF) or as a NumPy array: bare numbers."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _CFA = 32803
 
 
 def is_mosaic_picture(path: Path) -> bool:
-    """Whether a file is called and begins as a PNG, PGM or NumPy array, or is a plain TIFF, which LibRaw would not know."""
+    """Whether a file is called and begins as a PNG, PGM or NumPy array, or is a plain TIFF, unknown to LibRaw."""
     try:
         with open(path, "rb") as file:
             start = file.read(8)
@@ -44,7 +44,7 @@ def _is_plain_tiff(path: Path) -> bool:
 
 
 def read_mosaic_picture(path: Path, tags: Tags) -> Frame:
-    """Read a frame from a grey picture: black at 0 and white at the largest number that it can hold, unless tags say so.
+    """Read a frame from a grey picture: black is 0 and white the largest number that it can hold, unless tags say it.
 
     Raises:
         SceneError: the file cannot be read or is not grey, or the order of the filters was not given.
@@ -62,7 +62,7 @@ def read_mosaic_picture(path: Path, tags: Tags) -> Frame:
         raise SceneError(
             f"{path}: is a picture; as a mosaic it needs the order of its filters: cfa=RGGB or the like"
         )
-    frame = Frame(path.name, samples, tags.cfa, (0.0,) * 4, float(np.iinfo(samples.dtype).max))
+    frame = Frame(path.name, samples, tags.cfa, (0.0,) * 4, float(np.iinfo(samples.dtype).max), bare=True)
     return retagged(frame, tags)
 
 

@@ -1,4 +1,4 @@
-"""A frame as a raw file stores it, and how it becomes a capture: binned, turned upright, cut to its first red sample."""
+"""A frame as a raw file stores it, and how it becomes a capture: binned, turned upright, cut to its first red."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +31,7 @@ class Frame:
         white_balance_from: where that comes from.
         noise: of the samples; None where it is not known.
         iso: None where it is not known.
+        bare: whether the file says nothing but samples.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Frame:
     white_balance_from: str = "grey mean"
     noise: NoiseModel | None = None
     iso: float | None = None
+    bare: bool = False
 
 
 def check_file(path: Path) -> None:

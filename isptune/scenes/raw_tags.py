@@ -1,4 +1,4 @@
-"""What a user says of a raw file in place of its own tags: `raw:FILE?cfa=BGGR&black=64&white=4095&...`, read from text."""
+"""What a user says of a raw file in place of its own tags: `raw:FILE?cfa=BGGR&black=64&white=4095&...`, from text."""
 
 import math
 from collections.abc import Mapping
@@ -92,7 +92,7 @@ def parse_noise(text: str) -> NoiseModel:
 
 
 def mean_noise(profile: list[float]) -> NoiseModel:
-    """One model for all samples of a mosaic from pairs of scale and offset, one, or one a plane (of which G counts twice)."""
+    """One model for all samples of a mosaic from pairs of scale and offset: one, or one a plane (G counts twice)."""
     pairs = np.array(profile, dtype=np.float64).reshape(-1, 2)
     weights = [1, 2, 1] if len(pairs) == 3 else [1] * len(pairs)
     shot, read = np.average(pairs, axis=0, weights=weights)
@@ -109,7 +109,7 @@ def parse_orientation(text: str) -> int:
 
 
 def parse_matrix(text: str) -> Matrix:
-    """`identity`, nine numbers row by row, or a TOML file with `matrix`; rows are scaled to sum to 1. Raises SceneError."""
+    """`identity`, nine numbers row by row, or a profile's TOML file; rows are scaled to sum to 1. Raises SceneError."""
     if text == "identity":
         return IDENTITY
     if text.lower().endswith(".toml"):

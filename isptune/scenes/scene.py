@@ -108,6 +108,11 @@ def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> 
     return raw_scene(Path(path).stem, capture, **facts, window=(x + left, y + top, width, height))
 
 
+def scene_warnings(scenes: Iterable[Scene]) -> list[str]:
+    """What readers of scenes found odd in their files, a line each."""
+    return [text for scene in scenes for text in scene.metadata.get("warnings", ())]
+
+
 def bundled(argument: str | None) -> list[Scene]:
     """The scenes of `bundled:NAME`, or all four for `bundled`. Raises UnknownName."""
     import skimage.data

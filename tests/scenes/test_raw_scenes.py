@@ -10,7 +10,7 @@ import torch
 
 from isptune.errors import ConfigError, SceneError
 from isptune.scenes.images import write_image
-from isptune.scenes.raw_capture import RawCapture, centre_of_about, preview, with_measured_brightness
+from isptune.scenes.raw_capture import RawCapture, centre_of_about, with_measured_brightness
 from isptune.scenes.raw_files import read_raw
 from isptune.scenes.scene import load_scenes, raw_file
 from pipelines.external.dng import write_dng
