@@ -55,6 +55,20 @@ def to_images(pixels: np.ndarray, name: str) -> Images:
     return torch.from_numpy(planes).clamp_(0, 1).unsqueeze(0)
 
 
+def orientation_of(path: str | os.PathLike[str]) -> int:
+    """The EXIF orientation of a picture, 1 to 8: where its first row and column lie; 1 where it says none."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            said = picture.getexif().get(274, 1)
+    except (
+        Exception
+    ):  # Pillow stumbles in many ways over what OpenCV or tifffile read, which then says nothing
+        return 1
+    return said if said in range(1, 9) else 1
+
+
 def write_image(path: str | os.PathLike[str], image: Images) -> None:
     """Write one image [1, 3, H, W] as an 8-bit PNG, rounded. Raises DiskError."""
     from PIL import Image

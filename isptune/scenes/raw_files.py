@@ -10,7 +10,7 @@ from isptune.scenes.headerless import LAYOUT_OPTIONS, read_headerless
 from isptune.scenes.mosaic_pictures import is_mosaic_picture, read_mosaic_picture
 from isptune.scenes.raw_by_libraw import read_by_libraw
 from isptune.scenes.raw_capture import RawCapture
-from isptune.scenes.raw_frame import to_capture
+from isptune.scenes.raw_frame import binned, to_capture, upright
 from isptune.scenes.raw_tags import TAG_OPTIONS, parse_tags
 
 SUFFIXES = frozenset(
@@ -50,9 +50,9 @@ def read_raw(
         options: what is said of it in place of its own tags, keys and values as in a spec; see FILE_OPTIONS.
 
     Returns:
-        The capture (baseline_ev 0), and what else is known: file, path, origin (where in the upright picture its first
-        sample lies: x, y), orientation, white_balance (where it comes from), iso, warnings (what is odd in the tags, a
-        line each).
+        The capture (baseline_ev 0), and what else is known: file, path, frame (width and height of the upright frame),
+        origin (where in it the first sample lies: x, y), orientation, white_balance (where it comes from), iso,
+        warnings (what is odd in the tags, a line each).
 
     Raises:
         SceneError: the file is missing, empty, damaged or no raw file, its sensor is of a kind that cannot be used, or
@@ -68,9 +68,11 @@ def read_raw(
     else:
         frame = read_by_libraw(path, tags)
     capture, origin = to_capture(frame)
+    height, width = upright(binned(frame).samples, frame.orientation).shape
     facts: dict[str, Any] = {
         "file": path.name,
         "path": str(path.resolve()),
+        "frame": (width, height),
         "origin": origin,
         "orientation": frame.orientation,
         "white_balance": frame.white_balance_from,

@@ -16,6 +16,7 @@ from isptune.registry import build, installed
 from isptune.scenes.images import MAX_SIDE, read_image, to_images
 from isptune.scenes.raw_capture import RawCapture, centre_of_about, on_grid, preview, with_measured_brightness
 from isptune.scenes.raw_files import FILE_OPTIONS, is_raw, looks_like_raw, read_raw
+from isptune.scenes.raw_reference import with_reference
 from isptune.spec import refuse_unknown, split_name, split_options
 from isptune.system.disk import file_name
 
@@ -75,14 +76,18 @@ def raw_scene(name: str, capture: RawCapture, reference: Images | None = None, *
     return Scene(name, preview(capture), reference, metadata, capture)
 
 
-_RAW_OPTIONS = {"crop": "WxH, WxH+X+Y or full", **FILE_OPTIONS}
+_RAW_OPTIONS = {
+    "crop": "WxH, WxH+X+Y or full",
+    "reference": "PICTURE, what it should become, such as the camera's JPEG",
+    **FILE_OPTIONS,
+}
 
 
 def raw_file(argument: str | None) -> list[Scene]:
     """The scene of `raw:FILE[?KEY=VALUE&...]`: a raw file, whatever it is called, and what is said of it.
 
-    Keys: crop; what stands in place of its tags (cfa, black, white, noise, orientation, matrix, white_balance); where
-    the samples of a file without a header lie (size, format, endian, offset, stride).
+    Keys: crop; reference; what stands in place of its tags (cfa, black, white, noise, orientation, matrix,
+    white_balance); where the samples of a file without a header lie (size, format, endian, offset, stride).
     """
     path, options = split_options(argument)
     if not path:
@@ -93,7 +98,13 @@ def raw_file(argument: str | None) -> list[Scene]:
 
 def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> Scene:
     """The middle of a raw file, or the crop that was asked for; `window` says which part of the upright picture."""
-    capture, facts = read_raw(path, options)
+    said = {key: value for key, value in options.items() if key != "reference"}
+    capture, facts = read_raw(path, said)
+    (x, y), frame, reference = facts.pop("origin"), facts.pop("frame"), None
+    if "reference" in options:
+        found = with_reference(capture, (x, y), frame, Path(options["reference"]))
+        capture, (x, y), reference, told = found
+        facts["warnings"] = (*facts["warnings"], *told)
     if crop is None:
         window = centre_of_about(capture.size, RAW_PIXELS)
     elif crop == "full":
@@ -104,8 +115,9 @@ def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> 
     if max(width, height) > MAX_SIDE:
         raise SceneError(f"{path}: {width}x{height} is larger than {MAX_SIDE} pixels a side; crop it")
     capture = with_measured_brightness(capture.cropped(left, top, width, height))
-    x, y = facts.pop("origin")
-    return raw_scene(Path(path).stem, capture, **facts, window=(x + left, y + top, width, height))
+    if reference is not None:
+        reference = reference[..., top : top + height, left : left + width].contiguous()
+    return raw_scene(Path(path).stem, capture, reference, **facts, window=(x + left, y + top, width, height))
 
 
 def scene_warnings(scenes: Iterable[Scene]) -> list[str]:
