@@ -17,7 +17,7 @@ from isptune.scenes.images import MAX_SIDE, read_image, to_images
 from isptune.scenes.raw_capture import RawCapture, centre_of_about, on_grid, preview, with_measured_brightness
 from isptune.scenes.raw_files import FILE_OPTIONS, is_raw, looks_like_raw, read_raw
 from isptune.scenes.raw_reference import with_reference
-from isptune.spec import refuse_unknown, split_name, split_options
+from isptune.spec import has_options, refuse_unknown, split_name, split_options
 from isptune.system.disk import file_name
 
 BUNDLED = ("astronaut", "cat", "coffee", "rocket")
@@ -179,6 +179,8 @@ def _load(spec: str) -> list[Scene]:
         return build("scene", spec)
     if spec in BUNDLED:
         return bundled(spec)
+    if has_options(spec) and is_raw(split_options(spec)[0] or ""):  # what `raw:` stands before is clear
+        return raw_file(spec)
     raise SceneError(f"{spec}: no such file, and no bundled scene ({', '.join(BUNDLED)})")
 
 

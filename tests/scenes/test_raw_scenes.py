@@ -105,6 +105,12 @@ def test_crops_of_raw_scenes_keep_the_grid_of_the_filters_and_the_lens(dng):
     assert part.sha256 != whole.sha256
 
 
+def test_a_raw_file_with_options_needs_no_name_of_a_source(dng):
+    assert load_scenes([f"{dng}?crop=full&white=5000"])[0].raw.white == 5000
+    with pytest.raises(SceneError, match="no such file"):
+        load_scenes(["missing.dng?white=5000"])
+
+
 def test_what_a_file_does_not_say_can_be_given(dng):
     scene = raw_file(f"{dng}?matrix=identity&white_balance=4,2,3")[0]
     assert scene.raw.matrix == ((1, 0, 0), (0, 1, 0), (0, 0, 1))
