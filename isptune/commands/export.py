@@ -55,6 +55,8 @@ def _rendered(source: Path, file_format: str, template: str | None) -> bytes:
     from isptune.parameter_set import FORMATS, read_set, to_json, to_toml
 
     chosen = read_set(source)
+    if chosen.note:
+        click.echo(f"note: {chosen.note}", err=True)
     if file_format not in FORMATS:
         return _by_pipeline(chosen, file_format, template)
     if template is not None:

@@ -12,12 +12,11 @@ from isptune.errors import ConfigError, RenderError
 from isptune.facts import PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
+from isptune.system.program import call_folder, run_program
 from pipelines.darktable.modules import SPACE, modules_of, to_xmp
 from pipelines.external.installed import find_program, timeout_option, version_of
-from pipelines.external.program import run_program
 from pipelines.external.scene_files import (
     SceneFiles,
-    call_folder,
     candidates_of,
     lasting_folder,
     read_result,
