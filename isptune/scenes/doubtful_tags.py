@@ -17,7 +17,7 @@ LOOKED_AT = 2048
 """Of the frame, the middle with at most so many samples each way."""
 
 APART = 2.5
-"""How many times further apart than the other pair the greens must be. Of thirteen raw files of nine makers, each begun
+"""How many times further apart than the other pair the greens must be. Of twelve raw files of nine cameras, each begun
 at all four places of its pattern, red and blue lie 4.5 to 70 times as far apart as the greens (in parts of a megapixel
 at least 3.6 times); so the same factors the other way round where a pattern is read one row or one column too late.
 Greens of one sensor differ by a few per cent (crosstalk, two readout channels), whatever the scene."""

@@ -130,6 +130,8 @@ def _filter_letters(raw: Any, path: Path) -> str:
         if diagonals == ["BR", "GG"]:
             return "".join(letters.flat)
         kind = f"has the colour filters {'/'.join(''.join(row) for row in letters)}"
+        if (letters[:, 0] == letters[:, 1]).all():  # or the first rows of two samples a filter
+            kind += f" (a quad Bayer sensor is read, binned, as 'raw:{path.name}?cfa=QUAD-RGGB')"
     raise SceneError(f"{path}: {kind}; only Bayer sensors (RGGB in any order) can be used")
 
 

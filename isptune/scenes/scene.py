@@ -76,11 +76,12 @@ def raw_scene(name: str, capture: RawCapture, reference: Images | None = None, *
     return Scene(name, preview(capture), reference, metadata, capture)
 
 
-_RAW_OPTIONS = {
+RAW_OPTIONS = {
     "crop": "WxH, WxH+X+Y or full",
     "reference": "PICTURE, what it should become, such as the camera's JPEG",
     **FILE_OPTIONS,
 }
+"""The keys of the source `raw`, and what they take."""
 
 
 def raw_file(argument: str | None) -> list[Scene]:
@@ -92,7 +93,7 @@ def raw_file(argument: str | None) -> list[Scene]:
     path, options = split_options(argument)
     if not path:
         raise SceneError("'raw' needs a file: raw:FILE[?crop=WxH&matrix=identity&white_balance=grey]")
-    refuse_unknown("raw", options, _RAW_OPTIONS)
+    refuse_unknown("raw", options, RAW_OPTIONS)
     return [_read_raw_scene(path, options.pop("crop", None), options)]
 
 

@@ -140,6 +140,11 @@ def _x_trans(path):
     _rewrite(path, {33421: (3, 2, (6, 6)), 33422: (1, 36, bytes([1, 1, 0, 1, 1, 2] * 6))})
 
 
+def _quad(path):
+    pattern = np.kron([[0, 1], [1, 2]], np.ones((2, 2))).astype(np.uint8)
+    _rewrite(path, {33421: (3, 2, (4, 4)), 33422: (1, 16, pattern.tobytes())})
+
+
 def _monochrome(path):
     _rewrite(path, {}, drop=(33422,))
 
@@ -181,6 +186,7 @@ def _rewrite(path, changes, drop=(), photometric=32803, channels=1):
         (_no_matrix, r"has no colour matrix.*raw:shot\.dng\?matrix=identity"),
         (_linear, "only Bayer sensors"),
         (_x_trans, "only Bayer sensors"),
+        (_quad, "cfa=QUAD-RGGB"),
     ],
 )
 def test_files_that_cannot_be_used_are_refused_in_one_line(spoil, message, dng, capfd):
