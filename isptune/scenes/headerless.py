@@ -131,7 +131,7 @@ def read_headerless(path: Path, options: Mapping[str, str], tags: Tags) -> Frame
     place = _place(path, options, layout)
     layout = _fitting(path, layout, place)
     samples = _read(path, layout, place)
-    frame = Frame(path.name, samples, cfa, (0.0,) * 4, float(2**layout.bits - 1), bare=True)
+    frame = Frame(path.name, samples, cfa, (0.0, 0.0, 0.0, 0.0), float(2**layout.bits - 1), bare=True)
     return retagged(frame, tags)
 
 

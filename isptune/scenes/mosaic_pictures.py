@@ -62,7 +62,9 @@ def read_mosaic_picture(path: Path, tags: Tags) -> Frame:
         raise SceneError(
             f"{path}: is a picture; as a mosaic it needs the order of its filters: cfa=RGGB or the like"
         )
-    frame = Frame(path.name, samples, tags.cfa, (0.0,) * 4, float(np.iinfo(samples.dtype).max), bare=True)
+    frame = Frame(
+        path.name, samples, tags.cfa, (0.0, 0.0, 0.0, 0.0), float(np.iinfo(samples.dtype).max), bare=True
+    )
     return retagged(frame, tags)
 
 

@@ -108,7 +108,7 @@ def _filters_and_black(
     """The colours of the first 2x2 samples and their black levels; the colours that were given are believed."""
     levels = [float(level) for level in raw.black_level_per_channel]
     if raw.raw_type.name == "Flat" and (raw.num_colors == 1 or raw.raw_pattern is None):
-        return given or MONO, (levels[0],) * 4
+        return given or MONO, (levels[0], levels[0], levels[0], levels[0])
     if given is None or raw.raw_type.name != "Flat" or raw.raw_pattern.shape != (2, 2):
         given = _filter_letters(raw, path)
     first, second, third, fourth = (levels[i] for i in raw.raw_colors_visible[:2, :2].flat)
