@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     default="toml",
     show_default=True,
     metavar="NAME",
-    help="toml, json, or what the run's pipeline writes: libcamera, pp3, xmp, rawpy.",
+    help="toml, json, or what the run's pipeline writes: libcamera, pp3, xmp, rawpy, or the ISP's own file: file.",
 )
 @click.option(
     "--template", metavar="FILE", help="File of the same format to set the values in; the rest is kept."
@@ -32,6 +32,7 @@ def export(run: str, file_format: str, template: str | None, out: str | None, fo
     Examples:
       isptune export runs/mine --out mine.toml
       isptune export runs/mine --format libcamera --template imx477.json --out tuned.json
+      isptune export runs/board --format file --template iq.xml --out tuned.xml
       isptune export mine.toml --format json
     """
     from isptune.errors import ConfigError
@@ -54,7 +55,8 @@ def _rendered(source: Path, file_format: str, template: str | None) -> bytes:
     from isptune.errors import ConfigError
     from isptune.parameter_set import FORMATS, read_set, to_json, to_toml
 
-    chosen = read_set(source)
+    beside = None if template is None or source.is_dir() else Path(template)
+    chosen = read_set(source, beside)  # a program's own file may hold changes of its template
     if chosen.note:
         click.echo(f"note: {chosen.note}", err=True)
     if file_format not in FORMATS:
@@ -75,7 +77,7 @@ def _params(source: Path) -> "tuple[Param, ...]":
 def _by_pipeline(chosen: "ParameterSet", file_format: str, template: str | None) -> bytes:
     """Build the set's pipeline and ask it for the file."""
     from isptune.errors import ConfigError
-    from isptune.interfaces import WritesParameterFiles
+    from isptune.interfaces import EditsParameterFiles, WritesParameterFiles
     from isptune.parameter_set import FORMATS, build_pipeline
 
     pipeline = build_pipeline(chosen)
@@ -89,8 +91,13 @@ def _by_pipeline(chosen: "ParameterSet", file_format: str, template: str | None)
         given = None if template is None else Path(template).read_bytes()
     except OSError as error:
         raise ConfigError(f"{template}: cannot be read: {error.strerror}") from error
-    data = pipeline.parameter_file(file_format, pipeline.space.complete(chosen.values), given)
+    values = pipeline.space.complete(chosen.values)
+    if isinstance(pipeline, EditsParameterFiles):
+        edited = pipeline.edited_file(file_format, values, chosen.start, given)
+        for note in edited.notes:
+            click.echo(f"note: {note}", err=True)
+        return edited.data
     missing = pipeline.facts.left_out.get(file_format, ())
     if missing:
         click.echo(f"note: {file_format} has no place for: {', '.join(missing)}", err=True)
-    return data
+    return pipeline.parameter_file(file_format, values, given)

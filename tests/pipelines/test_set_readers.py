@@ -157,16 +157,32 @@ def test_a_tuning_file_comes_back_beside_its_template(tmp_path, seed):
     assert max(abs(a - b) for a, b in zip(*numbers, strict=True)) <= 0.002 * 65535
 
 
-def test_a_tuning_file_needs_its_own_template(tmp_path):
-    with pytest.raises(
-        ConfigError, match="a tuning file holds factors on the numbers of its template; give that one"
-    ):
-        _back(tmp_path, "tuned.json", NEW.encode())
-    other = NEW.replace("1024, 5040,", "")
-    with pytest.raises(ConfigError, match="was not made from this template"):
-        _back(tmp_path, "tuned.json", NEW.encode(), other.encode())
-    with pytest.raises(ConfigError, match="the template: is no tuning file that the raw ISP can set"):
-        _back(tmp_path, "tuned.json", NEW.encode(), NEW.replace("rpi.ccm", "rpi.none").encode())
+def test_a_tuning_file_is_its_own_default_and_fits_no_other_template(tmp_path):
+    alone = _back(tmp_path, "tuned.json", NEW.encode())
+    space = raw(None).space
+    assert alone.values == {name: value for name, value in space.default.items() if name in alone.values}
+    assert {"tone.gamma", "matrix.strength", "sharpen.amount", "denoise.chroma"} <= set(alone.values)
+    for other in (NEW.replace("1024, 5040,", ""), NEW.replace("rpi.ccm", "rpi.none")):
+        with pytest.raises(
+            ConfigError, match="was not made from this template: its algorithms, its gamma curve or"
+        ):
+            _back(tmp_path, "tuned.json", NEW.encode(), other.encode())
+    with pytest.raises(ConfigError, match="the template is no tuning file that can be read: line"):
+        _back(tmp_path, "tuned.json", NEW.encode(), b"{")
+
+
+def test_what_a_tuning_file_cannot_hold_is_named_before_the_run(isptune, tmp_path):
+    (tmp_path / "mono.json").write_text(NEW.replace("rpi.ccm", "rpi.none"))
+    status, _, err = isptune(
+        "import", "mono.json", "--scene", "cat", "--tune", "sharpen.*,colour.*", "--crop", "9999x1"
+    )
+    assert status == 2
+    assert err.splitlines()[0] == (
+        "note: the file that is started from has no place for: "
+        "sharpen.radius, colour.saturation, colour.vibrance, colour.hue"
+    )
+    status, _, err = isptune("run", "--pipeline", "raw", "--scene", "cat", "--tune", "none")
+    assert "tone.contrast, local.compression (no place in libcamera), " in err
 
 
 def _sidecar(operation, version, params, enabled=1, before="", more=""):
