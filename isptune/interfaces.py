@@ -56,6 +56,26 @@ class WritesParameterFiles(Protocol):
 
 
 @runtime_checkable
+class NotesOnParameterFiles(Protocol):
+    """A pipeline that says what a user should know of such a file."""
+
+    def parameter_file_notes(
+        self, file_format: str, candidate: Candidate, template: bytes | None
+    ) -> list[str]:
+        """A line each: what could not be set in the template, and what it has otherwise. Raises ConfigError."""
+        ...
+
+
+@runtime_checkable
+class RendersParameterFiles(Protocol):
+    """A pipeline that loads its parameter files by the program that they are for, to compare the pictures."""
+
+    def render_file(self, file_format: str, data: bytes, scene: Scene) -> Images:
+        """The scene's picture, [1, 3, H, W], as the program makes it of that file. Raises RenderError."""
+        ...
+
+
+@runtime_checkable
 class Objective(Protocol):
     """Scores images, in its own unit and direction."""
 

@@ -45,6 +45,7 @@ class ParameterSet:
         pipeline_options: that the pipeline was built with.
         start: what the search started from, all parameters; empty where that is not known.
         scores: of the objectives that the set was tuned for; may be empty.
+        notes: what a user should know of how another program's file was read, a line each; not kept on disk.
     """
 
     name: str
@@ -53,6 +54,7 @@ class ParameterSet:
     pipeline_options: Mapping[str, Any] = field(default_factory=dict)
     start: Candidate = field(default_factory=dict)
     scores: Scores = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ def _rendered(source: Path, file_format: str, template: str | None) -> bytes:
     from isptune.parameter_set import FORMATS, read_set, to_json, to_toml
 
     chosen = read_set(source)
+    for note in chosen.notes:
+        click.echo(f"note: {note}", err=True)
     if file_format not in FORMATS:
         return _by_pipeline(chosen, file_format, template)
     if template is not None:
@@ -73,7 +75,7 @@ def _params(source: Path) -> "tuple[Param, ...]":
 def _by_pipeline(chosen: "ParameterSet", file_format: str, template: str | None) -> bytes:
     """Build the set's pipeline and ask it for the file."""
     from isptune.errors import ConfigError
-    from isptune.interfaces import WritesParameterFiles
+    from isptune.interfaces import NotesOnParameterFiles, WritesParameterFiles
     from isptune.parameter_set import FORMATS, build_pipeline
 
     pipeline = build_pipeline(chosen)
@@ -87,7 +89,11 @@ def _by_pipeline(chosen: "ParameterSet", file_format: str, template: str | None)
         given = None if template is None else Path(template).read_bytes()
     except OSError as error:
         raise ConfigError(f"{template}: cannot be read: {error.strerror}") from error
-    data = pipeline.parameter_file(file_format, pipeline.space.complete(chosen.values), given)
+    candidate = pipeline.space.complete(chosen.values)
+    data = pipeline.parameter_file(file_format, candidate, given)
+    if isinstance(pipeline, NotesOnParameterFiles):
+        for note in pipeline.parameter_file_notes(file_format, candidate, given):
+            click.echo(f"note: {note}", err=True)
     missing = pipeline.facts.left_out.get(file_format, ())
     if missing:
         click.echo(f"note: {file_format} has no place for: {', '.join(missing)}", err=True)

@@ -19,7 +19,8 @@ def import_set(file: str, template: str | None, out: str | None, workers: str | 
 
     FILE is a set as TOML or JSON, or what else `isptune export` writes: a RawTherapee profile (pp3), a darktable
     sidecar (xmp), rawpy's arguments (JSON), or a tuning file of libcamera with its --template. Of such a file the
-    knobs are taken that its pipeline has; whatever else it sets is not looked at.
+    knobs are taken that its pipeline has. A profile of RawTherapee or a sidecar of darktable is what every
+    candidate is made of: whatever else it sets goes to the program as it is, and is named in a note.
 
     It is the same as `isptune run --start FILE`: the set is what the result is compared with, what --tune leaves
     untouched stays at its values, and --stay-near measures the distance from it. The set brings its pipeline

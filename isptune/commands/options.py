@@ -88,7 +88,7 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
         torch.set_num_threads(threads)
     pipeline_options = parse_assignments(options["pipeline_options"], "--pipeline-option")
     options["start"], pipeline, brought = _start(options["start"], options.pop("template", None))
-    if pipeline is not None and config is None and options["pipeline"] is None:
+    if pipeline is not None and config is None and options["pipeline"] in (None, pipeline):
         options["pipeline"], pipeline_options = pipeline, {**brought, **pipeline_options}
     options["pipeline_options"] = pipeline_options
     options["tune"] = tuple(part.strip() for pattern in options["tune"] for part in pattern.split(","))
@@ -127,6 +127,8 @@ def _start(given: tuple[str, ...], template: str | None) -> tuple[dict[str, Any]
             continue
         chosen = read_set(Path(item), None if template is None else Path(template))
         values |= chosen.values
+        for note in chosen.notes:
+            click.echo(f"note: {item}: {note}", err=True)
         if chosen.pipeline is not None:
             pipeline, pipeline_options = chosen.pipeline, dict(chosen.pipeline_options)
     return values, pipeline, pipeline_options

@@ -126,8 +126,13 @@ def call_folder() -> Iterator[Path]:
 
 def write_text(file: Path, text: str) -> None:
     """Write the values of a candidate. Raises RenderError."""
+    write_bytes(file, text.encode())
+
+
+def write_bytes(file: Path, data: bytes) -> None:
+    """Write a file of parameters. Raises RenderError."""
     try:
-        file.write_text(text, encoding="utf-8")
+        file.write_bytes(data)
     except OSError as error:
         raise RenderError(f"the parameters cannot be written: {error.strerror}") from error
 
