@@ -7,14 +7,14 @@ those knobs changed that differ from it.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import final
 
 from isptune.errors import ConfigError
 from isptune.parameter_set import ParameterSet
-from isptune.space import Candidate, Choice, Integer, Param, Real, Space, Value
+from isptune.space import Candidate, Choice, Integer, Space, Value, reaching
 from pipelines.rawtherapee.keyfile import KeyFile, Place
 from pipelines.rawtherapee.knobs import (
     KNOBS,
@@ -56,7 +56,7 @@ class Profile:
     def space(self) -> Space:
         """The knobs that can be set, starting at the profile's values; ranges and words reach to these."""
         params = (param for param in SPACE if param.name in self.values)
-        return Space(tuple(_reaching(param, self.values[param.name]) for param in params))
+        return Space(tuple(reaching(param, self.values[param.name]) for param in params))
 
     @cached_property
     def passed_through(self) -> list[str]:
@@ -184,20 +184,6 @@ class Profile:
 @dataclass(frozen=True)
 class _Locked:
     reason: str
-
-
-def _reaching(param: Param, value: Value) -> Param:
-    """A knob that starts at a value, and whose range or words reach to it."""
-    if isinstance(param, Choice):
-        word = str(value)
-        options = param.options if word in param.options else (*param.options, word)
-        return replace(param, options=options, default=word)
-    if isinstance(param, Integer):
-        number = int(value)
-        return replace(param, low=min(param.low, number), high=max(param.high, number), default=number)
-    assert isinstance(param, Real), param
-    real = float(value)
-    return replace(param, low=min(param.low, real), high=max(param.high, real), default=real)
 
 
 def _same(old: str | None, new: str) -> bool:

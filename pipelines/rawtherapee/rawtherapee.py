@@ -26,6 +26,7 @@ from pipelines.external.scene_files import (
     stack,
     write_bytes,
 )
+from pipelines.external.templates import template_notes
 from pipelines.rawtherapee.for_the_program import for_the_program, refuse_what_is_missing
 from pipelines.rawtherapee.keyfile import KeyFile
 from pipelines.rawtherapee.pp3 import NEUTRAL_PROFILE, Profile, profile_of
@@ -105,17 +106,8 @@ class RawTherapee:
     ) -> list[str]:
         """Which tuned knobs the template cannot take, and which it has otherwise than the search did."""
         into, tuned = self._into(template), self._tuned(candidate)
-        notes = [
-            f"{name} is not set: the template has {why}" for name, why in into.locked.items() if name in tuned
-        ]
-        kept = [
-            name
-            for name, value in into.values.items()
-            if name not in tuned and value != self.space.default.get(name, value)
-        ]
-        if kept:
-            notes.append(f"not tuned, so as the template has them: {', '.join(kept)}")
-        return notes
+        locked = {name: f"the template has {why}" for name, why in into.locked.items()}
+        return template_notes(locked, into.values, tuned, self.space.default)
 
     def _into(self, template: bytes | None) -> Profile:
         return self.profile if template is None else profile_of(template, "the template")
