@@ -18,7 +18,7 @@ def import_set(file: str, template: str | None, out: str | None, workers: str | 
     """Start a search from a parameter set: a file, or a run's folder.
 
     FILE is a set as TOML or JSON, or what else `isptune export` writes: a RawTherapee profile (pp3), a darktable
-    sidecar (xmp), rawpy's arguments (JSON), or a tuning file of libcamera with its --template. Of such a file the
+    sidecar (xmp), rawpy's arguments (Python), or a tuning file of libcamera with its --template. Of such a file the
     knobs are taken that its pipeline has. A profile of RawTherapee or a sidecar of darktable is what every
     candidate is made of: whatever else it sets goes to the program as it is, and is named in a note.
 

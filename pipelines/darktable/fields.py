@@ -64,7 +64,7 @@ OFF: Mapping[str, Candidate] = {
 SIZES: Mapping[str, Mapping[int, int]] = {
     "rawdenoise": {1: 4, 2: 164},
     "hotpixels": {1: 16},
-    "exposure": {3: 20, 4: 20, 5: 20, 6: 24, 7: 28},
+    "exposure": {4: 20, 5: 20, 6: 24, 7: 28},
     "sigmoid": {1: 24},
     "hazeremoval": {1: 8, 2: 12},
     "shadhi": {3: 40, 4: 44, 5: 48},

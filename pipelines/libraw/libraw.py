@@ -4,7 +4,6 @@ Its defaults are LibRaw's own with the camera's white balance. Native code may e
 of LibRaw 0.22.2 does), so it runs in a child: a crash or a time-out costs one trial.
 """
 
-import json
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +17,7 @@ from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Choice, Integer, Real, Space
 from pipelines.external.native_child import NativeChild
 from pipelines.external.scene_files import SceneFiles, candidates_of, check_size, stack
+from pipelines.libraw.arguments import OF_THE_FILE, from_python, to_python
 
 _OFF_ON = ("off", "on")
 _DEMOSAIC = ("linear", "vng", "ppg", "ahd", "dcb", "dht", "aahd")
@@ -84,15 +84,8 @@ class LibRaw:
             raise RenderError(
                 f"{scene.name} is a photograph; libraw needs a raw file, or unprocessed:FILE to make one of it"
             )
-        file = str(self._scenes.path(scene))
-        images = []
-        for values in candidates_of(params, self.space):
-            pixels = self.child.ask({"file": file, "options": self.options(values)})
-            image = to_images(pixels, scene.name)
-            if not self.half_size:
-                check_size(image, scene)
-            images.append(image)
-        return stack(images, scene)
+        batch = candidates_of(params, self.space)
+        return stack([self._develop(scene, self.options(values)) for values in batch], scene)
 
     def options(self, values: Candidate) -> dict[str, Any]:
         """What `pipelines.libraw.child.render` takes for a complete candidate."""
@@ -126,7 +119,7 @@ class LibRaw:
         }
 
     def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
-        """The keyword arguments of rawpy's `postprocess` as JSON, and beside them what depends on the file.
+        """The keyword arguments of rawpy's `postprocess` as a Python file, and what depends on the raw file.
 
         Raises:
             ConfigError: another format, or a template, which this one has not.
@@ -135,15 +128,23 @@ class LibRaw:
             raise ConfigError(f"libraw writes the format rawpy, not {file_format!r}")
         if template is not None:
             raise ConfigError("the format rawpy takes no template")
-        options = self.options(candidate)
-        red, blue = options.pop("white_balance")
-        of_the_file = {
-            "camera_whitebalance_times": [red, 1.0, blue, 1.0],
-            "black_level_plus_of_range": options.pop("black_offset"),
-            "white_level_times": options.pop("white_scale"),
-        }
-        arguments = {"output_bps": 16, "use_camera_wb": red == blue == 1.0, **options}
-        return (json.dumps({"postprocess": arguments, **of_the_file}, indent=2) + "\n").encode()
+        return to_python(self.options(candidate)).encode()
+
+    def render_file(self, file_format: str, data: bytes, scene: Scene) -> Images:
+        """The scene as rawpy makes it of such a file's arguments, [1, 3, H, W]. Raises RenderError."""
+        held = from_python(data, Path("the file"))
+        options = dict(held["postprocess"])
+        for key in ("output_bps", "use_camera_wb"):
+            options.pop(key)
+        options |= {key: held[name] for key, name in OF_THE_FILE.items()}
+        return self._develop(scene, options)
+
+    def _develop(self, scene: Scene, options: Mapping[str, Any]) -> Images:
+        file = str(self._scenes.path(scene))
+        image = to_images(self.child.ask({"file": file, "options": options}), scene.name)
+        if not self.half_size:
+            check_size(image, scene)
+        return image
 
 
 def build(argument: str | None, **options: Any) -> LibRaw:

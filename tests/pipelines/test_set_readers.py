@@ -106,7 +106,7 @@ def test_a_sidecar_of_darktable_comes_back_to_the_same_sidecar(tmp_path, seed):
 @pytest.mark.parametrize("seed", range(8))
 def test_arguments_of_rawpy_come_back(tmp_path, seed):
     values = _drawn(libraw.SPACE, seed)
-    found = _back(tmp_path, "set.json", libraw.LibRaw().parameter_file("rawpy", values, None))
+    found = _back(tmp_path, "set.py", libraw.LibRaw().parameter_file("rawpy", values, None))
     assert (found.pipeline, dict(found.pipeline_options)) == ("libraw", {})
     back = libraw.SPACE.complete(found.values)
     unused = set()
@@ -118,6 +118,19 @@ def test_arguments_of_rawpy_come_back(tmp_path, seed):
         n: v for n, v in values.items() if n not in unused
     }
     assert libraw.LibRaw().options(back) == libraw.LibRaw().options(values)
+
+
+OLD = """{"postprocess": {"output_bps": 16, "use_camera_wb": false, "demosaic_algorithm": "PPG", "gamma": [2.4, 4.5],
+"highlight_mode": 7, "output_color": "sRGB", "half_size": false},
+"camera_whitebalance_times": [1.25, 1.0, 0.75, 1.0], "black_level_plus_of_range": 0.001, "white_level_times": 1.0}"""
+
+
+def test_arguments_that_an_earlier_version_wrote_as_json_are_read(tmp_path):
+    assert _back(tmp_path, "old.json", OLD.encode()).values == {
+        "demosaic.algorithm": "ppg", "tone.gamma": 2.4, "tone.toe_slope": 4.5, "highlights.mode": "reconstruct",
+        "highlights.reconstruct_to": 7, "white_balance.red": 1.25, "white_balance.blue": 0.75,
+        "sensor.black_offset": 0.001, "sensor.white_scale": 1.0, "denoise.wavelet": 0.0,
+    }  # fmt: skip
 
 
 def test_half_size_comes_back_as_an_option(tmp_path):
@@ -222,6 +235,9 @@ def test_a_module_that_cannot_be_edited_is_named_and_the_others_are_read(tmp_pat
         (b'{"postprocess": {"user_flip": 3}}', "unknown key 'user_flip'; known are: dcb_iterations"),
         (b'{"postprocess": {"highlight_mode": 12}}', "highlight_mode = 12 must be a whole number of 9 or less"),
         (b'{"postprocess": {}', "is not JSON that can be read"),
+        (b"import rawpy\nargs = {'postprocess': {'bright': open('x')}}", "in args is no plain value, and no enumer"),
+        (b"import rawpy\nargs = {", "is no Python that can be read"),
+        (b"import rawpy\n\nargs = {}.x", r"is no plain value"),
         (b"\xff\xfe\x00", "read as a parameter set: is not a TOML file"),
     ],
 )  # fmt: skip
@@ -240,9 +256,9 @@ def test_a_plain_set_is_no_readers_business(tmp_path, name):
 
 def test_a_search_starts_from_a_file_of_another_program(isptune, tmp_path):
     values = libraw.SPACE.complete({"exposure.bright": 1.25, "demosaic.algorithm": "vng"})
-    (tmp_path / "mine.json").write_bytes(libraw.LibRaw().parameter_file("rawpy", values, None))
+    (tmp_path / "mine.py").write_bytes(libraw.LibRaw().parameter_file("rawpy", values, None))
     status, _, err = isptune(
-        "import", "mine.json", "--scene", "unprocessed:cat?crop=64x48", "--objective", "sharpness", "--population", "3",
+        "import", "mine.py", "--scene", "unprocessed:cat?crop=64x48", "--objective", "sharpness", "--population", "3",
         "--generations", "1", "--confirm", "1", "--second-opinion", "none", "--device", "cpu",
         "--tune", "exposure.bright", "--out", "r",
     )  # fmt: skip
@@ -251,5 +267,5 @@ def test_a_search_starts_from_a_file_of_another_program(isptune, tmp_path):
     assert answer["default"] == values
     assert math.isfinite(answer["objectives"]["sharpness"]["recommended"]["mean"])
     (tmp_path / "other.toml").write_text("[values]\nexposure.bright = 2.0\n")
-    status, out, _ = isptune("diff", "other.toml", "mine.json", "--json")
+    status, out, _ = isptune("diff", "other.toml", "mine.py", "--json")
     assert [c["knob"] for c in json.loads(out)["changes"]] == ["exposure.bright"]
