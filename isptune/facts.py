@@ -84,6 +84,19 @@ class PipelineFacts:
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class EditedFile:
+    """A file of a user's own with what a search changed, and what there is to say of it.
+
+    Attributes:
+        data: the file.
+        notes: one line each: what was changed and has no place in it, what it lacks.
+    """
+
+    data: bytes
+    notes: tuple[str, ...] = ()
+
+
 def gathered_weights(facts: Mapping[str, ObjectiveFacts | JudgeFacts]) -> dict[str, str]:
     """The weights of several plug-ins, by their specs, as one; a second file of the same name says whose it is."""
     weights: dict[str, str] = {}

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Levels, Losses, OtherImages, Params, Scores, SecondImages
 from isptune.diagnosis.finding import Diagnosis
-from isptune.facts import JudgeFacts, ObjectiveFacts, PipelineFacts
+from isptune.facts import EditedFile, JudgeFacts, ObjectiveFacts, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Space
 
@@ -56,13 +56,13 @@ class WritesParameterFiles(Protocol):
 
 
 @runtime_checkable
-class NotesOnParameterFiles(Protocol):
-    """A pipeline that says what a user should know of such a file."""
+class EditsParameterFiles(Protocol):
+    """A pipeline that writes what a search changed into a file of the user's own, and leaves every other byte."""
 
-    def parameter_file_notes(
-        self, file_format: str, candidate: Candidate, template: bytes | None
-    ) -> list[str]:
-        """A line each: what could not be set in the template, and what it has otherwise. Raises ConfigError."""
+    def edited_file(
+        self, file_format: str, candidate: Candidate, start: Candidate, template: bytes | None
+    ) -> EditedFile:
+        """The template, which stands for `start` (knobs that it lacks: the defaults). Raises ConfigError."""
         ...
 
 

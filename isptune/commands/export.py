@@ -54,7 +54,8 @@ def _rendered(source: Path, file_format: str, template: str | None) -> bytes:
     from isptune.errors import ConfigError
     from isptune.parameter_set import FORMATS, read_set, to_json, to_toml
 
-    chosen = read_set(source)
+    beside = None if template is None or source.is_dir() else Path(template)
+    chosen = read_set(source, beside)  # a program's own file may hold changes of its template
     for note in chosen.notes:
         click.echo(f"note: {note}", err=True)
     if file_format not in FORMATS:
@@ -75,7 +76,7 @@ def _params(source: Path) -> "tuple[Param, ...]":
 def _by_pipeline(chosen: "ParameterSet", file_format: str, template: str | None) -> bytes:
     """Build the set's pipeline and ask it for the file."""
     from isptune.errors import ConfigError
-    from isptune.interfaces import NotesOnParameterFiles, WritesParameterFiles
+    from isptune.interfaces import EditsParameterFiles, WritesParameterFiles
     from isptune.parameter_set import FORMATS, build_pipeline
 
     pipeline = build_pipeline(chosen)
@@ -89,12 +90,13 @@ def _by_pipeline(chosen: "ParameterSet", file_format: str, template: str | None)
         given = None if template is None else Path(template).read_bytes()
     except OSError as error:
         raise ConfigError(f"{template}: cannot be read: {error.strerror}") from error
-    candidate = pipeline.space.complete(chosen.values)
-    data = pipeline.parameter_file(file_format, candidate, given)
-    if isinstance(pipeline, NotesOnParameterFiles):
-        for note in pipeline.parameter_file_notes(file_format, candidate, given):
+    values = pipeline.space.complete(chosen.values)
+    if isinstance(pipeline, EditsParameterFiles):
+        edited = pipeline.edited_file(file_format, values, chosen.start, given)
+        for note in edited.notes:
             click.echo(f"note: {note}", err=True)
+        return edited.data
     missing = pipeline.facts.left_out.get(file_format, ())
     if missing:
         click.echo(f"note: {file_format} has no place for: {', '.join(missing)}", err=True)
-    return data
+    return pipeline.parameter_file(file_format, values, given)

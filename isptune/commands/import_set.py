@@ -11,16 +11,19 @@ from isptune.commands.options import settings_from, settings_options
 @click.argument("file", metavar="FILE")
 @settings_options
 @click.option(
-    "--template", metavar="FILE", help="Of a libcamera tuning file: the one that it was exported into."
+    "--template",
+    metavar="FILE",
+    help="Of a libcamera tuning file: the one that it was made from. [FILE itself]",
 )
 @click.option("--out", metavar="DIR", help="Run folder. [runs/PIPELINE-OBJECTIVE-HASH of the settings]")
 def import_set(file: str, template: str | None, out: str | None, workers: str | None, **options: Any) -> None:
     """Start a search from a parameter set: a file, or a run's folder.
 
     FILE is a set as TOML or JSON, or what else `isptune export` writes: a RawTherapee profile (pp3), a darktable
-    sidecar (xmp), rawpy's arguments (Python), or a tuning file of libcamera with its --template. Of such a file the
+    sidecar (xmp), rawpy's arguments (Python), or a tuning file of libcamera (JSON or YAML). Of such a file the
     knobs are taken that its pipeline has. A profile of RawTherapee or a sidecar of darktable is what every
-    candidate is made of: whatever else it sets goes to the program as it is, and is named in a note.
+    candidate is made of: whatever else it sets goes to the program as it is, and is named in a note. A tuning file
+    is by itself what is started from; with --template, what it changed of that one is.
 
     It is the same as `isptune run --start FILE`: the set is what the result is compared with, what --tune leaves
     untouched stays at its values, and --stay-near measures the distance from it. The set brings its pipeline
@@ -32,6 +35,7 @@ def import_set(file: str, template: str | None, out: str | None, workers: str | 
       isptune import factory.toml --scene shot.png --objective niqe --stay-near 0.5
       isptune import runs/mine --objective ssim --seed 7
       isptune import mine.pp3 --scene shot.dng --objective scorenet --tune 'denoise.*'
+      isptune import imx477.json --scene shot.dng --objective niqe
       isptune import tuned.json --template imx477.json --scene shot.dng --objective niqe
 
     A set that is written by hand needs its values only:

@@ -11,11 +11,11 @@ from typing import Any, final
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError, RenderError
-from isptune.facts import PipelineFacts
+from isptune.facts import EditedFile, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.records import read_bytes
-from pipelines.darktable.reading import NEUTRAL_SIDECAR, Sidecar, sidecar_of
+from pipelines.darktable.reading import NEUTRAL_SIDECAR, sidecar_of
 from pipelines.darktable.sidecar import SidecarText
 from pipelines.external.installed import file_option, find_program, timeout_option, version_of
 from pipelines.external.program import run_program
@@ -36,7 +36,7 @@ PROGRAM, PACKAGE = "darktable-cli", "darktable"
 
 @final
 class Darktable:
-    """Pipeline and WritesParameterFiles: one call of the program for each image of a batch.
+    """Pipeline and EditsParameterFiles: one call of the program for each image of a batch.
 
     Args:
         timeout_s: of a picture.
@@ -85,7 +85,13 @@ class Darktable:
                 raise
 
     def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
-        """The sidecar that the search started from with the candidate in it, for beside a raw file; or a template's.
+        """As `edited_file`, of a search that started from the pipeline's defaults."""
+        return self.edited_file(file_format, candidate, {}, template).data
+
+    def edited_file(
+        self, file_format: str, candidate: Candidate, start: Candidate, template: bytes | None
+    ) -> EditedFile:
+        """The sidecar that the search started from with the candidate in it, or a template with what was tuned in it.
 
         Of a template everything stays that the candidate has as the search started.
 
@@ -94,21 +100,13 @@ class Darktable:
         """
         if file_format != "xmp":
             raise ConfigError(f"darktable writes the format xmp, not {file_format!r}")
-        return self._into(template).with_values(self._tuned(candidate)).text.data
-
-    def parameter_file_notes(
-        self, file_format: str, candidate: Candidate, template: bytes | None
-    ) -> list[str]:
-        """Which tuned knobs the template cannot take, and which it has otherwise than the search did."""
-        into, tuned = self._into(template), self._tuned(candidate)
-        return template_notes(into.locked, into.values, tuned, self.space.default)
-
-    def _into(self, template: bytes | None) -> Sidecar:
-        return self.sidecar if template is None else sidecar_of(template, "the template")
-
-    def _tuned(self, candidate: Candidate) -> Candidate:
-        start = self.space.default
-        return {name: value for name, value in candidate.items() if value != start.get(name)}
+        if template is None:
+            return EditedFile(self.sidecar.with_values(candidate).text.data)
+        start = {**self.space.default, **start}
+        tuned = {name: value for name, value in candidate.items() if value != start[name]}
+        into = sidecar_of(template, "the template")
+        notes = template_notes(into.locked, into.values, tuned, start)
+        return EditedFile(into.with_values(tuned).text.data, notes)
 
 
 _LEFT_OUT = re.compile(

@@ -7,7 +7,7 @@ from isptune.space import Candidate, Value
 
 def template_notes(
     locked: Mapping[str, str], there: Candidate, tuned: Mapping[str, Value], start: Candidate
-) -> list[str]:
+) -> tuple[str, ...]:
     """A line each.
 
     Args:
@@ -20,4 +20,4 @@ def template_notes(
     kept = [name for name, value in there.items() if name not in tuned and value != start.get(name, value)]
     if kept:
         notes.append(f"not tuned, so as the template has them: {', '.join(kept)}")
-    return notes
+    return tuple(notes)

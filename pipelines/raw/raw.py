@@ -14,7 +14,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError, RenderError
-from isptune.facts import PipelineFacts
+from isptune.facts import EditedFile, PipelineFacts
 from isptune.scenes.raw_capture import NoiseModel, RawCapture
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Space
@@ -34,7 +34,7 @@ KEPT = 4
 
 
 class RawISP:
-    """Pipeline and WritesParameterFiles: renders raw scenes."""
+    """Pipeline, WritesParameterFiles and EditsParameterFiles: renders raw scenes."""
 
     def __init__(self, stages: Sequence[Stage] = STAGES):
         self.stages = tuple(stages)
@@ -74,9 +74,15 @@ class RawISP:
 
     def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
         """A libcamera tuning file: the sensor's own with the candidate's values in it. Raises ConfigError."""
+        return self.edited_file(file_format, candidate, {}, template).data
+
+    def edited_file(
+        self, file_format: str, candidate: Candidate, start: Candidate, template: bytes | None
+    ) -> EditedFile:
+        """The sensor's tuning file with what the candidate changes of the start. Raises ConfigError."""
         if file_format != FORMAT:
             raise ConfigError(f"the raw ISP writes the format {FORMAT}, not {file_format!r}")
-        return to_libcamera(candidate, self.space.default, template)
+        return to_libcamera(candidate, start, self.space.default, template)
 
     def _beginning(self, shot: Shot, knobs: Sequence[Knobs]) -> Tensor:
         """The first stages, for one image that stands for the batch."""

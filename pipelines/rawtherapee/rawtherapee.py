@@ -11,7 +11,7 @@ from typing import Any, final
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError
-from isptune.facts import PipelineFacts
+from isptune.facts import EditedFile, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.records import read_bytes
@@ -29,14 +29,14 @@ from pipelines.external.scene_files import (
 from pipelines.external.templates import template_notes
 from pipelines.rawtherapee.for_the_program import for_the_program, refuse_what_is_missing
 from pipelines.rawtherapee.keyfile import KeyFile
-from pipelines.rawtherapee.pp3 import NEUTRAL_PROFILE, Profile, profile_of
+from pipelines.rawtherapee.pp3 import NEUTRAL_PROFILE, profile_of
 
 PROGRAM, PACKAGE = "rawtherapee-cli", "rawtherapee"
 
 
 @final
 class RawTherapee:
-    """Pipeline and WritesParameterFiles: one call of the program for each image of a batch.
+    """Pipeline and EditsParameterFiles: one call of the program for each image of a batch.
 
     Args:
         timeout_s: of a picture.
@@ -90,7 +90,13 @@ class RawTherapee:
             return read_result(out, said, scene)
 
     def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
-        """The profile that the search started from with the candidate in it; or a template with what differs from it.
+        """As `edited_file`, of a search that started from the pipeline's defaults."""
+        return self.edited_file(file_format, candidate, {}, template).data
+
+    def edited_file(
+        self, file_format: str, candidate: Candidate, start: Candidate, template: bytes | None
+    ) -> EditedFile:
+        """The profile that the search started from with the candidate in it, or a template with what was tuned in it.
 
         Of a template everything stays that the candidate has as the search started.
 
@@ -99,22 +105,15 @@ class RawTherapee:
         """
         if file_format != "pp3":
             raise ConfigError(f"rawtherapee writes the format pp3, not {file_format!r}")
-        return self._into(template).with_values(self._tuned(candidate)).file.to_bytes()
-
-    def parameter_file_notes(
-        self, file_format: str, candidate: Candidate, template: bytes | None
-    ) -> list[str]:
-        """Which tuned knobs the template cannot take, and which it has otherwise than the search did."""
-        into, tuned = self._into(template), self._tuned(candidate)
-        locked = {name: f"the template has {why}" for name, why in into.locked.items()}
-        return template_notes(locked, into.values, tuned, self.space.default)
-
-    def _into(self, template: bytes | None) -> Profile:
-        return self.profile if template is None else profile_of(template, "the template")
-
-    def _tuned(self, candidate: Candidate) -> Candidate:
-        start = self.space.default
-        return {name: value for name, value in candidate.items() if value != start.get(name)}
+        if template is None:
+            return EditedFile(self.profile.with_values(candidate).file.to_bytes())
+        start = {**self.space.default, **start}
+        tuned = {name: value for name, value in candidate.items() if value != start[name]}
+        into = profile_of(template, "the template")
+        notes = template_notes(
+            {name: f"the template has {why}" for name, why in into.locked.items()}, into.values, tuned, start
+        )
+        return EditedFile(into.with_values(tuned).file.to_bytes(), notes)
 
 
 def build(argument: str | None, **options: Any) -> RawTherapee:

@@ -172,16 +172,18 @@ def test_a_tuning_file_comes_back_beside_its_template(tmp_path, seed):
     assert max(abs(a - b) for a, b in zip(*numbers, strict=True)) <= 0.002 * 65535
 
 
-def test_a_tuning_file_needs_its_own_template(tmp_path):
-    with pytest.raises(
-        ConfigError, match="a tuning file holds factors on the numbers of its template; give that one"
-    ):
-        _back(tmp_path, "tuned.json", NEW.encode())
-    other = NEW.replace("1024, 5040,", "")
-    with pytest.raises(ConfigError, match="was not made from this template"):
-        _back(tmp_path, "tuned.json", NEW.encode(), other.encode())
-    with pytest.raises(ConfigError, match="the template: is no tuning file that the raw ISP can set"):
-        _back(tmp_path, "tuned.json", NEW.encode(), NEW.replace("rpi.ccm", "rpi.none").encode())
+def test_a_tuning_file_is_its_own_default_and_fits_no_other_template(tmp_path):
+    alone = _back(tmp_path, "tuned.json", NEW.encode())
+    space = raw(None).space
+    assert alone.values == {name: value for name, value in space.default.items() if name in alone.values}
+    assert {"tone.gamma", "matrix.strength", "sharpen.amount", "denoise.chroma"} <= set(alone.values)
+    for other in (NEW.replace("1024, 5040,", ""), NEW.replace("rpi.ccm", "rpi.none")):
+        with pytest.raises(
+            ConfigError, match="was not made from this template: its algorithms, its gamma curve or"
+        ):
+            _back(tmp_path, "tuned.json", NEW.encode(), other.encode())
+    with pytest.raises(ConfigError, match="the template is no tuning file that can be read: line"):
+        _back(tmp_path, "tuned.json", NEW.encode(), b"{")
 
 
 def _sidecar(operation, version, params, enabled=1, before="", more=""):

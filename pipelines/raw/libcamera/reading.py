@@ -1,12 +1,13 @@
-"""A tuning file of libcamera read back as a set of the raw ISP, beside the template that it was made from.
+"""A tuning file of libcamera read as a set of the raw ISP.
 
-Only the two together say what was changed: strengths are factors on the template's numbers. A gamma curve is a drawing,
-not six numbers: the tone knobs are those whose curve comes closest to it, which need not be the ones that drew it.
+A file by itself is what is started from: its numbers stand for the raw ISP's defaults. Beside the template that it was
+made from it says what was changed: strengths are factors on the template's numbers. A gamma curve is a drawing, not six
+numbers: the tone knobs are those whose change of the template's curve comes closest to it, which need not be the ones
+that drew it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -14,99 +15,114 @@ from scipy.optimize import least_squares
 from isptune.errors import ConfigError
 from isptune.parameter_set import ParameterSet
 from isptune.space import Candidate, Real, Space
-from pipelines.raw.libcamera.json_text import JsonText
-from pipelines.raw.libcamera.writing import FULL, SHARPEN_DEFAULTS, algorithms_of, curve_of, matrix_of
+from pipelines.in_place.nodes import Node
+from pipelines.raw.libcamera.tuning_file import FULL, Slot, TuningFile, may_be_tuning_file
+from pipelines.raw.libcamera.writing import curve_of, light_of, matrix_of
 from pipelines.raw.stages_in_order import STAGES
 
 _SPACE = Space(tuple(param for stage in STAGES for param in stage.params))
 _TONES = tuple(param for param in _SPACE if param.name.startswith("tone.") and isinstance(param, Real))
 _COLOURS = tuple(
     param
+    for name in ("matrix.strength", "colour.saturation")
     for param in _SPACE
-    if param.name in ("matrix.strength", "colour.saturation") and isinstance(param, Real)
+    if param.name == name and isinstance(param, Real)
 )
 
 
 def read_set(data: bytes, path: Path, template: bytes | None = None) -> ParameterSet | None:
     """What a tuning file changes in its template, in the raw ISP's knobs; None for what is no tuning file.
 
+    Without a template nothing is changed: the file itself is the default, and all of its knobs stand there.
+
     Raises:
-        ConfigError: no template, or one that the file was not made from.
+        ConfigError: the file cannot be read, or was not made from the template.
     """
-    if b'"algorithms"' not in data or b'"rpi.' not in data:
+    if not may_be_tuning_file(data):
         return None
-    if template is None:
+    new = TuningFile(data, str(path))
+    old = new if template is None else TuningFile(template, "the template")
+    if _shape(new) != _shape(old):
         raise ConfigError(
-            f"{path}: a tuning file holds factors on the numbers of its template; give that one too, by "
-            "isptune import --template FILE, or import the set as TOML or JSON"
+            f"{path}: was not made from this template: its algorithms, its gamma curve or its matrices are others"
         )
-    new, old = _numbers(data, str(path)), _numbers(template, "the template")
-    if new["places"] != old["places"] or len(new["matrices"]) != len(old["matrices"]):
-        raise ConfigError(f"{path}: was not made from this template: its gamma curve or matrices are others")
-    values: Candidate = {"black.offset": (new["black"] - old["black"]) / FULL}
-    for knob in ("raw_denoise.luma", "raw_denoise.chroma", "denoise.chroma",
-                 "sharpen.amount", "sharpen.threshold", "sharpen.halo"):  # fmt: skip
-        if old.get(knob) and knob in new:
-            values[knob] = new[knob] / old[knob] * float(_SPACE.default[knob])
-    values |= _tones(new) | _colours(new["matrices"], old["matrices"])
+    default = _SPACE.default
+    values: Candidate = {name: default[name] for name in new.knobs(list(default))}
+    for knob, before, after in _pairs(new, old):
+        values[knob] = _moved(knob, new, before, old, after)
+    if new.curve:
+        values |= _tones(new, old)
+    if new.matrices:
+        values |= _colours(new, old)
     return ParameterSet(path.stem, {name: _inside(name, float(v)) for name, v in values.items()}, "raw")
 
 
-def _numbers(data: bytes, what: str) -> Mapping[str, Any]:
-    """The numbers of a tuning file that a set may change."""
-    try:
-        file = JsonText(data.decode("utf-8"), what)
-        found = {name: file.read(span) for name, span in algorithms_of(file).items()}
-        curve = np.array(found["rpi.contrast"]["gamma_curve"], dtype=np.float64).reshape(-1, 2)
-        matrices = np.array([entry["ccm"] for entry in found["rpi.ccm"]["ccms"]], dtype=np.float64)
-        sharpen = {**SHARPEN_DEFAULTS, **found["rpi.sharpen"]}
-        denoise = found["rpi.denoise"] if "rpi.denoise" in found else found["rpi.sdn"]
-        mode = denoise.get("normal", denoise)
-        strengths = {
-            "raw_denoise.luma": mode.get("sdn", {"deviation": 3.2, **denoise}).get("deviation"),
-            "raw_denoise.chroma": mode.get("cdn", {}).get("deviation"),
-            "denoise.chroma": mode.get("cdn", {}).get("strength"),
-            "sharpen.amount": sharpen["strength"],
-            "sharpen.threshold": sharpen["threshold"],
-            "sharpen.halo": sharpen["limit"],
-        }
-        return {
-            "black": float(found["rpi.black_level"]["black_level"]),
-            "places": curve[:, 0].tolist(),
-            "curve": curve[:, 1],
-            "matrices": matrices.reshape(-1, 3, 3),
-            **{knob: float(value) for knob, value in strengths.items() if value is not None},
-        }
-    except (KeyError, TypeError, ValueError, AttributeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{what}: is no tuning file that the raw ISP can set: {error!r}") from error
+def _shape(file: TuningFile) -> tuple[object, ...]:
+    places = tuple(file.number(place, "gamma_curve") for place, _ in file.curve)
+    return places, len(file.matrices), sorted(file.algorithms)
 
 
-def _tones(new: Mapping[str, Any]) -> Candidate:
-    """The tone knobs whose curve comes closest to that of the file."""
-    places = np.array(new["places"]) / FULL
+def _pairs(new: TuningFile, old: TuningFile) -> list[tuple[str, Slot, Slot]]:
+    """Of each knob the first number that both files know, in both, and that is not 0 in the template."""
+    known = {slot.what: slot for slot in old.slots}
+    found: dict[str, tuple[str, Slot, Slot]] = {}
+    for slot in new.slots:
+        other = known.get(slot.what)
+        if other is not None and slot.knob not in found and (slot.full is not None or _value(old, other)):
+            found[slot.knob] = (slot.knob, slot, other)
+    return list(found.values())
+
+
+def _value(file: TuningFile, slot: Slot) -> float:
+    if slot.node is None:
+        assert slot.missing is not None, slot
+        return slot.missing
+    return file.number(slot.node, slot.what)
+
+
+def _moved(knob: str, new: TuningFile, slot: Slot, old: TuningFile, other: Slot) -> float:
+    """A knob that leads from the template's number to the file's."""
+    default = float(_SPACE.default[knob])
+    if slot.full is not None:
+        return default + (_value(new, slot) - _value(old, other)) / slot.full
+    return _value(new, slot) / _value(old, other) * default
+
+
+def _tones(new: TuningFile, old: TuningFile) -> Candidate:
+    """The tone knobs that change the template's curve to what comes closest to that of the file."""
+    before, after = (
+        np.array([file.number(value, "gamma_curve") for _, value in file.curve]) / FULL for file in (old, new)
+    )
+    if np.array_equal(before, after):
+        return {}
+    light = light_of(before, _SPACE.default)
 
     def misses(values: np.ndarray) -> np.ndarray:
-        return (
-            curve_of(places, dict(zip((p.name for p in _TONES), values, strict=True))) - new["curve"] / FULL
-        )
+        knobs = dict(zip((p.name for p in _TONES), values, strict=True))
+        return curve_of(light, knobs) - after
 
     return _closest(_TONES, misses)
 
 
-def _colours(new: np.ndarray, old: np.ndarray) -> Candidate:
+def _colours(new: TuningFile, old: TuningFile) -> Candidate:
     """Strength and saturation, from all matrices together."""
+    pairs = list(zip(_matrices(old), _matrices(new), strict=True))
 
     def misses(values: np.ndarray) -> np.ndarray:
         strength, saturation = (float(v) for v in values)
-        return np.concatenate(
-            [(matrix_of(a, strength, saturation) - b).ravel() for a, b in zip(old, new, strict=True)]
-        )
+        return np.concatenate([(matrix_of(a, strength, saturation) - b).ravel() for a, b in pairs])
 
-    ordered = sorted(_COLOURS, key=lambda param: param.name != "matrix.strength")
-    return _closest(ordered, misses)
+    return _closest(_COLOURS, misses)
 
 
-def _closest(params: Any, misses: Any) -> Candidate:
+def _matrices(file: TuningFile) -> list[np.ndarray]:
+    def numbers(nodes: Sequence[Node]) -> np.ndarray:
+        return np.array([file.number(node, "ccm") for node in nodes]).reshape(3, 3)
+
+    return [numbers(nodes) for nodes in file.matrices]
+
+
+def _closest(params: Sequence[Real], misses: Callable[[np.ndarray], np.ndarray]) -> Candidate:
     """The values with the least squares of what they miss, from the defaults; those, where they miss nothing."""
     start = np.array([param.default for param in params])
     bounds = np.array([[param.low, param.high] for param in params]).T

@@ -1,42 +1,29 @@
-"""A set of the raw ISP as a tuning file of libcamera for the Raspberry Pi (JSON, version 2.0).
+"""A set of the raw ISP written into a tuning file of libcamera, of which all that was not tuned keeps every byte.
 
-A tuning file is calibrated for one sensor: it is the template, and only these numbers in it change:
-
-==================  ===========================================  ==================================================
-algorithm           keys                                         from the raw ISP's
-==================  ===========================================  ==================================================
-rpi.black_level     black_level, 16 bits                         black.offset, added
-rpi.denoise         sdn: deviation..., strength                  raw_denoise.luma, as a factor over its default
-(or rpi.sdn)        cdn: deviation, strength                     raw_denoise.chroma, denoise.chroma, the same way
-rpi.contrast        gamma_curve: its values                      all of tone.*, as the curve itself
-rpi.ccm             every matrix                                 matrix.strength and colour.saturation
-rpi.sharpen         strength, threshold, limit                   sharpen.amount, .threshold, .halo, as factors
-==================  ===========================================  ==================================================
-
-Strengths of denoising and sharpening have other units on that hardware: the template's number stands for the raw
-ISP's default, and is multiplied by what the search multiplied it by. All else is kept byte for byte.
-
-Source: Raspberry Pi camera algorithm and tuning guide; the tuning files and controllers of libcamera (BSD-2-Clause).
+A tuning file is calibrated for one sensor: it is the template, and stands for what the search started from. Strengths
+of denoising and sharpening have other units on that hardware: the template's number is multiplied by what the search
+multiplied the knob by. A gamma curve is changed as the tone knobs change the raw ISP's: what the template's curve makes
+of light is taken back by the curve that the search started from, and led through the one that it found.
+`pipelines.raw.libcamera.tuning_file` says which numbers there are.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import final
 
 import numpy as np
 import torch
 
 from isptune.errors import ConfigError
+from isptune.facts import EditedFile
 from isptune.space import Candidate
-from pipelines.raw.libcamera.json_text import JsonText, Span
-from pipelines.raw.stages.tone import tone_curve
-
-FULL = 65535
-"""White of libcamera's 16-bit scale."""
+from pipelines.in_place.nodes import Node
+from pipelines.in_place.numbers import in_style_of
+from pipelines.in_place.text import Edit, Span, with_edits
+from pipelines.raw.libcamera.tuning_file import FULL, WANTED, Slot, TuningFile
+from pipelines.raw.stages.tone import HEADROOM, KNOTS, tone_curve
 
 LUMA = (0.299, 0.587, 0.114)
 """What saturation leaves as it is, as in libcamera's colour matrix controller and in the raw ISP (BT.601)."""
-
-SHARPEN_DEFAULTS = {"strength": 1.0, "threshold": 1.0, "limit": 1.0}
-"""What libcamera takes for keys that a tuning file does not have."""
 
 CARRIED = (
     "black.offset", "raw_denoise.luma", "raw_denoise.chroma", "denoise.chroma", "tone.*", "matrix.strength",
@@ -45,172 +32,173 @@ CARRIED = (
 """What of a set a tuning file can hold. Radii, local contrast, vibrance, hue and exposure have no place in it."""
 
 
-def to_libcamera(candidate: Candidate, default: Candidate, template: bytes | None) -> bytes:
-    """The template with a candidate's values set in it.
+def to_libcamera(
+    candidate: Candidate, start: Mapping[str, object], default: Candidate, template: bytes | None
+) -> EditedFile:
+    """The template with what a search changed.
 
     Args:
-        candidate, default: complete candidates of the raw ISP.
+        candidate: complete candidate of the raw ISP.
+        start: what the template stands for; knobs that it lacks stand at their default.
+        default: of the raw ISP.
         template: the tuning file of the sensor.
 
     Raises:
-        ConfigError: no template, or one that is no tuning file of version 2.0 or lacks an algorithm.
+        ConfigError: no template, or one that is no tuning file, or whose numbers are none.
     """
     if template is None:
         raise ConfigError("the format libcamera needs --template FILE: the tuning file of your sensor")
-    try:
-        text = template.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"the template is no tuning file: {error}") from error
-    file = JsonText(text, "the template")
-    algorithms = algorithms_of(file)
-    factor = _factors(candidate, default)
-    _set_black_level(file, _one_of(algorithms, "rpi.black_level"), float(candidate["black.offset"]))
-    _set_denoise(file, _one_of(algorithms, "rpi.denoise", "rpi.sdn"), factor)
-    _set_gamma(file, _one_of(algorithms, "rpi.contrast"), candidate)
-    _set_matrices(file, _one_of(algorithms, "rpi.ccm"), candidate)
-    _set_sharpen(file, _one_of(algorithms, "rpi.sharpen"), factor)
-    return file.edited().encode()
+    file = TuningFile(template, "the template")
+    before: Candidate = {name: start.get(name, value) for name, value in default.items()}  # pyright: ignore[reportAssignmentType]
+    changed = [name for name in default if candidate[name] != before[name]]
+    writer = _Writer(file, candidate, before, default)
+    for slot in file.slots:
+        if slot.knob in changed:
+            writer.set_slot(slot)
+    if file.curve and any(name.startswith("tone.") for name in changed):
+        writer.set_curve()
+    if file.matrices and {"matrix.strength", "colour.saturation"} & set(changed):
+        writer.set_matrices()
+    notes = [*_without_place(file, changed, candidate, before), *writer.notes]
+    return EditedFile(file.source.encoded(with_edits(file.text, writer.edits)), tuple(notes))
 
 
-def algorithms_of(file: JsonText) -> dict[str, Span]:
-    """The algorithms by name. Raises ConfigError for what is no tuning file of version 2.0."""
-    table = file.value if isinstance(file.value, dict) else {}
-    listed = table.get("algorithms")
-    if table.get("version") != 2.0 or not isinstance(listed, list):
-        version = table.get("version")
-        raise ConfigError(
-            f"the template is no tuning file of version 2.0 (version {version!r}); "
-            "it has 'version', 'target' and a list of 'algorithms'"
-        )
-    found: dict[str, Span] = {}
-    for item in file.items(file.members(file.whole)["algorithms"]):
-        found |= file.members(item)
-    return found
+def _without_place(
+    file: TuningFile, changed: Sequence[str], candidate: Candidate, start: Candidate
+) -> list[str]:
+    """What the file cannot hold: by name the algorithms that it lacks, and the changes that have no place for it."""
+    lost = [name for name in changed if name not in file.knobs(list(changed))]
+    notes = [
+        f"the template has no place for a change of {n}: {_shown(start[n])} -> {_shown(candidate[n])}"
+        for n in lost
+    ]
+    if file.is_raspberry_pi:
+        missing = [
+            n
+            for n in WANTED
+            if n not in file.algorithms and not (n == "rpi.denoise" and "rpi.sdn" in file.algorithms)
+        ]
+        if missing:
+            notes.append(f"the template has no {', '.join(missing)}")
+    return notes
 
 
-def _one_of(algorithms: Mapping[str, Span], *names: str) -> Span:
-    for name in names:
-        if name in algorithms:
-            return algorithms[name]
-    raise ConfigError(
-        f"the template has no algorithm {' or '.join(names)}, which a set of the raw ISP sets; "
-        f"it has: {', '.join(algorithms) or 'none'}"
-    )
+def _shown(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _factors(candidate: Candidate, default: Candidate) -> dict[str, float]:
-    """By what the search multiplied the strengths."""
-    names = (
-        "raw_denoise.luma",
-        "raw_denoise.chroma",
-        "denoise.chroma",
-        *(f"sharpen.{n}" for n in ("amount", "threshold", "halo")),
-    )
-    return {name: float(candidate[name]) / float(default[name]) for name in names}
+@final
+class _Writer:
+    """Collects the edits of one file."""
 
+    def __init__(self, file: TuningFile, candidate: Candidate, start: Candidate, default: Candidate):
+        self.file, self.candidate, self.start, self.default = file, candidate, start, default
+        self.edits: list[Edit] = []
+        self.notes: list[str] = []
+        self._added: dict[Span, list[tuple[str, str]]] = {}
 
-def _number(file: JsonText, span: Span, what: str) -> float:
-    value = file.read(span)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(f"the template's {what} is {value!r}, not a number")
-    return float(value)
+    def set_slot(self, slot: Slot) -> None:
+        """Change one number by its knob; one that is not there is added, from what libcamera takes without it."""
+        old = slot.missing if slot.node is None else self.file.number(slot.node, slot.what)
+        assert old is not None, slot
+        if slot.full is not None:
+            shift = float(self.candidate[slot.knob]) - float(self.start[slot.knob])
+            new: float | int = min(max(round(old + shift * slot.full), 0), slot.full)
+        else:
+            new = float(f"{old * self._factor(slot.knob):.6g}")
+            new = new if slot.most is None else min(new, max(slot.most, old))
+            if old == 0:
+                self.notes.append(
+                    f"{slot.what} is 0, which no factor changes: {slot.knob} does not act there"
+                )
+        if slot.node is None:
+            self._add(slot, new)
+        else:
+            self._replace(slot.node, new)
 
+    def _factor(self, knob: str) -> float:
+        """By what the search multiplied a knob; from 0, which has no factor, over its default."""
+        start = float(self.start[knob]) or float(self.default[knob])
+        return float(self.candidate[knob]) / start
 
-def _set_black_level(file: JsonText, span: Span, offset: float) -> None:
-    members = file.members(span)
-    for key in ("black_level", "black_level_r", "black_level_g", "black_level_b"):
-        if key in members:
-            level = _number(file, members[key], key) + offset * FULL
-            file.replace(members[key], min(max(round(level), 0), FULL))
-    if "black_level" not in members:
-        raise ConfigError("the template's rpi.black_level has no black_level, which is in units of 16 bits")
+    def set_curve(self) -> None:
+        """The values of the curve, at the places that the template has."""
+        values = np.array([self.file.number(value, "gamma_curve") for _, value in self.file.curve])
+        new = curve_of(light_of(values / FULL, self.start), self.candidate)
+        for (_, node), value in zip(self.file.curve, new, strict=True):
+            self._replace(node, round(float(value) * FULL))
 
-
-def _set_denoise(file: JsonText, span: Span, factor: Mapping[str, float]) -> None:
-    """Of the mode `normal`, where there are modes; temporal denoising is left alone."""
-    members = file.members(span)
-    mode = file.members(members["normal"]) if "normal" in members else members
-    luma, chroma = factor["raw_denoise.luma"], factor["raw_denoise.chroma"]
-    if "sdn" in mode:
-        _scale(file, mode["sdn"], {"deviation": luma, "deviation2": luma, "deviation_no_tdn": luma})
-    else:  # the older algorithm holds its two numbers itself; 3.2 and 0.25 are what it takes without them
-        _scale(file, span, {"deviation": luma}, {"deviation": 3.2})
-    if "cdn" in mode:
-        _scale(
-            file,
-            mode["cdn"],
-            {"deviation": chroma, "strength": factor["denoise.chroma"]},
-            most={"strength": 1.0},
-        )
-
-
-def _set_sharpen(file: JsonText, span: Span, factor: Mapping[str, float]) -> None:
-    factors = {key: factor[f"sharpen.{name}"] for key, name in
-               (("strength", "amount"), ("threshold", "threshold"), ("limit", "halo"))}  # fmt: skip
-    _scale(file, span, factors, SHARPEN_DEFAULTS)
-
-
-def _scale(
-    file: JsonText,
-    span: Span,
-    factors: Mapping[str, float],
-    defaults: Mapping[str, float] | None = None,
-    most: Mapping[str, float] | None = None,
-) -> None:
-    """Multiply members; one that is not there starts at its default, and is added where that changes it."""
-    members, added = file.members(span), []
-    for key, factor in factors.items():
-        if key in members:
-            value = _number(file, members[key], key) * factor
-            file.replace(members[key], _rounded(min(value, (most or {}).get(key, value))))
-        elif defaults and key in defaults and factor != 1.0:
-            added.append((key, _rounded(defaults[key] * factor)))
-    if added:
-        file.add(span, added)
-
-
-def _set_gamma(file: JsonText, span: Span, candidate: Candidate) -> None:
-    """The values of the curve, at the places that the template has."""
-    members = file.members(span)
-    points = file.items(members["gamma_curve"]) if "gamma_curve" in members else []
-    if len(points) < 4 or len(points) % 2:
-        raise ConfigError("the template's rpi.contrast has no gamma_curve of pairs of numbers")
-    places = np.array([_number(file, point, "gamma_curve") for point in points[::2]])
-    for point, value in zip(points[1::2], curve_of(places / FULL, candidate), strict=True):
-        file.replace(point, round(float(value) * FULL))
-
-
-def curve_of(light: np.ndarray, candidate: Candidate) -> np.ndarray:
-    """The raw ISP's tone curve at light in [0, 1]; it never falls."""
-    grey = torch.from_numpy(light).float().clamp(0, 1).view(1, 1, 1, -1).expand(1, 3, 1, -1)
-    names = ("white", "black", "gamma", "shadows", "highlights", "contrast")
-    knobs = {name: torch.tensor([float(candidate[f"tone.{name}"])]) for name in names}
-    return np.maximum.accumulate(tone_curve(grey, **knobs)[0, 0, 0].double().numpy())
-
-
-def _set_matrices(file: JsonText, span: Span, candidate: Candidate) -> None:
-    strength, saturation = float(candidate["matrix.strength"]), float(candidate["colour.saturation"])
-    members = file.members(span)
-    entries = [file.members(item) for item in file.items(members["ccms"])] if "ccms" in members else []
-    matrices = [file.items(entry["ccm"]) for entry in entries if "ccm" in entry]
-    if not matrices or any(len(numbers) != 9 for numbers in matrices):
-        raise ConfigError("the template's rpi.ccm has no ccms of nine numbers each")
-    for numbers in matrices:
-        given = np.array([_number(file, number, "ccm") for number in numbers]).reshape(3, 3)
-        changed = matrix_of(given, strength, saturation).flatten()
-        if not np.allclose(changed, given.flatten(), rtol=0, atol=1e-9):
+    def set_matrices(self) -> None:
+        names = ("matrix.strength", "colour.saturation")
+        old, new = ([float(values[name]) for name in names] for values in (self.start, self.candidate))
+        if 0 in old:
+            self.notes.append(
+                "the search started without colours, from which no matrix of the template can be changed"
+            )
+            return
+        for numbers in self.file.matrices:
+            given = np.array([self.file.number(number, "ccm") for number in numbers]).reshape(3, 3)
+            calibrated = matrix_of(matrix_of(given, 1.0, 1 / old[1]), 1 / old[0], 1.0)
+            changed = matrix_of(calibrated, *new).flatten()
             for number, value in zip(numbers, changed.tolist(), strict=True):
-                file.replace(number, round(value, 5))
+                self._replace(number, round(value, 5))
+
+    def _replace(self, node: Node, number: float | int) -> None:
+        token = self.file.text[node.span.start : node.span.end]
+        new = in_style_of(token, number)
+        if new != token:
+            self.edits.append(Edit(node.span, new))
+
+    def _add(self, slot: Slot, number: float | int) -> None:
+        """A member for a table: on a line of its own where its members have such, in brackets where it has none."""
+        table, text = slot.table, self.file.text
+        added = self._added.setdefault(table.span, [])
+        added.append((slot.key, in_style_of("1.0" if slot.full is None else "1", number)))
+        self.edits = [edit for edit in self.edits if edit.span != _place_to_add(table)]
+        bracket = text[table.span.start : table.span.start + 1] == "{"
+        if not table.members:
+            inside = ", ".join(f'"{key}": {value}' for key, value in added)
+            blank = " " if text[table.span.start - 1] == ":" else ""
+            new = f"{blank}{{ {inside} }}"
+        elif bracket:
+            first = text[table.span.start + 1 :]
+            indent = first[: len(first) - len(first.lstrip())] or " "
+            new = "".join(f',{indent}"{key}": {value}' for key, value in added)
+        else:
+            start = text.rfind("\n", 0, table.span.start) + 1
+            end = "\r\n" if text[start - 2 : start] == "\r\n" else "\n"
+            indent = " " * (table.span.start - start)
+            new = "".join(f"{end}{indent}{key}: {value}" for key, value in added)
+        self.edits.append(Edit(_place_to_add(table), new))
+
+
+def _place_to_add(table: Node) -> Span:
+    """The table itself where it is empty, else behind its last member."""
+    if not table.members:
+        return table.span
+    end = table.members[-1][1].span.end
+    return Span(end, end)
+
+
+def light_of(values: np.ndarray, start: Mapping[str, object]) -> np.ndarray:
+    """The light of which the tone curve of a start makes encoded values in [0, 1]; the darkest where there is much."""
+    roots = np.linspace(0, 1, KNOTS) * HEADROOM**0.5
+    known, first = np.unique(curve_of(roots**2, start), return_index=True)
+    return np.interp(values, known, roots[first]) ** 2
+
+
+def curve_of(light: np.ndarray, candidate: Mapping[str, object]) -> np.ndarray:
+    """The raw ISP's tone curve at light in [0, HEADROOM]; for light that never falls it never falls."""
+    grey = torch.from_numpy(light).float().view(1, 1, 1, -1).expand(1, 3, 1, -1)
+    names = ("white", "black", "gamma", "shadows", "highlights", "contrast")
+    knobs = {name: torch.tensor([float(candidate[f"tone.{name}"])]) for name in names}  # pyright: ignore[reportArgumentType]
+    return np.maximum.accumulate(tone_curve(grey, **knobs)[0, 0, 0].double().numpy())
 
 
 def matrix_of(given: np.ndarray, strength: float, saturation: float) -> np.ndarray:
     """A colour matrix [3, 3] at a strength (0: camera colours), then saturation; grey stays grey."""
     grey = np.repeat(np.array([LUMA]), 3, axis=0)
     return (grey + saturation * (np.eye(3) - grey)) @ (np.eye(3) + strength * (given - np.eye(3)))
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.6g}")
 
 
 def left_out(names: Sequence[str]) -> list[str]:
