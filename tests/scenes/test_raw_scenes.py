@@ -10,7 +10,7 @@ import torch
 
 from isptune.errors import ConfigError, SceneError
 from isptune.scenes.images import write_image
-from isptune.scenes.raw_capture import RawCapture, centre_of_about, preview, with_measured_brightness
+from isptune.scenes.raw_capture import RawCapture, centre_of_about, with_measured_brightness
 from isptune.scenes.raw_files import read_raw
 from isptune.scenes.scene import load_scenes, raw_file
 from pipelines.external.dng import write_dng
@@ -52,17 +52,30 @@ def test_a_capture_comes_back_from_its_dng_in_every_order_of_filters(order, capt
     assert facts["white_balance"] == "camera"
 
 
-@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, -1), (8, 1)])
-def test_a_capture_is_turned_upright_and_still_starts_on_red(orientation, turns, capture, dng):
-    with tifffile.TiffFile(dng, mode="r+") as tiff:
-        tiff.pages.first.tags[274].overwrite(orientation)
-    back, _ = read_raw(dng)
+def _shown(frame, orientation):
+    """As EXIF 2.32 puts it in words: 2 mirrored, 3 turned by 180, 4 upside down, 5 mirrored and turned by 270, ..."""
+    mirrored = np.fliplr(frame)
+    return {
+        1: frame, 2: mirrored, 3: np.rot90(frame, 2), 4: np.rot90(mirrored, 2), 5: np.rot90(mirrored, 1),
+        6: np.rot90(frame, -1), 7: np.rot90(mirrored, -1), 8: np.rot90(frame, 1),
+    }[orientation]  # fmt: skip
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("how", ["tag", "key"])
+def test_a_capture_is_turned_upright_and_still_starts_on_red(orientation, how, capture, dng):
+    if how == "tag":
+        with tifffile.TiffFile(dng, mode="r+") as tiff:
+            tiff.pages.first.tags[274].overwrite(orientation)
+    back, facts = read_raw(dng, {"orientation": str(orientation)} if how == "key" else {})
     height, width = back.mosaic.shape[-2:]
-    upright = np.rot90(capture.mosaic[0, 0].numpy(), turns)
-    corners = [upright[y : y + height, x : x + width] for y in (0, 1) for x in (0, 1)]
-    assert any(np.array_equal(back.mosaic[0, 0].numpy(), corner) for corner in corners)
-    red = preview(back)[0, 0].mean()
-    assert float(red) == pytest.approx(float(preview(capture)[0, 0].mean()), abs=0.01)
+    shown = _shown(capture.mosaic[0, 0].numpy(), orientation)
+    left, top = facts["origin"]
+    assert np.array_equal(back.mosaic[0, 0].numpy(), shown[top : top + height, left : left + width])
+    letters = _shown(np.tile([["R", "G"], ["G", "B"]], (48, 64)), orientation)
+    assert letters[top, left] == "R"
+    places = _shown(np.tile([[250.0, 251.0], [252.0, 253.0]], (48, 64)), orientation)
+    assert back.black == tuple(places[top : top + 2, left : left + 2].flat)
 
 
 def test_a_raw_file_is_a_scene_with_a_preview_and_no_reference(dng):
@@ -160,7 +173,6 @@ def _rewrite(path, changes, drop=(), photometric=32803, channels=1):
         (lambda path: path.write_bytes(b"no raw file" * 500), "not a raw file that LibRaw reads"),
         (lambda path: path.unlink(), "no such file"),
         (_no_matrix, r"has no colour matrix.*raw:shot\.dng\?matrix=identity"),
-        (_monochrome, "only Bayer sensors"),
         (_linear, "only Bayer sensors"),
         (_x_trans, "only Bayer sensors"),
     ],
