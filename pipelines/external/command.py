@@ -102,7 +102,7 @@ class Command:
                 work_in=self.folder,
                 max_file_mb=settings.max_file_mb,
             )
-            return read_result(out, said, scene, settings.size)
+            return read_result(out, said, scene, self._scenes, settings.size)
 
     def _argv(self, places: Mapping[str, str], values: Candidate) -> list[str]:
         argv: list[str] = []

@@ -39,6 +39,15 @@ def timeout_option(pipeline: str, options: Mapping[str, Any], *others: str) -> f
     return float(timeout_s)
 
 
+def copy_option(options: Mapping[str, Any]) -> tuple[bool, dict[str, Any]]:
+    """The option `copy`, false where it is not given, and the others. Raises ConfigError for what is no truth value."""
+    rest = {name: value for name, value in options.items() if name != "copy"}
+    given = options.get("copy", False)
+    if not isinstance(given, bool):
+        raise ConfigError(f"copy = {given!r} must be true or false")
+    return given, rest
+
+
 def file_option(key: str, options: Mapping[str, Any]) -> tuple[Path | None, dict[str, Any]]:
     """The file that an option names, None where it is not given, and the other options. Raises ConfigError."""
     rest = {name: value for name, value in options.items() if name != key}

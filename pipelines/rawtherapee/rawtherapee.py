@@ -15,9 +15,10 @@ from isptune.facts import EditedFile, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.records import read_bytes
-from pipelines.external.installed import file_option, find_program, timeout_option, version_of
+from pipelines.external.installed import copy_option, file_option, find_program, timeout_option, version_of
 from pipelines.external.program import run_program
 from pipelines.external.scene_files import (
+    SMALLEST_RAW_FILE,
     SceneFiles,
     call_folder,
     candidates_of,
@@ -41,9 +42,11 @@ class RawTherapee:
     Args:
         timeout_s: of a picture.
         profile: the user's own, which the search starts from; what no knob stands for stays as it is there.
+        copy: develop a copy of the part of a raw file that the scene is, with its camera's tags, and not the file
+            itself: faster where the part is small, and a little another picture.
     """
 
-    def __init__(self, timeout_s: float = 120.0, profile: Path | None = None):
+    def __init__(self, timeout_s: float = 120.0, profile: Path | None = None, copy: bool = False):
         self.timeout_s = timeout_s
         self.program = find_program(PROGRAM, PACKAGE)
         self.profile = NEUTRAL_PROFILE if profile is None else profile_of(read_bytes(profile), str(profile))
@@ -54,19 +57,20 @@ class RawTherapee:
             refuse_what_is_missing(self.profile.file, str(profile))
             versions["profile"] = sha256_of(profile)
         self.facts = PipelineFacts(max_batch=1, uses_seed=False, versions=versions, file_formats=("pp3",))
-        self._scenes = SceneFiles()
+        self._originals = SceneFiles(originals=True, at_least=SMALLEST_RAW_FILE)
+        self._scenes = SceneFiles() if copy else self._originals
 
     def render(self, scene: Scene, params: Params, seed: int) -> Images:
         """Develop the scene for each candidate of the batch; the seed changes nothing. Raises RenderError."""
         profiles = [self.profile.with_values(values) for values in candidates_of(params, self.space)]
-        return stack([self._develop(scene, profile.file) for profile in profiles], scene)
+        return stack([self._develop(scene, profile.file, self._scenes) for profile in profiles], scene)
 
     def render_file(self, file_format: str, data: bytes, scene: Scene) -> Images:
         """The scene as the program develops it by a profile, [1, 3, H, W]. Raises RenderError."""
-        return self._develop(scene, KeyFile.of(data))
+        return self._develop(scene, KeyFile.of(data), self._originals)
 
-    def _develop(self, scene: Scene, profile: KeyFile) -> Images:
-        source = self._scenes.path(scene)
+    def _develop(self, scene: Scene, profile: KeyFile, files: SceneFiles) -> Images:
+        source = files.path(scene)
         with call_folder() as folder:
             file, out = folder / "values.pp3", folder / "out.tif"
             write_bytes(file, for_the_program(profile, self._beside).to_bytes())
@@ -87,7 +91,7 @@ class RawTherapee:
             # With several threads the same profile does not give the same picture twice.
             own["OMP_NUM_THREADS"] = "1"
             said = run_program(argv, folder, self.timeout_s, environment=own)
-            return read_result(out, said, scene)
+            return read_result(out, said, scene, files)
 
     def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
         """As `edited_file`, of a search that started from the pipeline's defaults."""
@@ -117,7 +121,8 @@ class RawTherapee:
 
 
 def build(argument: str | None, **options: Any) -> RawTherapee:
-    """`rawtherapee`: rawtherapee-cli; options `profile` (a pp3 to start from) and `timeout_s` (of a picture; 120).
+    """`rawtherapee`: rawtherapee-cli; options `profile` (a pp3 to start from), `copy` (false) and
+    `timeout_s` (of a picture; 120).
 
     Raises:
         ConfigError: an argument, an option that is not allowed, or a profile that is none.
@@ -125,7 +130,8 @@ def build(argument: str | None, **options: Any) -> RawTherapee:
     """
     if argument:
         raise ConfigError(
-            f"rawtherapee takes no argument, not {argument!r}; its options are profile and timeout_s"
+            f"rawtherapee takes no argument, not {argument!r}; its options are profile, copy and timeout_s"
         )
     profile, rest = file_option("profile", options)
-    return RawTherapee(timeout_option("rawtherapee", rest, "profile"), profile)
+    copy, rest = copy_option(rest)
+    return RawTherapee(timeout_option("rawtherapee", rest, "profile", "copy"), profile, copy)

@@ -237,7 +237,9 @@ def test_without_the_program_the_package_is_named(monkeypatch):
 def test_a_wrong_option_is_refused():
     with pytest.raises(ConfigError, match="darktable takes no argument, not 'fast'"):
         build("pipeline", "darktable:fast")
-    with pytest.raises(ConfigError, match="darktable has no option 'opencl'; there are: sidecar, timeout_s"):
+    with pytest.raises(
+        ConfigError, match="darktable has no option 'opencl'; there are: sidecar, copy, timeout_s"
+    ):
         build("pipeline", "darktable", opencl=True)
 
 

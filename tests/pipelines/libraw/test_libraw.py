@@ -194,7 +194,7 @@ def test_a_set_is_written_as_python_that_runs_and_gives_the_same_picture(libraw,
     ("spec", "options", "message"),
     [
         ("libraw:fast", {}, "libraw takes no argument, not 'fast'"),
-        ("libraw", {"gamma": 2}, "libraw has no option 'gamma'; there are: timeout_s, half_size"),
+        ("libraw", {"gamma": 2}, "libraw has no option 'gamma'; there are: half_size, copy, timeout_s"),
         ("libraw", {"timeout_s": 0}, "timeout_s = 0 must be a number above 0"),
         ("libraw", {"half_size": 1}, "half_size = 1 must be true or false"),
     ],

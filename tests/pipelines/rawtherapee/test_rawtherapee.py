@@ -230,7 +230,11 @@ def test_without_the_program_the_package_is_named(monkeypatch):
     ("spec", "options", "message"),
     [
         ("rawtherapee:fast", {}, "rawtherapee takes no argument, not 'fast'"),
-        ("rawtherapee", {"timeout": 2}, "rawtherapee has no option 'timeout'; there are: profile, timeout_s"),
+        (
+            "rawtherapee",
+            {"timeout": 2},
+            "rawtherapee has no option 'timeout'; there are: profile, copy, timeout_s",
+        ),
         ("rawtherapee", {"timeout_s": "2"}, "timeout_s = '2' must be a number above 0"),
     ],
 )
