@@ -30,6 +30,7 @@ from isptune.space import Candidate
 from isptune.system.records import convert
 from isptune.tuning.bench import Bench
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.exported import compare_exports
 from isptune.tuning.recommend import Reevaluated, best, best_seen, disagreement, reevaluate, verdict
 
 CONTENDERS = 6
@@ -85,6 +86,7 @@ def hand_over(
         front=_front(bench, optimizers, seeds[0]),
         second_opinions=opinions,
         diagnoses=diagnoses,
+        exported=compare_exports(bench, candidates[chosen]),
         warnings=(*_warnings(bench, reference, entries[chosen], opinions), *missing),
     )
     write_answer(folder, answer)
