@@ -13,9 +13,11 @@
 A name is imported when it is first used: `import isptune` itself costs nothing and imports no torch.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from isptune.system.cores import prepare_threads
 from isptune.version import __version__
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'isptune' has no attribute {name!r}")
+    if "torch" not in sys.modules:
+        prepare_threads()
     return getattr(import_module(f"isptune.{_HOMES[name]}"), name)
 
 

@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 import click
 
 from isptune.errors import ConfigError, IsptuneError, one_line
+from isptune.system.cores import prepare_threads
 from isptune.version import __version__
 
 COMMANDS = {
@@ -71,6 +72,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
+    prepare_threads()
     status = 0
     stopped_by: list[int] = []
     try:

@@ -15,6 +15,7 @@
     │   └── VoteRefused      a vote for a pair that was not asked, or one that says something else than before
     ├── DatasetError       a data set folder that holds something else, is damaged, or cannot be written
     ├── RenderError        a pipeline could not render; costs the trial, not the run
+    │   └── ProgramError   somebody else's program, of a pipeline or an objective, failed
     ├── ScoreError         an objective could not score; costs the trial, not the run
     ├── AllFailed          every candidate of a generation failed; ends the run
     └── MissingExtra       a package or a weights file that is not installed; says how to get it
@@ -78,6 +79,10 @@ class DatasetError(IsptuneError):
 
 class RenderError(IsptuneError):
     """A pipeline could not render some candidate."""
+
+
+class ProgramError(RenderError):
+    """Somebody else's program could not be started, failed, or took too long."""
 
 
 class ScoreError(IsptuneError):

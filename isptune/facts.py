@@ -24,6 +24,8 @@ class ObjectiveFacts:
         uses_reference: whether it compares with the scene's reference (full reference).
         rivals: with how many of the candidates that are evaluated together it compares at most, so that its scores hold
             among these only; it has `ScoresAmong.score_among`. 0: a score stands for itself.
+        whole_pictures: whether it can score whole pictures only, as one that measures the regions of a chart; the score
+            of a crop would say something else.
         components: specs of the objectives that it is made of, which took part where it did.
         weights: of the files that it was fitted or trained by, name -> sha256; they go into a run's provenance.
     """
@@ -34,6 +36,7 @@ class ObjectiveFacts:
     source: str = ""
     uses_reference: bool = False
     rivals: int = 0
+    whole_pictures: bool = False
     components: tuple[str, ...] = ()
     weights: Mapping[str, str] = field(default_factory=dict)
 

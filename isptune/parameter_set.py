@@ -30,6 +30,8 @@ from isptune.system.toml_text import inline, key_path, quoted
 FORMATS = ("toml", "json")
 """What the core writes by itself; pipelines add others, see `isptune.interfaces.WritesParameterFiles`."""
 
+START_STAYS = "this run found nothing better than what it started from: these are the values of the start"
+
 Scores = Mapping[str, Mapping[str, float | None]]
 """By objective: its score of the set (`recommended`) and of what the search started from (`default`)."""
 
@@ -45,7 +47,7 @@ class ParameterSet:
         pipeline_options: that the pipeline was built with.
         start: what the search started from, all parameters; empty where that is not known.
         scores: of the objectives that the set was tuned for; may be empty.
-        notes: what a user should know of how another program's file was read, a line each; not kept on disk.
+        note: what whoever uses it should know.
     """
 
     name: str
@@ -54,7 +56,7 @@ class ParameterSet:
     pipeline_options: Mapping[str, Any] = field(default_factory=dict)
     start: Candidate = field(default_factory=dict)
     scores: Scores = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ def to_toml(chosen: ParameterSet, params: Sequence[Param] = ()) -> str:
         chosen: what to write.
         params: as far as they are known; they give unit, range and order.
     """
-    head = [f"name = {quoted(chosen.name)}"]
+    head = [f"# {chosen.note}"] if chosen.note else []
+    head.append(f"name = {quoted(chosen.name)}")
     if chosen.pipeline is not None:
         head.append(f"pipeline = {quoted(chosen.pipeline)}")
     if chosen.pipeline_options:
@@ -182,6 +185,7 @@ def _of_run(folder: Path) -> ParameterSet:
         pipeline_options=settings.pipeline_options,
         start=dict(answer.default),
         scores={name: _means(pair) for name, pair in answer.objectives.items()},
+        note=START_STAYS if answer.rejected is not None else "",
     )
 
 

@@ -102,6 +102,7 @@ def facts_of(terms: Sequence[Term]) -> ObjectiveFacts:
         source="weighted sum of: " + "; ".join(sources),
         uses_reference=any(facts.uses_reference for facts in parts.values()),
         rivals=max(facts.rivals for facts in parts.values()),
+        whole_pictures=any(facts.whole_pictures for facts in parts.values()),
         components=tuple(name for spec, facts in parts.items() for name in (spec, *facts.components)),
         weights=gathered_weights(parts),
     )

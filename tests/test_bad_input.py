@@ -51,6 +51,7 @@ def test_more_threads_than_a_machine_can_start_are_refused(isptune):
     assert "1<=x<=1024" in err
 
 
+@pytest.mark.slow
 def test_brackets_in_names_of_folders_and_scenes_are_no_markup(isptune, tmp_path):
     write_image(tmp_path / "[red].png", torch.rand(1, 3, 24, 24))
     scene = [*TOY[:4], "--scene", "[red].png"]
@@ -88,6 +89,7 @@ def test_a_file_of_a_run_that_is_no_object_is_named(tmp_path, name, content):
         read_table(tmp_path, name)
 
 
+@pytest.mark.slow
 def test_pictures_of_two_sizes_are_named_by_the_report(isptune, tmp_path):
     isptune("run", *TOY, *SHORT, "--out", "r")
     write_image(tmp_path / "r" / "images" / "cat_default.png", torch.rand(1, 3, 5, 5))
@@ -96,6 +98,7 @@ def test_pictures_of_two_sizes_are_named_by_the_report(isptune, tmp_path):
     assert "the default and recommended pictures of cat differ in size" in err
 
 
+@pytest.mark.slow
 def test_a_comparison_writes_over_no_report_of_another_kind(isptune, tmp_path):
     two = ["--objective", "greenness"]
     isptune("run", *TOY, *SHORT, "--out", "a")

@@ -103,6 +103,7 @@ def test_wrong_usage_is_explained_by_click(isptune):
     assert "--population" in err
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_finished(isptune, tmp_path, monkeypatch):
     from isptune.library.progress import RunProgress
 

@@ -14,7 +14,7 @@ from isptune.scenes.scene import load_scenes
 from isptune.testing import check_judge, check_objective, check_pipeline
 from tests import toys
 
-NEEDS_ARGUMENT = {"iqa_pytorch", "judge", "promptiqa", "study", "task_guided", "weighted"}
+NEEDS_ARGUMENT = {"command", "iqa_pytorch", "judge", "promptiqa", "study", "task_guided", "weighted"}
 NEEDS_CHART = {
     "acutance",
     "colorchecker",
@@ -52,11 +52,13 @@ def pictures(scene):
     return torch.cat([scene.image, (scene.image + 0.1 * noise).clamp(0, 1), brighter])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", [*READY, *JUDGED])
 def test_objectives_keep_their_contract(spec, scene, pictures):
     check_objective(build("objective", spec), pictures, scene)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", [*READY, *JUDGED])
 def test_objectives_keep_their_contract_inside_a_sum(spec, scene, pictures):
     objective = build("objective", f"weighted:0.5*{spec}+0.5*tv")
@@ -67,6 +69,7 @@ def test_objectives_keep_their_contract_inside_a_sum(spec, scene, pictures):
     assert set(whole.components) == {spec, "tv"}
 
 
+@pytest.mark.slow
 def test_what_was_fitted_to_a_study_keeps_the_contract(scene, pictures, tmp_path):
     (tmp_path / "weights.json").write_text(json.dumps({"objective": "weighted:0.5*ssim+0.5*judge:depictqa"}))
     fitted = build("objective", f"study:{tmp_path}")
@@ -84,6 +87,7 @@ def test_a_source_has_an_identifier_under_which_it_is_found(name):
     assert re.search(r"\b(19|20)\d\d\b", source), source
 
 
+@pytest.mark.slow
 def test_judges_keep_their_contract(scene, pictures):
     for reference in (False, True):
         judge = build("judge", "depictqa", reference=reference)

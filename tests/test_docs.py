@@ -43,6 +43,7 @@ def test_every_command_of_the_tour_can_be_parsed(line):
     command.make_context(name, arguments, resilient_parsing=False)
 
 
+@pytest.mark.slow
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     (block,) = re.findall(r"<!-- python -->\n```python\n(.*?)```", README, flags=re.S)
     (tmp_path / "ten_lines.py").write_text(block)

@@ -33,6 +33,7 @@ def wheel(tmp_path_factory):
         yield archive
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel):
     tops = {name.partition("/")[0] for name in wheel.namelist()}
     assert tops == {*PACKAGES, f"isptune-{__version__}.dist-info"}
@@ -52,6 +53,7 @@ def test_the_wheel_brings_every_file_that_the_packages_read(wheel):
         assert must in names
 
 
+@pytest.mark.slow
 def test_the_wheel_the_package_and_the_command_line_have_one_version(wheel):
     metadata = wheel.read(f"isptune-{__version__}.dist-info/METADATA").decode()
     assert f"\nVersion: {__version__}\n" in metadata
@@ -87,6 +89,7 @@ def _distributions_of(modules):
     return {module: {_name(name) for name in known[module]} for module in modules}
 
 
+@pytest.mark.slow
 def test_the_code_imports_each_dependency_and_nothing_that_is_not_declared():
     wanted = _distributions_of(set().union(*(_imported(ROOT / package) for package in PACKAGES)))
     core = {_name(line) for line in PROJECT["dependencies"]}
@@ -98,6 +101,7 @@ def test_the_code_imports_each_dependency_and_nothing_that_is_not_declared():
     assert undeclared <= {"distributed", "IPython", "pandas"}
 
 
+@pytest.mark.slow
 def test_bash_completes_commands_options_and_choices(tmp_path):
     script = tmp_path / "completion.sh"
     made = subprocess.run([CONSOLE_SCRIPT, "completion", "bash"], capture_output=True, text=True, check=True)

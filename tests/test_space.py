@@ -48,6 +48,7 @@ def test_logarithmic_parameters_are_even_in_their_logarithm():
     assert SPACE.from_unit([0, 0.25, 0])["gain.red"] == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(-1, 2), min_size=3, max_size=3))
 def test_points_of_the_cube_become_valid_candidates_and_come_back(point):
     candidate = SPACE.from_unit(point)

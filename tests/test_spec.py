@@ -37,6 +37,7 @@ def test_a_spec_is_parted_into_name_argument_and_options(text, spec):
 _ANY = st.text(st.characters(codec="utf-8"), min_size=1)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["raw", "file"]),
     st.none() | _ANY,

@@ -56,8 +56,8 @@ def _rendered(source: Path, file_format: str, template: str | None) -> bytes:
 
     beside = None if template is None or source.is_dir() else Path(template)
     chosen = read_set(source, beside)  # a program's own file may hold changes of its template
-    for note in chosen.notes:
-        click.echo(f"note: {note}", err=True)
+    if chosen.note:
+        click.echo(f"note: {chosen.note}", err=True)
     if file_format not in FORMATS:
         return _by_pipeline(chosen, file_format, template)
     if template is not None:

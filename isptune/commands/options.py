@@ -127,8 +127,8 @@ def _start(given: tuple[str, ...], template: str | None) -> tuple[dict[str, Any]
             continue
         chosen = read_set(Path(item), None if template is None else Path(template))
         values |= chosen.values
-        for note in chosen.notes:
-            click.echo(f"note: {item}: {note}", err=True)
+        if chosen.note:
+            click.echo(f"note: {item}: {chosen.note}", err=True)
         if chosen.pipeline is not None:
             pipeline, pipeline_options = chosen.pipeline, dict(chosen.pipeline_options)
     return values, pipeline, pipeline_options

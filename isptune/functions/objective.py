@@ -65,6 +65,7 @@ class FunctionObjective:
             source=f"a function of one's own, {name_of(function)}",
             uses_reference="reference" in self._more,
             weights={f"function {name_of(function)}": source_hash(function)},
+            whole_pictures=True,
         )
 
     def __call__(self, *arguments: Any) -> Any:

@@ -5,10 +5,12 @@ from pathlib import Path
 from rich.console import Console
 
 from isptune.errors import one_line
-from isptune.library.expected import announce
+from isptune.library.forecast import Plan
 from isptune.library.progress import RunProgress
 from isptune.runs.files import RECOMMENDED
+from isptune.runs.log import RunLog
 from isptune.tuning.bench import Bench
+from isptune.tuning.handover import evaluations_of
 from isptune.tuning.run import run
 
 
@@ -19,7 +21,7 @@ def run_with_progress(bench: Bench, folder: Path, console: Console, workers: str
         bench: what is run.
         folder: of the run; one that was cut off goes on.
         console: where to tell it; a quiet one tells nothing.
-        workers: how many there are, for the forecast.
+        workers: how many there are, for advice.
 
     Raises:
         IsptuneError: as `isptune.tuning.run.run`.
@@ -29,14 +31,36 @@ def run_with_progress(bench: Bench, folder: Path, console: Console, workers: str
         console.print(
             f"{folder} is finished already; another --seed or --out starts a new run", highlight=False
         )
-    else:
-        errors = Console(stderr=True, markup=False, highlight=False, soft_wrap=True, quiet=console.quiet)
-        for text in bench.warnings:
-            errors.print(f"warning: {one_line(text)}")
+        run(bench, folder)  # refuses another run in the same folder
+        return
+    errors = Console(stderr=True, markup=False, highlight=False, soft_wrap=True, quiet=console.quiet)
+    for text in bench.warnings:
+        errors.print(f"warning: {one_line(text)}")
+    console.print(
+        f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}", highlight=False
+    )
+    if not RunLog(folder).generations():
+        _try_start(bench, console)
+    with RunProgress(console, name, _plan(bench, workers)) as progress:
+        run(bench, folder, progress.update, progress.part, progress.hand_over)
+
+
+def _try_start(bench: Bench, console: Console) -> None:
+    """Say at once if the start does not work. The end of the run needs the same picture, which is remembered."""
+    start = bench.space.complete({})
+    (trial,) = bench.evaluator.evaluate([start], bench.seeds.to_confirm()[0], keep=True)
+    if trial.error is not None:
         console.print(
-            f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}", highlight=False
+            f"the start cannot be evaluated: {one_line(trial.error)}", highlight=False, soft_wrap=True
         )
-        if not console.quiet:
-            announce(bench, folder, console, workers)
-    with RunProgress(console, name) as progress:
-        run(bench, folder, progress.update, progress.part)
+
+
+def _plan(bench: Bench, workers: str | None) -> Plan:
+    settings = bench.settings
+    if bench.pipeline.facts.max_batch > 1:
+        advice = "a smaller --crop or --resize is quicker"
+    else:
+        advice = "" if workers else "--workers N renders N at a time"
+    if settings.budget_time is None:
+        advice += f"{', ' if advice else ''}--budget-time sets a limit"
+    return Plan(settings.budget * settings.repeats, evaluations_of(bench), settings.budget_time, advice)

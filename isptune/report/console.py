@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from isptune.report import series
 from isptune.report.changes import bounds_reached, changes
-from isptune.report.digits import limits_of, mean_of, number, percent
+from isptune.report.digits import limits_of, mean_of, number, over, percent
 from isptune.report.tables import print_line, print_table
-from isptune.runs.answer import Answer, Interval, gamed
+from isptune.runs.answer import Answer, Interval
 from isptune.runs.files import REPORT
 from isptune.runs.record import RunRecord, read_run
 
@@ -134,7 +134,7 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
             rows.append([f"d_{i + 1} {level.label}", number(defaults[i]), number(after.levels[i]), "to 0"])
         rows.append(["l1", number(before.l1), number(after.l1), "to 0"])
         rows.append(["l1 normalised", number(before.l1_normalised), number(after.l1_normalised), "to 0"])
-    print_table(console, "evaluated again", ["", "default", "recommended", "aim"], rows)
+    print_table(console, f"evaluated again{over(answer)}", ["", "default", "recommended", "aim"], rows)
     _print_scenes(record, answer, console)
     if answer.cost:
         print_line(
@@ -142,7 +142,9 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
             f"kept near the default: {percent(answer.distance or 0.0)} of the ranges away on average, which cost "
             f"{number(answer.cost)} in the search; the scores here are without that cost",
         )
-    knobs = changes(record, answer)
+    if answer.rejected is not None:
+        print_line(console, "the recommended set is the start: nothing that was found is better", "yellow")
+    knobs = changes(record, answer) if answer.rejected is None else []
     cells = [
         [
             k.param.name,
@@ -194,10 +196,6 @@ def _print_scenes(record: RunRecord, answer: Answer, console: "Console") -> None
 def _print_warnings(answer: Answer, bounds: list[str], console: "Console") -> None:
     for text in answer.warnings:
         print_line(console, f"warning: {text}", "yellow")
-    if gamed(answer.second_opinions) and not answer.warnings:
-        print_line(
-            console, "warning: most second opinions call the recommended set worse than the default", "yellow"
-        )
     if bounds:
         print_line(
             console, f"on a bound of its range: {', '.join(bounds)}; the best value may lie outside", "yellow"

@@ -32,6 +32,7 @@ class Difference:
         effects: what each change buys; empty where it was not measured.
         failed: why a knob's effect could not be measured.
         objectives: those of the effects, with their direction.
+        notes: what one should know of the sets.
     """
 
     old: str
@@ -42,6 +43,7 @@ class Difference:
     effects: Effects
     failed: Mapping[str, str]
     objectives: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def compare_sets(old_path: Path, new_path: Path | None, run: Path | None, seeds: int) -> Difference:
@@ -78,6 +80,7 @@ def compare_sets(old_path: Path, new_path: Path | None, run: Path | None, seeds:
         effects=found,
         failed=failed,
         objectives={} if bench is None else {name: o.facts.direction for name, o in bench.objectives.items()},
+        notes=tuple(f"{one.name}: {one.note}" for one in (first, second) if one.note),
     )
 
 
@@ -88,6 +91,7 @@ def to_dict(difference: Difference) -> dict[str, Any]:
         "new": difference.new,
         "equal": difference.equal,
         "missing": dict(difference.missing),
+        "notes": list(difference.notes),
         "objectives": dict(difference.objectives),
         "changes": [
             {
@@ -130,6 +134,8 @@ def print_difference(difference: Difference, console: "Console") -> None:
         print_table(console, "what changed", head, rows)
         if difference.equal:
             console.print(f"{difference.equal} more are equal", highlight=False)
+    for text in difference.notes:
+        console.print(f"note: {text}", highlight=False, soft_wrap=True)
     for name, lacking in difference.missing.items():
         console.print(f"{name}: not in {lacking}", highlight=False, soft_wrap=True)
     if difference.changes and not difference.objectives:

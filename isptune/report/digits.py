@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from isptune.runs.answer import Interval
+from isptune.runs.answer import Answer, Interval
 
 UNKNOWN = "-"
 
@@ -27,6 +27,15 @@ def limits_of(interval: Interval) -> str:
     if interval.n < 2 or math.isnan(interval.low) or math.isnan(interval.high):
         return UNKNOWN
     return f"{_fixed(interval.low, interval)} to {_fixed(interval.high, interval)}"
+
+
+def over(answer: Answer) -> str:
+    """What the intervals of an answer are over: `, over 10 fresh noise seeds`; nothing where there are none."""
+    count = max((pair.recommended.n for pair in answer.objectives.values()), default=0)
+    if not answer.over or count < 2:
+        return ""
+    what = "fresh noise seeds" if answer.over == "noise seeds" else "crops (the pipeline draws no noise)"
+    return f", over {count} {what}"
 
 
 def percent(share: float) -> str:

@@ -60,6 +60,7 @@ def _environment() -> "Environment":
         "number": _typeset(digits.number),
         "mean_of": _typeset(digits.mean_of),
         "limits_of": _typeset(digits.limits_of),
+        "over": digits.over,
         "percent": _typeset(digits.percent),
         "data_uri": data_uri,
         "shown_width": shown_width,

@@ -19,12 +19,12 @@ Verdict = Literal["better", "worse", "same"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over noise seeds with its 95 % confidence interval (Student's t).
+    """A mean with its 95 % confidence interval (Student's t), over noise seeds or over crops of the scenes.
 
     Attributes:
         mean: NaN where it is not known.
         low, high: ends of the interval, in the unit of the mean.
-        n: how many seeds.
+        n: how many seeds or crops.
     """
 
     mean: float
@@ -41,6 +41,12 @@ class Interval:
         spread = float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else 0.0
         half = float(stats.t.ppf(0.975, n - 1)) * spread if spread > 0 else 0.0
         return cls(mean, mean - half, mean + half, n)
+
+    @classmethod
+    def about(cls, mean: float, values: Sequence[float]) -> "Interval":
+        """An interval about a score of whole pictures, as wide as that of the mean of their crops' scores."""
+        half = cls.of(values).half_width
+        return cls(mean, mean - half, mean + half, len(values))
 
     @property
     def half_width(self) -> float:
@@ -231,15 +237,37 @@ class ExportedFile:
         )
 
 
+@dataclass(frozen=True)
+class Rejected:
+    """The best that was found, where it is not better than the start beyond the interval: then the start stays.
+
+    Attributes:
+        params: all parameters.
+        objectives: its scores against those of the start; empty where it could not be evaluated again.
+        error: why it could not.
+    """
+
+    params: Candidate
+    objectives: Mapping[str, ScorePair] = field(default_factory=dict)
+    error: str | None = optional(None)
+
+
+Over = Literal["noise seeds", "crops", ""]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """The candidate to hand over, evaluated again, and what others think of it.
 
     Attributes:
-        params, default: all parameters of the recommended candidate, and of what the search started from.
+        params, default: all parameters of the recommended candidate, and of what the search started from. They are
+            equal where nothing that was found is better than the start: then there is a `rejected`.
+        rejected: the best that was found, where the start is recommended instead; else None.
+        over: what the intervals are over: noise that no generation saw, or crops of the scenes, where the pipeline
+            draws no noise; empty where there are none.
         repeat: from which of the lockstep optimisations it is.
         stop_reason: why that one's search ended.
-        seeds: of the noise under which both were evaluated again; no generation saw it.
+        seeds: of the noise under which both were evaluated again; no generation saw it. One, where no noise is drawn.
         objectives: scores by objective, one of all scenes.
         levels, l1, l1_normalised: as in a trial, of `recommended` and `default`; None where they are not known.
         scenes: scores by scene and objective, where there is more than one scene.
@@ -255,6 +283,8 @@ class Answer:
 
     params: Candidate
     default: Candidate
+    rejected: Rejected | None = optional(None)
+    over: Over = optional("noise seeds")
     repeat: int = 0
     stop_reason: str = ""
     seeds: tuple[int, ...] = ()

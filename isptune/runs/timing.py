@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isptune.runs.files import CLOCK, TIMING, read_record, write_record
+from isptune.system.records import optional
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,8 @@ class Timing:
         search_s: of the whole search, seconds.
         render_s, score_s: in the pipeline and in the objectives, seconds; of all workers together.
         other_s: the rest of `search_s`, seconds; below 0 where workers did things at once.
+        hand_over_s: of choosing among the best, evaluating again and second opinions, seconds; None where that was done
+            in an earlier session, or was not measured.
     """
 
     trials: int
@@ -22,6 +25,7 @@ class Timing:
     render_s: float
     score_s: float
     other_s: float
+    hand_over_s: float | None = optional(None)
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,14 @@ def read_timing(folder: Path) -> Timing | None:
     return read_record(folder, TIMING, Timing) if (folder / TIMING).exists() else None
 
 
-def write_timing(folder: Path, trials: int, search_s: float, render_s: float, score_s: float) -> None:
+def write_timing(
+    folder: Path, trials: int, search_s: float, render_s: float, score_s: float, hand_over_s: float | None
+) -> None:
     """Write timing.json, in milliseconds. Raises DiskError."""
-    parts = search_s, render_s, score_s, search_s - render_s - score_s
-    write_record(folder, TIMING, Timing(trials, *(round(part, 3) for part in parts)))
+    other_s = search_s - render_s - score_s
+    parts = search_s, render_s, score_s, other_s, hand_over_s
+    rounded = (None if part is None else round(part, 3) for part in parts)
+    write_record(folder, TIMING, Timing(trials, *rounded))  # pyright: ignore[reportArgumentType]
 
 
 def read_clock(folder: Path) -> Clock:

@@ -25,11 +25,16 @@ class SearchClock:
         self._last_s = 0.0
         self.stopped: str | None = state.stopped
 
-    def allows_another(self) -> bool:
-        """Whether a generation like the last one still fits; the first of a run always does."""
+    def allows_another(self, reserve_s: float = 0.0) -> bool:
+        """Whether a generation like the last one still fits before `reserve_s` are kept for the end; the first of a run
+        always does."""
         if self._limit_s is None:
             return True
-        if self.stopped is None and self._used_s > 0 and self._used_s + self._last_s > self._limit_s:
+        if (
+            self.stopped is None
+            and self._used_s > 0
+            and self._used_s + self._last_s + reserve_s > self._limit_s
+        ):
             self.stopped = f"time budget of {self._budget} used"
             self._write()
         return self.stopped is None

@@ -1,6 +1,6 @@
 """What each change of a parameter set buys: the scores when one knob alone goes back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from isptune.errors import RunFolderError
@@ -9,6 +9,7 @@ from isptune.runs.provenance import read_provenance
 from isptune.runs.settings import read_settings
 from isptune.space import Candidate, Value
 from isptune.tuning.bench import Bench
+from isptune.tuning.crops import with_crops
 from isptune.tuning.recommend import reevaluate
 
 Effects = Mapping[str, Mapping[str, Interval]]
@@ -41,14 +42,16 @@ def effects(
         seeds: noise seeds, the same for all candidates; one is enough where the pipeline draws no noise.
 
     Returns:
-        The effects, paired over the seeds, and by knob why it could not be rendered or scored.
+        The effects, paired over the seeds or over crops, and by knob why it could not be rendered or scored.
 
     Raises:
         RunFolderError: the set itself cannot be rendered or scored.
     """
     names = [name for name, value in old.items() if chosen[name] != value]
     candidates = [chosen, *({**chosen, name: old[name]} for name in names)]
-    new, *back = reevaluate(bench.evaluator, candidates, bench.seeds.to_confirm()[:seeds])
+    noise = bench.seeds.to_confirm()[:seeds]
+    evaluated = reevaluate(bench.evaluator, candidates, noise)
+    new, *back = with_crops(bench.evaluator, evaluated, noise[0])
     if new.error is not None:
         raise RunFolderError(f"the set cannot be scored: {new.error}")
     found: dict[str, dict[str, Interval]] = {}
@@ -57,12 +60,5 @@ def effects(
         if entry.error is not None:
             failed[name] = entry.error
             continue
-        found[name] = {
-            objective: Interval.of(_minus(entry.scores[objective], new.scores[objective]))
-            for objective in bench.objectives
-        }
+        found[name] = {objective: entry.gain(new, objective) for objective in bench.objectives}
     return found, failed
-
-
-def _minus(first: Sequence[float], second: Sequence[float]) -> list[float]:
-    return [a - b for a, b in zip(first, second, strict=True)]

@@ -17,8 +17,12 @@ from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.tuning.batches import batch_limit, batches, halves, to_params
 from isptune.tuning.levels import known_levels, level_errors
+from isptune.tuning.memory import Key, Memory
 from isptune.tuning.parts import OnPart, Part, RunParts, Stopwatch
 from isptune.tuning.rivals import RivalPictures, rivals_among, score_beside
+
+Result = Mapping[str, float] | str
+"""Scores by objective, or why there are none."""
 
 
 @final
@@ -31,8 +35,10 @@ class Evaluator:
         aggregate: how the scores of several scenes become one, see `isptune.runs.aggregate`.
         run_parts: evaluates the parts elsewhere (`isptune.tuning.workers`); by default they are evaluated here.
             The parts do not depend on it, so neither do the scores.
+        memory: of the same pipeline on the same scenes; a new one by default.
 
     Attributes:
+        pooled: whether the score of several scenes is their mean.
         render_s, score_s: seconds spent in pipelines and objectives so far; of all workers together.
     """
 
@@ -44,13 +50,16 @@ class Evaluator:
         device: torch.device | str = "cpu",
         aggregate: str = "mean",
         run_parts: RunParts | None = None,
+        memory: Memory | None = None,
     ):
         self.pipeline, self.objectives = pipeline, dict(objectives)
         self.device = torch.device(device)
         self.scenes = tuple(scene.to(self.device) for scene in scenes)
-        self.aggregate = parse_aggregate(aggregate)
+        self.aggregate, self.pooled = parse_aggregate(aggregate), aggregate == "mean"
         self.run_parts: RunParts = run_parts or (lambda parts: enumerate(map(self.evaluate_part, parts)))
+        self.memory = memory or Memory(pipeline.facts.uses_seed)
         self.render_s = self.score_s = 0.0
+        self._known: dict[Key, Result] = {}
         self._rivals = RivalPictures(self._render)
 
     def evaluate(
@@ -59,36 +68,64 @@ class Evaluator:
         seed: int,
         on_part: OnPart = lambda done, total: None,
         run_parts: RunParts | None = None,
+        keep: bool = False,
     ) -> list[Trial]:
         """Evaluate complete candidates (every parameter of the pipeline), in order, under one noise seed.
 
-        Who asked for them is not known here: the trials are those of repeat 0.
+        Who asked for them is not known here: the trials are those of repeat 0. What is known already, of a pipeline
+        that draws no noise, is not evaluated again.
 
         Args:
             on_part: told of the progress.
             run_parts: evaluates the parts in place of the evaluator's own.
+            keep: whether the same pictures will be asked for again, see `Memory`.
         """
-        indices = [
-            (scene, batch)
-            for scene in range(len(self.scenes))
-            for batch in batches(candidates, self._batch_limit(scene))
+        count = max((o.facts.rivals for o in self.objectives.values()), default=0)
+        # Under other noise, and among other rivals, the same candidate scores differently.
+        known = {} if self.memory.draws_noise or count else self._known
+        rivals, scenes = rivals_among(candidates, count), range(len(self.scenes))
+        keys = [[self.memory.key(candidate, scene, seed) for candidate in candidates] for scene in scenes]
+        parts = [
+            Part(batch, scene, seed, rivals, keep)
+            for scene in scenes
+            for batch in self._batches(candidates, keys[scene], known, scene)
         ]
-        rivals = rivals_among(candidates, max((o.facts.rivals for o in self.objectives.values()), default=0))
-        parts = [Part(tuple(candidates[i] for i in batch), scene, seed, rivals) for scene, batch in indices]
-        outcomes: dict[int, Outcome] = {}
-        done = 0
-        for number, outcome in (run_parts or self.run_parts)(parts):
-            outcomes[number] = outcome
+        results = dict(known)
+        missing = sum(len(part.candidates) for part in parts)
+        done = len(candidates) * len(scenes) - missing
+        for number, outcome in (run_parts or self.run_parts)(parts):  # in whatever order they come
+            part = parts[number]
             self.render_s += outcome.render_s
             self.score_s += outcome.score_s
-            done += len(parts[number].candidates)
-            on_part(done / len(self.scenes), len(candidates))
-        found: list[dict[str, Mapping[str, float] | str]] = [{} for _ in candidates]
-        for number, (scene, batch) in enumerate(indices):  # in whatever order the outcomes came
-            for i, result in zip(batch, outcomes[number].results, strict=True):
-                found[i][self.scenes[scene].name] = result
+            for candidate, result in zip(part.candidates, outcome.results, strict=True):
+                results[self.memory.key(candidate, part.scene, seed)] = result
+            done += len(part.candidates)
+            on_part(done / len(scenes), len(candidates))
+        known.update((key, result) for key, result in results.items() if not isinstance(result, str))
+        found = [
+            {scene.name: results[row[i]] for scene, row in zip(self.scenes, keys, strict=True)}
+            for i in range(len(candidates))
+        ]
         levels = known_levels(self.pipeline, candidates)
         return [self._trial(*one) for one in zip(candidates, found, levels, strict=True)]
+
+    def learn(self, trial: Trial, candidate: Candidate) -> None:
+        """What an earlier session found of a complete candidate need not be found again where no noise is drawn."""
+        rivals = any(objective.facts.rivals for objective in self.objectives.values())
+        if self.memory.draws_noise or rivals or trial.error is not None:
+            return
+        for number, scene in enumerate(self.scenes):
+            scores = trial.scenes.get(scene.name) or trial.scores
+            self._known[self.memory.key(candidate, number, 0)] = scores
+
+    def _batches(
+        self, candidates: Sequence[Candidate], keys: Sequence[Key], known: Mapping[Key, Result], scene: int
+    ) -> list[tuple[Candidate, ...]]:
+        """What has to be evaluated on a scene, equal candidates once, in batches."""
+        missing = list(
+            {key: one for key, one in zip(keys, candidates, strict=True) if key not in known}.values()
+        )
+        return [tuple(missing[i] for i in batch) for batch in batches(missing, self._batch_limit(scene))]
 
     @torch.inference_mode()
     def evaluate_part(self, part: Part) -> Outcome:
@@ -98,8 +135,9 @@ class Evaluator:
 
     @torch.inference_mode()
     def render_one(self, candidate: Candidate, scene: Scene, seed: int) -> Images:
-        """One image of one candidate, [1, 3, H, W]. Raises RenderError."""
-        return self.pipeline.render(scene, to_params([candidate], self.device), seed)
+        """One image of one candidate, [1, 3, H, W]; `scene` is one of the evaluator's own. Raises RenderError."""
+        (number,) = (i for i, own in enumerate(self.scenes) if own is scene)
+        return self._render((candidate,), number, seed, keep=True)
 
     def _results(self, part: Part, clock: Stopwatch) -> list[dict[str, float] | str]:
         try:
@@ -120,7 +158,7 @@ class Evaluator:
     def _scores(self, part: Part, clock: Stopwatch) -> dict[str, list[float]]:
         scene = self.scenes[part.scene]
         with clock.rendering():
-            images = self._render(part.candidates, part.scene, part.seed)
+            images = self._render(part.candidates, part.scene, part.seed, part.keep)
             limit = self._batch_limit(part.scene)
             rivals = self._rivals.of(part.rivals, part.scene, part.seed, limit) if part.rivals else None
             if self.device.type == "cuda":
@@ -139,11 +177,14 @@ class Evaluator:
             del images  # giving their memory back takes time too, and belongs here
         return scores
 
-    def _render(self, candidates: tuple[Candidate, ...], scene: int, seed: int) -> Images:
-        images = self.pipeline.render(self.scenes[scene], to_params(candidates, self.device), seed)
-        if images.shape[0] != len(candidates) or images.ndim != 4 or images.shape[1] != 3:
-            raise RenderError(f"the pipeline gave {tuple(images.shape)} for {len(candidates)} candidates")
-        return images
+    def _render(self, candidates: tuple[Candidate, ...], scene: int, seed: int, keep: bool = False) -> Images:
+        def anew(wanted: tuple[Candidate, ...]) -> Images:
+            images = self.pipeline.render(self.scenes[scene], to_params(wanted, self.device), seed)
+            if images.shape[0] != len(wanted) or images.ndim != 4 or images.shape[1] != 3:
+                raise RenderError(f"the pipeline gave {tuple(images.shape)} for {len(wanted)} candidates")
+            return images
+
+        return self.memory.rendered(candidates, scene, seed, keep, anew)
 
     def _batch_limit(self, scene: int) -> int:
         return batch_limit(self.scenes[scene], self.device, self.pipeline.facts.max_batch)

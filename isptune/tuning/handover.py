@@ -1,43 +1,50 @@
 """The end of a run: the recommended candidate against the default, second opinions, pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from isptune.arrays import Images
-from isptune.diagnosis.in_words import as_dict
-from isptune.errors import in_words
-from isptune.facts import Direction
-from isptune.interfaces import Diagnoses, Objective, Optimizer, ParetoOptimizer
+from isptune.interfaces import Optimizer, ParetoOptimizer
 from isptune.runs.answer import (
     Answer,
-    Diagnosed,
     FrontMember,
-    Interval,
+    Over,
+    Rejected,
     RepeatAnswer,
     ScorePair,
     SecondOpinion,
-    Told,
     write_answer,
 )
-from isptune.runs.files import IMAGES, image_path
 from isptune.runs.log import Trial
-from isptune.scenes.images import write_image
-from isptune.scenes.scene import Scene
 from isptune.space import Candidate
-from isptune.system.records import convert
 from isptune.tuning.bench import Bench
-from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.crops import with_crops
 from isptune.tuning.exported import compare_exports
-from isptune.tuning.recommend import Reevaluated, best, best_seen, disagreement, reevaluate, verdict
+from isptune.tuning.opinions import OPINION_SEEDS, look_at, second_opinions
+from isptune.tuning.parts import OnPart, Steps
+from isptune.tuning.recommend import (
+    Reevaluated,
+    best,
+    best_seen,
+    disagreement,
+    in_one_line,
+    reevaluate,
+    verdict,
+)
 
 CONTENDERS = 6
 """So many of a search's best trials, at most, are compared with what its optimizer recommends."""
 
-OPINION_SEEDS = 3
-"""Second opinions are asked on this many of the confirmation seeds: they only have to see a trend."""
+
+def evaluations_of(bench: Bench) -> int:
+    """How many evaluations of a candidate a hand-over takes, about, for forecasts."""
+    repeats = bench.settings.repeats
+    if not bench.evaluator.memory.draws_noise:  # what the search rendered is known
+        return repeats + 1
+    contenders = (1 + _rivals(bench)) * len(bench.seeds.to_select()) if len(bench.objectives) == 1 else 0
+    return repeats * contenders + (repeats + 1) * len(bench.seeds.to_confirm())
 
 
 def hand_over(
@@ -46,60 +53,81 @@ def hand_over(
     optimizers: Sequence[Optimizer],
     stop_reasons: Sequence[str],
     trials: Sequence[Trial],
+    on_part: OnPart = lambda done, total: None,
 ) -> None:
     """Choose what each repeat recommends, evaluate it again, choose among them, write recommended.json and images/.
+
+    The start competes: where nothing is better than it by more than its 95 % interval and what it costs, it stays.
 
     Args:
         bench, folder: of the run.
         optimizers, stop_reasons: one a repeat.
         trials: all of them.
+        on_part: told of the progress, in evaluations of a candidate.
 
     Raises:
-        AllFailed: nothing that was recommended can be evaluated.
+        AllFailed: nothing that was recommended can be evaluated, nor can the start.
     """
-    default = bench.space.complete({})
+    start = bench.space.complete({})
+    steps = Steps(evaluations_of(bench), on_part)
     own = [optimizer.recommend() for optimizer in optimizers]
-    recommended = _contend(bench, own, trials) if len(bench.objectives) == 1 else own
+    recommended = _contend(bench, own, trials, steps.stage()) if len(bench.objectives) == 1 else own
     candidates = [bench.space.complete(candidate) for candidate in recommended]
     costs = [bench.rule.cost(candidate) for candidate in recommended]
     seeds = bench.seeds.to_confirm()
-    reference, *entries = reevaluate(bench.evaluator, [default, *candidates], seeds)
-    chosen = best(entries, *bench.first_objective, costs)
-    opinions = _second_opinions(bench, default, candidates[chosen], seeds[:OPINION_SEEDS])
-    diagnoses, missing = _look_at(bench, folder, default, candidates[chosen])
+    evaluated = reevaluate(bench.evaluator, [start, *candidates], seeds, steps.stage())
+    before, *entries = with_crops(bench.evaluator, evaluated, seeds[0])
+    chosen = _best(bench, before, entries, costs)
+    rejected = _rejected(bench, before, entries[chosen], costs[chosen])
+    after = entries[chosen] if rejected is None else before
+    opinions = (
+        second_opinions(bench, start, after.candidate, seeds[:OPINION_SEEDS], steps.stage())
+        if rejected is None
+        else ()
+    )
+    diagnoses, missing = look_at(bench, folder, start, after.candidate)
     kept: list[Literal["optimizer", "best trials"]] = [
         "optimizer" if candidate == mean else "best trials"
         for candidate, mean in zip(recommended, own, strict=True)
     ]
     answer = Answer(
-        params=candidates[chosen],
-        default=default,
+        params=after.candidate,
+        default=start,
+        rejected=rejected,
+        over=_over(bench, after),
         repeat=chosen,
         stop_reason=stop_reasons[chosen],
         seeds=tuple(seeds),
-        objectives=_against_default(bench, reference, entries[chosen]),
-        **_distances(reference, entries[chosen]),
-        scenes=_by_scene(bench, reference, entries[chosen]),
-        distance=bench.space.distance(bench.space.default, recommended[chosen]),
-        cost=costs[chosen],
+        objectives=_against(bench, before, after),
+        **_distances(before, after),
+        scenes=_by_scene(bench, before, after),
+        distance=bench.space.distance(bench.space.default, recommended[chosen]) if rejected is None else 0.0,
+        cost=costs[chosen] if rejected is None else 0.0,
         repeats=tuple(_repeat(bench, i, entries[i], stop_reasons[i], kept[i]) for i in range(len(entries))),
         front=_front(bench, optimizers, seeds[0]),
         second_opinions=opinions,
         diagnoses=diagnoses,
-        exported=compare_exports(bench, candidates[chosen]),
-        warnings=(*_warnings(bench, reference, entries[chosen], opinions), *missing),
+        exported=compare_exports(bench, after.candidate),
+        warnings=(*_warnings(bench, before, rejected, opinions), *missing),
     )
+    steps.all_done()
     write_answer(folder, answer)
 
 
-def _contend(bench: Bench, own: Sequence[Candidate], trials: Sequence[Trial]) -> list[Candidate]:
+def _rivals(bench: Bench) -> int:
+    """How many of a repeat's best trials are compared with what its optimizer recommends, at most."""
+    return max(1, min(CONTENDERS, bench.settings.budget // 50))
+
+
+def _contend(
+    bench: Bench, own: Sequence[Candidate], trials: Sequence[Trial], on_part: OnPart
+) -> list[Candidate]:
     """Each repeat's own recommendation, or one of its best trials that is better under fresh noise.
 
     The centre of a search distribution misses optima at the end of a range, such as no compression at all. The score of
     the best trial is partly luck, so that it is compared under noise that no generation saw, and confirmed under other.
     Scores that hold within a generation only are not compared with those of others: then the last one's trials contend.
     """
-    count = max(1, min(CONTENDERS, bench.settings.budget // 50))
     rivals = []
     for repeat, recommended in enumerate(own):
         searched = [trial for trial in trials if trial.repeat == repeat]
@@ -107,10 +135,10 @@ def _contend(bench: Bench, own: Sequence[Candidate], trials: Sequence[Trial]) ->
             searched = searched[-bench.settings.population :]
         costs = np.array([bench.rule.cost(trial.params) for trial in searched])
         losses = bench.rule.losses([trial.scores for trial in searched])[:, 0] + costs
-        rivals.append([recommended, *best_seen(searched, losses.tolist(), [recommended], count)])
+        rivals.append([recommended, *best_seen(searched, losses.tolist(), [recommended], _rivals(bench))])
     everyone = [candidate for group in rivals for candidate in group]
     entries = reevaluate(
-        bench.evaluator, [bench.space.complete(c) for c in everyone], bench.seeds.to_select()
+        bench.evaluator, [bench.space.complete(c) for c in everyone], bench.seeds.to_select(), on_part
     )
     chosen, start = [], 0
     for group in rivals:
@@ -123,26 +151,50 @@ def _contend(bench: Bench, own: Sequence[Candidate], trials: Sequence[Trial]) ->
     return chosen
 
 
-def _against_default(bench: Bench, default: Reevaluated, chosen: Reevaluated) -> dict[str, ScorePair]:
-    before = default.scores if default.error is None else {}
-    return {name: _pair(chosen.scores[name], before.get(name)) for name in bench.objectives}
+def _best(bench: Bench, start: Reevaluated, entries: Sequence[Reevaluated], costs: Sequence[float]) -> int:
+    """The best of what the repeats recommend; if none of them works but the start does, the first."""
+    if start.error is None and all(entry.error for entry in entries):
+        return 0
+    return best(entries, *bench.first_objective, costs)
 
 
-def _by_scene(bench: Bench, default: Reevaluated, chosen: Reevaluated) -> dict[str, dict[str, ScorePair]]:
+def _rejected(bench: Bench, start: Reevaluated, found: Reevaluated, cost: float) -> Rejected | None:
+    """What was found, if it is not better than the start."""
+    if start.error is not None:
+        return None
+    if found.error is not None:
+        return Rejected(found.candidate, error=found.error)
+    if verdict(start, found, *bench.first_objective, cost) == "better":
+        return None
+    return Rejected(found.candidate, _against(bench, start, found))
+
+
+def _over(bench: Bench, entry: Reevaluated) -> Over:
+    """What the intervals are over."""
+    name, _ = bench.first_objective
+    if entry.interval(name).n < 2:
+        return ""
+    return "noise seeds" if bench.evaluator.memory.draws_noise else "crops"
+
+
+def _against(bench: Bench, start: Reevaluated, chosen: Reevaluated) -> dict[str, ScorePair]:
+    return {name: _pair(start, chosen, name) for name in bench.objectives}
+
+
+def _by_scene(bench: Bench, start: Reevaluated, chosen: Reevaluated) -> dict[str, dict[str, ScorePair]]:
     """By scene and objective the scores of both, and the gain; empty for one scene."""
     return {
-        scene: {
-            name: _pair(scores[name], default.scenes.get(scene, {}).get(name)) for name in bench.objectives
-        }
-        for scene, scores in chosen.scenes.items()
+        scene: {name: _pair(start, chosen, name, scene) for name in bench.objectives}
+        for scene in chosen.scenes
     }
 
 
-def _pair(after: Sequence[float], before: Sequence[float] | None) -> ScorePair:
-    if before is None:
-        return ScorePair(Interval.of(after))
-    gains = [new - old for new, old in zip(after, before, strict=True)]
-    return ScorePair(Interval.of(after), Interval.of(before), Interval.of(gains))
+def _pair(start: Reevaluated, chosen: Reevaluated, name: str, scene: str | None = None) -> ScorePair:
+    if start.error is not None:
+        return ScorePair(chosen.interval(name, scene))
+    return ScorePair(
+        chosen.interval(name, scene), start.interval(name, scene), chosen.gain(start, name, scene)
+    )
 
 
 def _distances(default: Reevaluated, chosen: Reevaluated) -> dict[str, Any]:
@@ -196,96 +248,13 @@ def _front(bench: Bench, optimizers: Sequence[Optimizer], seed: int) -> tuple[Fr
     )
 
 
-def _second_opinions(
-    bench: Bench, default: Candidate, recommended: Candidate, seeds: Sequence[int]
-) -> tuple[SecondOpinion, ...]:
-    """What objectives that took no part say of both; one that cannot score is listed with its reason."""
-    pairs = _asked(bench, bench.second_opinions, [default, recommended], seeds)
-    # One that cannot score costs the others nothing.
-    if len(bench.second_opinions) > 1 and any(entry.error for entry in pairs):
-        answers = {
-            name: _asked(bench, {name: objective}, [default, recommended], seeds)
-            for name, objective in bench.second_opinions.items()
-        }
-    else:
-        answers = dict.fromkeys(bench.second_opinions, pairs)
-    return tuple(
-        _opinion(name, objective.facts.direction, *answers[name])
-        for name, objective in bench.second_opinions.items()
-    )
-
-
-def _opinion(name: str, direction: Direction, before: Reevaluated, after: Reevaluated) -> SecondOpinion:
-    error = before.error or after.error
-    if error:
-        return SecondOpinion(name, direction, None, None, None, error)
-    means = before.interval(name).mean, after.interval(name).mean
-    return SecondOpinion(name, direction, *means, verdict(before.scores[name], after.scores[name], direction))
-
-
-def _asked(
-    bench: Bench,
-    objectives: Mapping[str, Objective],
-    candidates: Sequence[Candidate],
-    seeds: Sequence[int],
-) -> list[Reevaluated]:
-    if not objectives:
-        return []
-    evaluator = Evaluator(bench.pipeline, objectives, bench.scenes, bench.device, bench.settings.aggregate)
-    return reevaluate(evaluator, candidates, seeds)
-
-
-def _look_at(
-    bench: Bench, folder: Path, default: Candidate, recommended: Candidate
-) -> tuple[tuple[Diagnosed, ...], list[str]]:
-    """Write the pictures of both, under the first confirmation seed.
-
-    Returns:
-        What judges find wrong with them, a row a judge and scene; one that cannot say is listed with its reason. And
-        which pictures are missing, and why.
-    """
-    (folder / IMAGES).mkdir(exist_ok=True)
-    seed = bench.seeds.to_confirm()[0]
-    scenes = bench.evaluator.scenes
-    told: dict[tuple[str, str], dict[str, Told]] = {
-        (name, scene.name): {} for name in bench.diagnosing for scene in scenes
-    }
-    missing = []
-    for scene in scenes:
-        for label, candidate in (("default", default), ("recommended", recommended)):
-            try:
-                image = bench.evaluator.render_one(candidate, scene, seed)
-            except Exception as error:  # a plug-in may raise anything, and it costs one picture
-                missing.append(f"there is no picture of {label} on {scene.name}: {in_words(error)}")
-                found = {name: Told(error=in_words(error)) for name in bench.diagnosing}
-            else:
-                write_image(image_path(folder, scene.name, label), image.cpu())
-                found = {name: _told(judge, image, scene) for name, judge in bench.diagnosing.items()}
-            for name, words in found.items():
-                told[name, scene.name][label] = words
-        if scene.reference is not None:
-            write_image(image_path(folder, scene.name, "reference"), scene.reference.cpu())
-    return tuple(Diagnosed(judge, scene, **both) for (judge, scene), both in told.items()), missing
-
-
-def _told(judge: Diagnoses, image: Images, scene: Scene) -> Told:
-    try:
-        return convert(as_dict(judge.describe(image, scene)[0]), Told, "diagnosis")
-    except Exception as error:  # a plug-in may raise anything, and it costs one diagnosis
-        return Told(error=in_words(error))
-
-
 def _warnings(
-    bench: Bench, default: Reevaluated, chosen: Reevaluated, opinions: Sequence[SecondOpinion]
+    bench: Bench, start: Reevaluated, rejected: Rejected | None, opinions: Sequence[SecondOpinion]
 ) -> list[str]:
-    name, direction = bench.first_objective
     warnings = list(bench.warnings)
-    if default.error:
-        warnings.append(f"the default could not be rendered or scored: {default.error}")
-    elif (
-        len(bench.objectives) == 1
-        and verdict(default.scores[name], chosen.scores[name], direction) != "better"
-    ):
-        warnings.append(f"{name} does not call the recommended set better than the default: keep the default")
+    if start.error:
+        warnings.append(f"the default could not be rendered or scored: {start.error}")
+    if rejected is not None:
+        return [*warnings, in_one_line(rejected, *bench.first_objective)]
     warning = disagreement(" and ".join(bench.objectives), opinions)
     return [*warnings, warning] if warning else warnings

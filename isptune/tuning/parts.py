@@ -14,13 +14,15 @@ from isptune.space import Candidate
 class Part:
     """What is rendered and scored as one batch: candidates of equal choices, one scene, one noise seed.
 
-    `rivals` are what objectives that compare (by their facts) compare with, of any choices.
+    `rivals` are what objectives that compare (by their facts) compare with, of any choices. `keep` says that the same
+    pictures will be asked for again.
     """
 
     candidates: tuple[Candidate, ...]
     scene: int
     seed: int
     rivals: tuple[Candidate, ...] = ()
+    keep: bool = False
 
 
 RunParts = Callable[[Sequence[Part]], Iterable[tuple[int, Outcome]]]
@@ -52,3 +54,32 @@ class Stopwatch:
             yield
         finally:
             self.score_s += time.perf_counter() - start
+
+
+@final
+class Steps:
+    """The progress of work in several stages, each of which tells its own.
+
+    Args:
+        total: of all stages, about; what they tell beyond that is told as nearly done.
+        on_part: told of the whole.
+    """
+
+    def __init__(self, total: int, on_part: OnPart):
+        self._total, self._on_part = total, on_part
+        self._before = self._now = 0.0
+
+    def stage(self) -> OnPart:
+        """What the next stage tells its progress."""
+        self._before += self._now
+        self._now = 0.0
+
+        def told(done: float, total: int) -> None:
+            self._now = done
+            self._on_part(min(self._before + done, self._total), self._total)
+
+        return told
+
+    def all_done(self) -> None:
+        """There is nothing more to be done."""
+        self._on_part(self._total, self._total)

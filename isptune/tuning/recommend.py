@@ -7,17 +7,23 @@ import numpy as np
 
 from isptune.errors import AllFailed
 from isptune.facts import Direction
-from isptune.runs.answer import Interval, SecondOpinion, Verdict, gamed
+from isptune.runs.answer import Interval, Rejected, SecondOpinion, Verdict, gamed
 from isptune.runs.log import Trial
 from isptune.space import Candidate
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.parts import OnPart
 
 
 @dataclass(frozen=True)
 class Reevaluated:
-    """One candidate, evaluated again under several fresh seeds; its scores by objective, one a seed.
+    """One candidate, evaluated again.
 
-    `scenes` holds the same by scene, where there is more than one.
+    Attributes:
+        scores: by objective, one a fresh seed.
+        scenes: the same by scene, where there is more than one.
+        crops: of a pipeline that draws no noise, by scene and objective the scores of crops of its picture, see
+            `isptune.tuning.crops`; the same crops for all candidates.
+        pooled: whether the score of all scenes is their mean, so that their crops say how sure it is.
     """
 
     candidate: Candidate
@@ -27,17 +33,50 @@ class Reevaluated:
     l1_normalised: float | None
     error: str | None
     scenes: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    crops: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    pooled: bool = True
 
-    def interval(self, objective: str) -> Interval:
-        return Interval.of(self.scores[objective])
+    def interval(self, objective: str, scene: str | None = None) -> Interval:
+        """The score with its interval; of all scenes, or of one."""
+        values, crops = self._scores(objective, scene), self._crops(objective, scene)
+        return Interval.about(float(np.mean(values)), crops) if crops else Interval.of(values)
+
+    def gain(self, before: "Reevaluated", objective: str, scene: str | None = None) -> Interval:
+        """This score less that of another candidate, paired over seeds or crops."""
+        own, other = self._scores(objective, scene), before._scores(objective, scene)
+        gains = [new - old for new, old in zip(own, other, strict=True)]
+        crops, others = self._crops(objective, scene), before._crops(objective, scene)
+        if crops and len(crops) == len(others):
+            return Interval.about(
+                float(np.mean(gains)), [new - old for new, old in zip(crops, others, strict=True)]
+            )
+        return Interval.of(gains)
+
+    def _scores(self, objective: str, scene: str | None) -> Sequence[float]:
+        return self.scores[objective] if scene is None else self.scenes[scene][objective]
+
+    def _crops(self, objective: str, scene: str | None) -> Sequence[float]:
+        if scene is not None:
+            return self.crops.get(scene, {}).get(objective, ())
+        return [one for table in self.crops.values() for one in table.get(objective, ()) if self.pooled]
 
 
 def reevaluate(
-    evaluator: Evaluator, candidates: Sequence[Candidate], seeds: Sequence[int]
+    evaluator: Evaluator,
+    candidates: Sequence[Candidate],
+    seeds: Sequence[int],
+    on_part: OnPart = lambda done, total: None,
 ) -> list[Reevaluated]:
     """Evaluate complete candidates under each of the seeds; one that fails under any seed has failed."""
-    rounds = [evaluator.evaluate(candidates, seed) for seed in seeds]
-    return [_gather(candidates[i], [row[i] for row in rounds]) for i in range(len(candidates))]
+    rounds, count = [], len(candidates)
+    for number, seed in enumerate(seeds):
+
+        def told(done: float, total: int, before: int = number * count) -> None:
+            on_part(before + done, count * len(seeds))
+
+        rounds.append(evaluator.evaluate(candidates, seed, told, keep=True))
+        told(count, count)
+    return [_gather(candidates[i], [row[i] for row in rounds]) for i in range(count)]
 
 
 def _gather(candidate: Candidate, evaluations: Sequence[Trial]) -> Reevaluated:
@@ -94,15 +133,39 @@ def best_seen(
     return chosen
 
 
-def verdict(default: Sequence[float], recommended: Sequence[float], direction: Direction) -> Verdict:
-    """What an objective says of the change, paired over seeds: `same` if the 95 % interval holds 0."""
-    gains = np.asarray(recommended) - np.asarray(default)
-    interval = Interval.of((gains if direction == "maximize" else -gains).tolist())
-    # Scores are float32: what lies within their rounding is no change.
-    rounding = 1e-5 * max(1e-12, float(np.abs(np.concatenate([default, recommended])).max()))
-    if interval.low > rounding:
+def verdict(
+    start: Reevaluated, found: Reevaluated, objective: str, direction: Direction, cost: float = 0.0
+) -> Verdict:
+    """What an objective says of a candidate that replaces the start: `same` if the 95 % interval of its gain holds 0.
+
+    Args:
+        start, found: neither has failed.
+        objective, direction: who says it.
+        cost: what the candidate costs, in the objective's unit, 0 or more: it has to be gained first.
+    """
+    gain = found.gain(start, objective)
+    low, high = (gain.low, gain.high) if direction == "maximize" else (-gain.high, -gain.low)
+    scores = np.abs([*start.scores[objective], *found.scores[objective]])
+    rounding = 1e-5 * max(1e-12, float(scores.max()))  # scores are float32: within that nothing has changed
+    if low - cost > rounding:
         return "better"
-    return "worse" if interval.high < -rounding else "same"
+    return "worse" if high - cost < -rounding else "same"
+
+
+def in_one_line(rejected: Rejected, objective: str, direction: Direction) -> str:
+    """Why the start is recommended, and what one may do."""
+    begin = (
+        f"{objective} calls nothing that was found better than the start, so that the start is recommended"
+    )
+    if rejected.error is not None:
+        return f"{begin}: what the search recommends failed when it was evaluated again: {rejected.error}"
+    gain = rejected.objectives[objective].difference
+    sign = 1.0 if direction == "maximize" else -1.0
+    change = "better" if sign * gain.mean > 0 else "worse"
+    text = f"{begin}: the best that was found is {change} by {abs(gain.mean):.4g}"
+    if gain.n > 1:
+        text += f" (95 % interval of the difference {gain.low:.4g} to {gain.high:.4g})"
+    return f"{text}; more trials, other knobs or another objective may find one that is"
 
 
 def disagreement(objective: str, opinions: Sequence[SecondOpinion]) -> str | None:

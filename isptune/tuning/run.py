@@ -15,7 +15,7 @@ from isptune.system.claim import claimed
 from isptune.system.disk import remove_unfinished
 from isptune.tuning.bench import Bench
 from isptune.tuning.clock import SearchClock
-from isptune.tuning.handover import hand_over
+from isptune.tuning.handover import evaluations_of, hand_over
 from isptune.tuning.lanes import Lane
 from isptune.tuning.parts import OnPart
 from isptune.tuning.same_run import begin_or_check
@@ -28,12 +28,14 @@ def run(
     folder: Path,
     on_generation: OnGeneration = lambda status: None,
     on_part: OnPart = lambda done, total: None,
+    on_hand_over: OnPart = lambda done, total: None,
 ) -> Path:
     """Run the optimisation that `bench` describes in `folder`, or go on with it, to its end.
 
     Args:
         on_generation: told after each generation how far it is.
         on_part: told within a generation how many of its trials are done, of how many.
+        on_hand_over: told after the search how many evaluations are done of those that the answer takes.
 
     Returns:
         The folder, with everything but the report in it.
@@ -57,11 +59,14 @@ def run(
             generations = loop.replay(log.generations())
             generations += loop.search(writer, len(generations), unfinished)
         write_csv(folder / TABLE, generations, bench.level_names)
+        began, hand_over_s = time.perf_counter(), None
         if not (folder / RECOMMENDED).exists():
             trials = [trial for generation in generations for trial in generation.trials]
-            hand_over(bench, folder, [lane.optimizer for lane in lanes], loop.stop_reasons, trials)
+            optimizers = [lane.optimizer for lane in lanes]
+            hand_over(bench, folder, optimizers, loop.stop_reasons, trials, on_hand_over)
+            hand_over_s = time.perf_counter() - began
         if loop.searched:
-            write_timing(folder, loop.searched, loop.total_s, loop.render_s, loop.score_s)
+            write_timing(folder, loop.searched, loop.total_s, loop.render_s, loop.score_s, hand_over_s)
     return folder
 
 
@@ -102,6 +107,8 @@ class _Loop:
                     f"generation {generation.generation} of the log is not what the optimizer asks for now: another "
                     "version of isptune or of the optimizer's package wrote it; start a new run with --out"
                 )
+            for trial in generation.trials:
+                self.bench.evaluator.learn(trial, self.bench.space.complete(trial.params))
             for repeat, lane in asked:
                 self._tell(lane, [trial for trial in generation.trials if trial.repeat == repeat])
             self._report(generation, replayed=True)
@@ -112,7 +119,8 @@ class _Loop:
         start, evaluator = time.perf_counter(), self.bench.evaluator
         render_s, score_s = evaluator.render_s, evaluator.score_s
         done = []
-        while any(lane.active for lane in self.lanes) and self.clock.allows_another():
+        reserve_s = 0.0  # for the hand-over, at the pace of the last generation
+        while any(lane.active for lane in self.lanes) and self.clock.allows_another(reserve_s):
             began = time.perf_counter()
             index = first + len(done)
             generation = self._evaluate(index, self.bench.seeds.of_generation(index), unfinished)
@@ -122,7 +130,9 @@ class _Loop:
                 own = [trial for trial in generation.trials if trial.repeat == repeat]
                 if own:
                     self._tell(lane, own)
-            self.clock.add(time.perf_counter() - began)
+            took_s = time.perf_counter() - began
+            self.clock.add(took_s)
+            reserve_s = evaluations_of(self.bench) * took_s / len(generation.trials)
             done.append(generation)
             self.searched += len(generation.trials)
             self._report(generation, replayed=False)

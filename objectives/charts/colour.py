@@ -63,6 +63,7 @@ def colorchecker(argument: str | None = None) -> OnChart:
             source="Sharma, Wu and Dalal 2005, The CIEDE2000 color-difference formula: implementation "
             "notes, supplementary test data, and mathematical observations, doi:10.1002/col.20070; Pascale "
             "2006, RGB coordinates of the Macbeth ColorChecker",
+            whole_pictures=True,
         ),
         part="a ColorChecker",
         regions="colorchecker",

@@ -55,6 +55,7 @@ def snr(argument: str | None = None) -> OnChart:
             range=(0.0, SNR_CAP_DB),
             unit="dB",
             source="ISO 15739:2013, Photography - Electronic still-picture imaging - Noise measurements",
+            whole_pictures=True,
         ),
         part="a flat grey patch",
         regions="grey",
@@ -80,6 +81,7 @@ def visual_noise(argument: str | None = None) -> OnChart:
             unit="CIELUV",
             source="ISO 15739:2013, annex B; Johnson and Fairchild 2003, A top down description of S-CIELAB "
             "and CIEDE2000",
+            whole_pictures=True,
         ),
         part="a flat grey patch",
         regions="grey",

@@ -63,6 +63,7 @@ def acutance(argument: str | None = None) -> TextureAcutance:
         "current issues and a new intrinsic approach, doi:10.1117/12.2039689; Baxter, Cao, Eliasson and Phillips "
         "2012, Development of the I3A CPIQ spatial metrics",
         uses_reference=True,
+        whole_pictures=True,
     )
     on_chart = OnChart(
         name="acutance",

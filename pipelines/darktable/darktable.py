@@ -14,14 +14,13 @@ from isptune.errors import ConfigError, RenderError
 from isptune.facts import EditedFile, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
+from isptune.system.program import call_folder, run_program
 from isptune.system.records import read_bytes
 from pipelines.darktable.reading import NEUTRAL_SIDECAR, sidecar_of
 from pipelines.darktable.sidecar import SidecarText
 from pipelines.external.installed import copy_option, file_option, find_program, timeout_option, version_of
-from pipelines.external.program import run_program
 from pipelines.external.scene_files import (
     SceneFiles,
-    call_folder,
     candidates_of,
     lasting_folder,
     read_result,

@@ -170,10 +170,10 @@ def read_set(data: bytes, path: Path, template: bytes | None = None) -> Paramete
         return None
     found = sidecar_of(data, str(path))
     options = {"sidecar": str(path.resolve())}
-    return ParameterSet(path.stem, found.values, "darktable", options, notes=notes_on(found))
+    return ParameterSet(path.stem, found.values, "darktable", options, note=note_on(found))
 
 
-def notes_on(sidecar: Sidecar) -> tuple[str, ...]:
+def note_on(sidecar: Sidecar) -> str:
     """What a user should know of a sidecar that a search starts from: what stays as it is, what cannot be tuned."""
     notes = []
     if sidecar.passed_through:
@@ -181,4 +181,4 @@ def notes_on(sidecar: Sidecar) -> tuple[str, ...]:
     for reason in dict.fromkeys(sidecar.locked.values()):
         names = [name for name, why in sidecar.locked.items() if why == reason]
         notes.append(f"cannot be tuned, since {reason}: {', '.join(names)}")
-    return tuple(notes)
+    return "; ".join(notes)

@@ -7,7 +7,8 @@ The TOML file says how it is called and what may be tuned (`pipelines.external.d
 * `{flags}`, as a word of its own, is one `--NAME=VALUE` for each parameter;
 * `{NAME}` is the value of the parameter of that name;
 * `{out}` is where the picture must be written (sRGB; PNG, TIFF or JPEG), `{seed}` a whole number for its noise,
-  and `{python}` the Python that runs isptune. `{{` and `}}` stand for braces.
+  and `{python}` the Python that runs isptune. `{{` and `}}` stand for braces. A command without `{seed}` is taken
+  to draw no noise: the same values give the same picture, and are rendered once.
 
 Its working directory is the folder of the TOML file. What goes wrong costs one trial: another exit status than 0, a
 time-out (all of its processes are ended), a picture that is missing, broken or of another size.
@@ -26,12 +27,11 @@ from isptune.errors import ConfigError
 from isptune.facts import PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
+from isptune.system.program import call_folder, run_program
 from isptune.system.records import Pixels, Positive
 from pipelines.external.description import Description, read_description
-from pipelines.external.program import run_program
 from pipelines.external.scene_files import (
     SceneFiles,
-    call_folder,
     candidates_of,
     read_result,
     sha256_of,
@@ -77,7 +77,8 @@ class Command:
         self.flags = description.flags
         self._check(str(description.path))
         versions = {description.path.name: description.sha256, **self._own_files()}
-        self.facts = PipelineFacts(max_batch=1, versions=versions)
+        seeded = any(place == "seed" for word in self.settings.command for _, place in _parts(word))
+        self.facts = PipelineFacts(max_batch=1, uses_seed=seeded, versions=versions)
         self._scenes = SceneFiles()
 
     def render(self, scene: Scene, params: Params, seed: int) -> Images:

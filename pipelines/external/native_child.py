@@ -17,8 +17,8 @@ from weakref import finalize
 import numpy as np
 
 from isptune.errors import RenderError
-from pipelines.external.leash import hold, let_go, signal_group, watch_over_programs
-from pipelines.external.program import last_words
+from isptune.system.leash import hold, let_go, signal_group, watch_over_programs
+from isptune.system.program import last_words
 from pipelines.external.scene_files import lasting_folder
 
 

@@ -30,11 +30,11 @@ from isptune.facts import PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.http import Address, Answer, NoAnswer, exchange, insistently
+from isptune.system.program import call_folder
 from isptune.system.records import Count, Pixels, Positive
 from pipelines.external.description import Description, read_description
 from pipelines.external.scene_files import (
     SceneFiles,
-    call_folder,
     candidates_of,
     read_result,
     sha256_of,

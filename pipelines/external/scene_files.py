@@ -4,8 +4,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import final
 from weakref import WeakKeyDictionary, finalize
@@ -171,21 +170,6 @@ def sha256_of(path: Path) -> str:
     """The hash of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def call_folder() -> Iterator[Path]:
-    """A temporary folder for one call of a program, gone afterwards with all that is in it.
-
-    Raises:
-        RenderError: there is no room for it.
-    """
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="isptune-call-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise RenderError(f"no temporary folder can be made: {error.strerror}") from error
-    with folder as name:
-        yield Path(name)
 
 
 def write_text(file: Path, text: str) -> None:

@@ -41,6 +41,7 @@ class RawISP:
         self.space = Space(tuple(param for stage in stages for param in stage.params))
         self.facts = PipelineFacts(
             max_batch=64,
+            uses_seed=False,
             file_formats=(FORMAT,),
             left_out={FORMAT: tuple(left_out(self.space.names))},
         )

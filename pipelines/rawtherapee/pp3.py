@@ -236,10 +236,10 @@ def read_set(data: bytes, path: Path, template: bytes | None = None) -> Paramete
         return None
     profile = Profile(file)
     options = {"profile": str(path.resolve())}
-    return ParameterSet(path.stem, profile.values, "rawtherapee", options, notes=notes_on(profile))
+    return ParameterSet(path.stem, profile.values, "rawtherapee", options, note=note_on(profile))
 
 
-def notes_on(profile: Profile) -> tuple[str, ...]:
+def note_on(profile: Profile) -> str:
     """What a user should know of a profile that a search starts from: what stays as it is, and what cannot be tuned."""
     notes = []
     if profile.passed_through:
@@ -248,4 +248,4 @@ def notes_on(profile: Profile) -> tuple[str, ...]:
     for reason in reasons:
         names = [name for name, why in profile.locked.items() if why == reason]
         notes.append(f"cannot be tuned because of {reason}: {', '.join(names)}")
-    return tuple(notes)
+    return "; ".join(notes)

@@ -14,13 +14,12 @@ from isptune.errors import ConfigError
 from isptune.facts import EditedFile, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
+from isptune.system.program import call_folder, run_program
 from isptune.system.records import read_bytes
 from pipelines.external.installed import copy_option, file_option, find_program, timeout_option, version_of
-from pipelines.external.program import run_program
 from pipelines.external.scene_files import (
     SMALLEST_RAW_FILE,
     SceneFiles,
-    call_folder,
     candidates_of,
     read_result,
     sha256_of,

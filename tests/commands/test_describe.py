@@ -47,6 +47,7 @@ def test_one_bad_picture_costs_only_itself(isptune, pictures):
     assert "red.png: Nothing" in out
 
 
+@pytest.mark.slow
 @pytest.mark.drawn
 def test_a_heat_map_is_written_once(isptune, pictures):
     arguments = ("describe", "pale.png", "--judge", "redder:critic", "--heat-map", "map.png")

@@ -70,6 +70,7 @@ def test_the_same_seed_writes_the_same_picture_and_another_seed_another(folder):
     assert first != other
 
 
+@pytest.mark.slow
 def test_all_writes_every_type_and_severity_as_single_calls_do(folder):
     result = run("in.png", "out", "--set", "arniqa", "--all", "--seed", 3)
     assert result.exit_code == 0
@@ -110,6 +111,7 @@ def test_large_pictures_are_done_one_severity_at_a_time_with_the_same_result(fol
         assert path.read_bytes() == (folder / "b" / path.name).read_bytes()
 
 
+@pytest.mark.slow
 def test_unused_types_are_left_out_of_all_but_can_be_named(folder):
     run("in.png", "out", "--set", "depictqa", "--all")
     assert len(list((folder / "out").iterdir())) == 35 * 5

@@ -46,6 +46,7 @@ def test_a_sheet_first_and_its_scores_later(isptune, here):
     assert (here / "mine.csv").read_text() == rows
 
 
+@pytest.mark.slow
 def test_pictures_of_a_run_in_one_command(isptune, here):
     isptune(
         *("run", "--pipeline", "tint", "--objective", "redness", "--crop", "32x24", "--optimizer", "random"),

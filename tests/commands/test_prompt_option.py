@@ -57,6 +57,7 @@ def test_a_run_records_its_prompt_goes_on_with_it_and_refuses_a_changed_one(ispt
     assert "holds another run (objectives" in err
 
 
+@pytest.mark.slow
 def test_warnings_come_before_the_run_and_stay_with_its_end(isptune, here):
     (here / "mine.csv").write_text("image,score\n0.png,3\n1.png,3\n")
     command = ("run", "--objective", "promptiqa", "--prompt", "mine.csv", "--scene", "stripes.png")
@@ -73,6 +74,7 @@ def test_warnings_come_before_the_run_and_stay_with_its_end(isptune, here):
     assert "all scores are 3" in out.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_scores_take_the_prompt_and_name_the_picture_that_is_unlike_it(isptune, here):
     command = ("score", "0.png", "stripes.png", "--csv", "--objective", "tv", "--objective")
     code, out, err = isptune(*command, "promptiqa", "--prompt", "mine.csv")
@@ -84,6 +86,7 @@ def test_scores_take_the_prompt_and_name_the_picture_that_is_unlike_it(isptune, 
     assert "0.png,tv," in out
 
 
+@pytest.mark.slow
 def test_a_sum_of_objectives_passes_warnings_on(isptune, here):
     (here / "mine.csv").write_text("image,score\n0.png,3\n1.png,3\n2.png,3\n")
     spec = "weighted:0.5*promptiqa:prompt=mine.csv + 0.5*sharpness"
@@ -92,6 +95,7 @@ def test_a_sum_of_objectives_passes_warnings_on(isptune, here):
     assert err == "warning: mine.csv: all scores are 3, which says nothing of a taste\n"
 
 
+@pytest.mark.slow
 def test_options_of_the_objective_stay_in_front_of_the_prompt(isptune, here):
     command = ("score", "0.png", "1.png", "--csv", "--objective", "promptiqa:direction=lower", "--prompt")
     code, out, _err = isptune(*command, "mine.csv")
@@ -99,6 +103,7 @@ def test_options_of_the_objective_stay_in_front_of_the_prompt(isptune, here):
     assert '"promptiqa:direction=lower,prompt=mine.csv"' in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

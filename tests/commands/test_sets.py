@@ -28,6 +28,7 @@ def _answer(folder):
     return json.loads((folder / "recommended.json").read_text())
 
 
+@pytest.mark.slow
 def test_an_exported_set_can_be_imported_and_exported_again_unchanged(isptune, tmp_path, made):
     for name in ("toml", "json"):
         assert isptune("export", made, "--format", name, "--out", f"set.{name}")[0] == 0
@@ -43,6 +44,7 @@ def test_an_exported_set_can_be_imported_and_exported_again_unchanged(isptune, t
     assert config["pipeline"] == "tint"
 
 
+@pytest.mark.slow
 def test_start_takes_files_folders_and_values_and_the_last_one_wins(isptune, tmp_path, made):
     (tmp_path / "by=hand.toml").write_text("[values]\ntint.red = 0.25\n")
     starts = ["--start", made, "--start", "by=hand.toml", "--start", "tint.green=-0.125"]
@@ -50,6 +52,7 @@ def test_start_takes_files_folders_and_values_and_the_last_one_wins(isptune, tmp
     assert _answer(tmp_path / "r")["default"] == {"tint.red": 0.25, "tint.green": -0.125}
 
 
+@pytest.mark.slow
 def test_export_never_overwrites_unless_told_to(isptune, tmp_path, made):
     (tmp_path / "mine.toml").write_text("precious")
     status, _, err = isptune("export", made, "--out", "mine.toml")
@@ -70,6 +73,7 @@ class _Writer(toys.Tint):
         return template + json.dumps(candidate).encode()
 
 
+@pytest.mark.slow
 def test_a_pipeline_writes_the_formats_that_it_names(isptune, tmp_path, made, monkeypatch):
     status, _, err = isptune("export", made, "--format", "inked")
     assert status == 2
@@ -86,6 +90,7 @@ def test_a_pipeline_writes_the_formats_that_it_names(isptune, tmp_path, made, mo
     assert (tmp_path / "x").read_text() == "kept" + json.dumps(_answer(made)["params"])
 
 
+@pytest.mark.slow
 def test_diff_tells_change_and_what_it_buys_knob_by_knob(isptune, tmp_path, made):
     (tmp_path / "old.toml").write_text('pipeline = "tint"\n[values]\ntint.red = -0.4\ntint.green = 0.1\n')
     status, out, _ = isptune("diff", "old.toml", made, "--json")
@@ -110,6 +115,7 @@ def test_diff_tells_change_and_what_it_buys_knob_by_knob(isptune, tmp_path, made
     assert "worse" in out
 
 
+@pytest.mark.slow
 def test_diff_of_one_run_is_against_its_start_and_files_alone_have_no_effects(isptune, tmp_path, made):
     status, out, _ = isptune("diff", made)
     assert (status, "made, start -> made" in out) == (0, True)
@@ -156,6 +162,7 @@ def _run(folder, **changes):
     return bench, _answer(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toys")
 def test_stay_near_holds_back_what_buys_nothing_and_leaves_scores_as_they_are(tmp_path):
     _, free = _run(tmp_path / "free")
@@ -174,6 +181,7 @@ def test_stay_near_holds_back_what_buys_nothing_and_leaves_scores_as_they_are(tm
     assert stuck["distance"] < 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toys")
 def test_the_worst_scene_and_the_mean_lead_to_different_sets(tmp_path):
     bench, worst = _run(tmp_path / "worst", aggregate="worst", tune=("tint.red",))
@@ -195,6 +203,7 @@ def test_the_worst_scene_and_the_mean_lead_to_different_sets(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toys")
 def test_effects_name_the_knob_that_cannot_be_rendered_alone(tmp_path):
     changes = {"pipeline": "moody", "start": {"tint.red": 0.1}, "scenes": ("cat",)}
@@ -218,6 +227,7 @@ def test_settings_about_sets_are_checked(isptune):
         assert (status, message in err) == (2, True), err
 
 
+@pytest.mark.slow
 def test_a_run_of_an_earlier_version_without_the_new_settings_goes_on(isptune, made):
     config = json.loads((made / "config.json").read_text())
     for key in ("stay_near", "aggregate"):

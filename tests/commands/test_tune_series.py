@@ -71,6 +71,7 @@ def _check_going_on(isptune, folder, arguments):
     assert (status, "holds another series" in err) == (1, True)
 
 
+@pytest.mark.slow
 def test_smoothness_keeps_what_buys_nothing_as_it_is_at_the_neighbour(isptune, tmp_path):
     two = ["--condition", "a=cat", "--condition", "b=coffee", "--generations", "10"]
     arguments = [*TOY, *two, "--out"]
@@ -82,6 +83,7 @@ def test_smoothness_keeps_what_buys_nothing_as_it_is_at_the_neighbour(isptune, t
     assert sum(smooth["steps"][1:]) < sum(free["steps"][1:])
 
 
+@pytest.mark.slow
 def test_where_nothing_better_is_found_the_neighbours_set_stays(isptune, tmp_path):
     # The same scene twice: the price of any move is above what is left to gain.
     same = ["--condition", "a=cat", "--condition", "b=cat", "--smoothness", "1000", "--generations", "8"]
@@ -93,6 +95,7 @@ def test_where_nothing_better_is_found_the_neighbours_set_stays(isptune, tmp_pat
     assert "b: nothing better was found" in out
 
 
+@pytest.mark.slow
 def test_the_place_in_a_scene_takes_the_name_of_the_condition(isptune, tmp_path):
     arguments = ["--scene", "bundled:{}", "--condition", "cat", "--condition", "coffee", "--generations", "2"]
     assert isptune("tune-series", *TOY, *arguments, "--out", "s")[0] == 0

@@ -42,6 +42,7 @@ def share_of_other_bytes(images, expected):
     return (difference > 0).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one", brightness.DISTORTIONS, ids=lambda one: one.name)
 def test_a_batch_is_its_images(one):
     images = torch.cat([photograph(60, 64, top) for top in (40, 100, 160, 220)])

@@ -145,6 +145,7 @@ def test_generators_must_be_one_an_image_or_one_that_is_shared():
         get("white_noise")(photographs(), 0.01, generator=streams(4), shared=True)
 
 
+@pytest.mark.slow
 @every
 def test_odd_and_tiny_images_work(name):
     one = get(name)

@@ -42,6 +42,7 @@ def swapped(function, image):
     return function(image.flip(1)).flip(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one", color.DISTORTIONS, ids=lambda one: one.name)
 def test_a_batch_is_its_images(one):
     images = torch.cat([photograph(60, 64, top) for top in (40, 100, 160, 220)])
@@ -136,6 +137,7 @@ def test_colour_shift_moves_green_along_the_drawn_direction():
     np.testing.assert_allclose(as_array(mine), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_colour_shift_is_as_strong_as_the_published_one_over_seeds():
     image, rng = as_array(picture()), np.random.default_rng(0)
     theirs, mine = [], []

@@ -54,6 +54,7 @@ def test_multi_draws_allowed_pairs_at_severities_up_to_three():
     assert {severity for recipe in recipes for severity in severities_of(recipe)} == {1, 2, 3}
 
 
+@pytest.mark.slow
 def test_mixed_draws_one_as_often_as_two_and_five_percent_pristine():
     lengths = Counter(len(recipe.steps) for recipe in draw(1500, kind="mixed"))
     for length, share in ((0, 0.05), (1, 0.475), (2, 0.475)):
@@ -70,6 +71,7 @@ def test_without_a_reference_nothing_slight_and_subtle_is_drawn(kind):
     assert not all(map(noticed_without_reference, draw(kind=kind)))
 
 
+@pytest.mark.slow
 def test_only_the_types_that_are_asked_for_are_drawn():
     for kind in ("single", "multi"):
         recipes = draw(kind=kind, types=OUT_OF_DISTRIBUTION, pristine_share=0.0)

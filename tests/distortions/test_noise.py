@@ -69,6 +69,7 @@ PUBLISHED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("function", "level", "reference"), PUBLISHED)
 def test_psnr_is_that_of_the_published_definition(function, level, reference):
     ours = [psnr(function(PHOTO, level, generator), PHOTO) for generator in generators(10)]

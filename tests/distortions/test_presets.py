@@ -124,6 +124,7 @@ def test_every_image_has_its_own_severity_or_level():
         torch.testing.assert_close(by_severity[i : i + 1], one.apply(images[:1], severity), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_sets_of_8_bit_images_give_8_bit_images():
     image = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(3))
     for one in EVERY:
@@ -194,6 +195,7 @@ def loss(first, second):
     return float((first - second).double().square().mean())
 
 
+@pytest.mark.slow
 @every
 def test_psnr_falls_with_the_published_severity_where_it_does_upstream(one):
     images = torch.cat([photograph(96, 128, top, left) for top, left in ((100, 150), (20, 330), (230, 60))])

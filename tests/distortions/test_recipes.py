@@ -39,6 +39,7 @@ def assert_shares(counts, expected):
         assert abs(counts[key] / total - share) < 4 * (share * (1 - share) / total) ** 0.5, (key, counts[key])
 
 
+@pytest.mark.slow
 def test_arniqas_severities_have_the_published_probabilities():
     expected = [0.292907, 0.270387, 0.212694, 0.142573, 0.081439]
     assert arniqa_severity_weights() == pytest.approx(expected, abs=5e-7)
@@ -56,6 +57,7 @@ def test_arniqa_draws_one_to_four_types_of_distinct_groups():
         assert all(step.preset.set == "arniqa" for step in recipe.steps)
 
 
+@pytest.mark.slow
 def test_arniqas_groups_are_uniform_at_every_place_and_types_within_groups():
     recipes = draw(sample_arniqa, most=7, pristine_share=0.0)
     for place in (0, 1, 4):
@@ -74,6 +76,7 @@ def test_depictqas_pairs_are_78_of_which_eight_go_in_one_order_only():
     assert not any(first == second for first, second in pairs)
 
 
+@pytest.mark.slow
 def test_depictqas_single_distortions_are_uniform_over_categories_then_types_then_severities():
     recipes = draw(sample_depictqa)
     assert_shares(Counter(len(recipe.steps) for recipe in recipes), {0: 0.05, 1: 0.95})
@@ -87,6 +90,7 @@ def test_depictqas_single_distortions_are_uniform_over_categories_then_types_the
     assert_shares(blurs, dict.fromkeys(used, 1 / 6))
 
 
+@pytest.mark.slow
 def test_depictqas_pairs_are_uniform_with_severities_one_to_three():
     recipes = [recipe for recipe in draw(sample_depictqa, distortions=2) if recipe.steps]
     drawn = Counter((r.steps[0].preset.group, r.steps[1].preset.group) for r in recipes)
@@ -96,6 +100,7 @@ def test_depictqas_pairs_are_uniform_with_severities_one_to_three():
     assert_shares(severities, dict.fromkeys((1, 2, 3), 1 / 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distortions", [1, 2])
 def test_without_a_reference_subtle_categories_are_never_at_severity_one(distortions):
     recipes = draw(sample_depictqa, distortions=distortions, with_reference=False)
@@ -136,6 +141,7 @@ def test_recipes_are_readable():
     assert str(Recipe()) == "pristine"
 
 
+@pytest.mark.slow
 def test_a_batch_of_recipes_gives_what_each_image_gives_alone():
     images = photograph(48, 64).expand(12, -1, -1, -1)
     recipes = draw(sample_arniqa, 6, seed=1) + draw(sample_depictqa, 5, seed=2, distortions=2) + [Recipe()]

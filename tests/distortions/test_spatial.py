@@ -150,6 +150,7 @@ def test_elastic_shifts_are_smoothed_uniform_fields(level):
     assert np.abs(spoiled - expected).max() < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(60, 81), (5, 4), (1, 3)])
 def test_smoothing_tensors_is_smoothing_with_opencv(size):
     fields = torch.rand(2, 2, *size, generator=generators(1)[0])

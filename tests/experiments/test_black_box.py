@@ -45,6 +45,7 @@ def _params(space, **values):
     }
 
 
+@pytest.mark.slow
 def test_the_script_and_the_board_declare_the_same_space_and_give_the_same_pictures(script, board):
     assert script.space == board.space
     values = {
@@ -66,6 +67,7 @@ def test_the_script_develops_a_capture_to_the_photograph_that_it_was_made_of(scr
     assert (rendered - smooth).abs().mean() < 1.5 / 255  # 12 bits at the sensor, 8 in the picture
 
 
+@pytest.mark.slow
 def test_its_knobs_take_noise_out(script):
     noisy = script.render(SCENE, _params(script.space), 0)
     values = {"denoise__luma": 0.15, "denoise__chroma": 2.0, "denoise__window": 7}

@@ -75,6 +75,7 @@ def test_the_table_says_what_metrics_are_worth(tmp_path, monkeypatch, capsys):
     assert written in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_the_predictions():
     validation = table(50, 3, versions=2)
     drawn = np.random.default_rng(0)

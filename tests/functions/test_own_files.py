@@ -42,6 +42,7 @@ def files(isptune, tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_both_are_tuned_and_their_hashes_are_kept(isptune, files):
     status, said, complained = isptune("run", *OWN, "--out", "r")
     assert (status, complained) == (0, ""), said
@@ -51,6 +52,7 @@ def test_both_are_tuned_and_their_hashes_are_kept(isptune, files):
     assert json.loads((files / "r" / "recommended.json").read_text())["params"]["gain"] > 1
 
 
+@pytest.mark.slow
 def test_workers_run_them_too_and_give_the_same_log(isptune, files):
     assert isptune("run", *OWN, "--out", "here")[0] == 0
     assert isptune("run", *OWN, "--out", "there", "--workers", "2")[0] == 0
@@ -86,6 +88,7 @@ def test_what_a_file_does_not_hold_is_told_in_one_line(isptune, files, options, 
     assert len(complained.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_file_that_a_folder_or_a_set_or_a_configuration_names_is_not_run(isptune, files):
     assert isptune("run", *OWN, "--out", "r")[0] == 0
     assert isptune("export", "r", "--out", "set.toml")[0] == 0

@@ -75,6 +75,7 @@ def test_a_finished_run_is_given_back_and_can_be_loaded(result):
     assert isptune.load_run(result.folder).recommended == result.recommended
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(result, tmp_path):
     calls = 0
 
@@ -128,6 +129,7 @@ def test_several_objectives_give_a_front():
     assert set(found.front[0]["scores"]) == {"python:redness", "sharpness"}
 
 
+@pytest.mark.slow
 def test_specs_and_arrays_work_as_on_the_command_line():
     picture = np.full((40, 60, 3), 128, np.uint8)
     picture[10:20, 10:30] = 220
@@ -188,6 +190,7 @@ def test_a_result_shows_itself(result):
     assert "gain" in page
 
 
+@pytest.mark.slow
 def test_objectives_are_compared():
     found = isptune.compare(
         "synthetic", objectives=["ssim", "tv"], scenes="cat", resize=48, repeats=2, progress=False, **QUICK
@@ -199,6 +202,7 @@ def test_objectives_are_compared():
         isptune.compare(objectives=["ssim"])
 
 
+@pytest.mark.slow
 def test_progress_is_told_in_a_terminal_and_not_where_it_is_not_wanted(capfd):
     tuned(progress=True)
     assert "18/18 trials" in capfd.readouterr().out

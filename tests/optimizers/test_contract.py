@@ -37,6 +37,7 @@ def test_optimizer_keeps_the_contract(spec):
     check_optimizer(factory("optimizer", name), argument, **SPECS[spec])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", ["optuna:NSGA-II", "optuna:nsga-iii"])
 def test_optimizer_for_several_objectives_keeps_the_contract(spec):
     name, argument = split_name(spec)
@@ -48,6 +49,7 @@ def test_gaussian_process_keeps_the_contract_before_it_begins_to_model():
     check_optimizer(factory("optimizer", name), argument, generations=2, population=4, learns=False)
 
 
+@pytest.mark.slow
 def test_gaussian_process_models_and_is_reproducible():
     name, argument = split_name("optuna:GP")
     space = Space((Real("a", 0.0, 1.0, 0.5),))

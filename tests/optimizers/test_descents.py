@@ -22,6 +22,7 @@ def minimise(build, space, loss, generations=50, population=20, seed=3, noise=0.
     return optimizer.recommend()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILDERS)
 def test_start_on_a_bound_does_not_hold_the_search_there(name):
     space = Space((Real("a", 0.0, 1.0, 0.0), Real("b", -2.0, 2.0, 2.0), Integer("k", 0, 9, 9)))
@@ -35,6 +36,7 @@ def test_start_on_a_bound_does_not_hold_the_search_there(name):
     assert found["b"] == pytest.approx(-0.5, abs=0.04)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILDERS)
 def test_optimum_on_a_bound_is_reached(name):
     space = Space((Real("a", 0.0, 1.0, 0.5), Integer("k", 0, 9, 5), Integer("flag", 0, 1, 0)))
@@ -45,6 +47,7 @@ def test_optimum_on_a_bound_is_reached(name):
     assert (found["k"], found["flag"]) == (9, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILDERS)
 def test_logarithmic_parameters_are_searched_by_their_logarithm(name):
     space = Space((Real("s", 1e-4, 1.0, 1.0, log=True), Integer("iso", 100, 6400, 6400, log=True)))
@@ -93,6 +96,7 @@ def test_centre_beats_the_luckiest_candidate_under_noise(name):
     assert np.mean(centres) < 0.7 * np.mean(luckiest), (centres, luckiest)
 
 
+@pytest.mark.slow
 def test_restarts_leave_a_local_minimum():
     """A deep narrow well far from the wide shallow one at which the search starts."""
     space = Space((Real("a", 0.0, 1.0, 0.2), Real("b", 0.0, 1.0, 0.2)))
@@ -115,6 +119,7 @@ def test_search_that_has_converged_says_so_when_no_budget_is_left():
     assert optimizer.recommend()["a"] == pytest.approx(0.3, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_step_sizes_follow_the_extended_log_normal_rule():
     """ln(sigma~ / sigma) has variance tau0^2 + tau^2, and tau0^2 in common between parameters."""
     count = 4

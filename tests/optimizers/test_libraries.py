@@ -33,6 +33,7 @@ def test_nevergrad_failure_names_the_versions():
         optimizer._call(lambda: (_ for _ in ()).throw(TypeError("broken")))
 
 
+@pytest.mark.slow
 def test_metamodel_of_nevergrad_works_with_this_numpy_and_is_left_as_it_was():
     from nevergrad.optimization import metamodel
 
@@ -80,6 +81,7 @@ def test_tpe_batches_are_not_near_duplicates():
     assert apart.min() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["NSGA-II", "NSGA-III"])
 def test_front_of_two_spheres_lies_on_the_line_between_their_centres(sampler):
     """Minimising the distances to (0.2, 0.2) and (0.8, 0.8): the Pareto set is the segment between them."""

@@ -222,7 +222,7 @@ def test_a_module_that_cannot_be_edited_is_named_and_the_others_are_read(tmp_pat
     found = _back(tmp_path, "own.xmp", _sidecar("sharpen", *entry))
     assert not any(name.startswith("sharpen") for name in found.values)
     assert found.values["exposure.ev"] == 0.0
-    assert any("sharpen.radius, sharpen.amount, sharpen.threshold" in note for note in found.notes)
+    assert "sharpen.radius, sharpen.amount, sharpen.threshold" in found.note
 
 
 @pytest.mark.parametrize(

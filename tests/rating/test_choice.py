@@ -50,6 +50,7 @@ def trials(folder):
     return [(json.loads(line)["seed"], trial) for line in lines for trial in json.loads(line)["trials"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("by", "sign"), [(None, -1), ("sharpness", 1)])
 def test_trials_are_taken_from_the_worst_to_the_best(finished, by, sign):
     chosen = of_run(finished, 8, by=by)

@@ -135,6 +135,7 @@ def test_it_is_finished_when_all_are_rated_and_not_before(browser, begun, finish
     assert browser.post("finish", json={}).status_code == 409
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no chromium")
 def test_a_person_rates_by_keys_and_by_mouse_in_a_browser(begun):
     playwright = pytest.importorskip("playwright.sync_api")

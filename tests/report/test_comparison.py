@@ -34,6 +34,7 @@ def compared(tmp_path_factory):
     return compare(folders), answers
 
 
+@pytest.mark.slow
 def test_rows_are_sorted_by_the_mean_distance_and_show_each_repeat(compared):
     comparison, answers = compared
     assert [row.objective for row in comparison.rows] == ["ssim", "niqe", "tv"]
@@ -90,6 +91,7 @@ def test_six_repeats_are_too_few_for_three_pairs_and_it_says_so(compared):
     )
 
 
+@pytest.mark.slow
 def test_seven_repeats_are_enough_for_clear_differences(tmp_path):
     folders, _ = _runs(tmp_path, repeats=7)
     comparison = compare(folders)
@@ -114,6 +116,7 @@ def test_the_tables_on_disk_hold_the_same_numbers(compared, tmp_path, read_page)
     assert comparison.notes[0] in page.text
 
 
+@pytest.mark.slow
 @pytest.mark.drawn
 def test_the_page_is_self_contained_and_the_same_every_time(compared, tmp_path, read_page):
     comparison, _ = compared
@@ -136,6 +139,7 @@ def test_one_repeat_has_no_interval_and_no_differences(tmp_path, read_page):
     assert line["mean_l1_low"] == ""
 
 
+@pytest.mark.slow
 def test_without_known_levels_only_scores_and_second_opinions_are_compared(tmp_path, read_page):
     folders, _ = _runs(tmp_path, levels=False)
     comparison = compare(folders)

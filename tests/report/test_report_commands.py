@@ -61,6 +61,7 @@ def test_show_of_an_unfinished_run_prints_the_progress(tmp_path):
     assert f"best ssim seen: {best:.4g}" in output
 
 
+@pytest.mark.slow
 def test_show_and_report_load_no_torch(tmp_path):
     write_run(tmp_path / "run", generations=1)
     code = (
@@ -73,6 +74,7 @@ def test_show_and_report_load_no_torch(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
 
 
+@pytest.mark.slow
 def test_the_journal_holds_every_trial_as_the_log_does(tmp_path):
     generations, _ = write_run(
         tmp_path / "run", objectives=("ssim", "tv"), generations=2, choice=True, repeats=2,

@@ -17,6 +17,7 @@ from isptune.runs.record import read_run
 from tests.report.folders import write_run
 
 
+@pytest.mark.slow
 def test_the_headline_shows_the_scores_and_distances_of_recommended_json(finished):
     _, _, answer, page = finished
     score = answer["objectives"]["ssim"]
@@ -40,6 +41,7 @@ def test_every_knob_stands_in_the_table_with_its_change_in_percent_of_its_range(
     assert order == sorted(order)
 
 
+@pytest.mark.slow
 def test_failed_trials_are_counted_by_message(finished):
     _, generations, _, page = finished
     failed = sum(trial.error is not None for g in generations for trial in g.trials)
@@ -104,6 +106,7 @@ def test_a_picture_smaller_than_the_crop_is_shown_whole():
     assert largest_difference(black, white, 256) == (0, 0, 30, 20)
 
 
+@pytest.mark.slow
 @pytest.mark.drawn
 def test_the_same_folder_gives_the_same_bytes(tmp_path):
     write_run(tmp_path / "run", generations=2, choice=True, levels=False)
@@ -113,6 +116,7 @@ def test_the_same_folder_gives_the_same_bytes(tmp_path):
     assert {path.name: path.read_bytes() for path in (tmp_path / "run" / "plots").iterdir()} == plots
 
 
+@pytest.mark.slow
 @pytest.mark.drawn
 def test_a_matplotlibrc_of_the_user_does_not_change_a_plot(tmp_path):
     import matplotlib
@@ -124,6 +128,7 @@ def test_a_matplotlibrc_of_the_user_does_not_change_a_plot(tmp_path):
         assert run_plots.convergence(record) == first
 
 
+@pytest.mark.slow
 @pytest.mark.drawn
 def test_names_and_messages_from_outside_are_shown_as_text(tmp_path, read_page):
     scene = "<script>alert(1)</script>"
@@ -164,6 +169,7 @@ def test_a_run_without_any_generation_has_a_report(tmp_path, read_page):
     assert "no trial has succeeded yet" in page.text
 
 
+@pytest.mark.slow
 @pytest.mark.drawn
 def test_a_generation_in_which_all_failed_leaves_a_gap_and_no_warning(tmp_path, read_page):
     write_run(
@@ -184,6 +190,7 @@ def test_a_run_of_which_every_trial_failed_has_a_report(tmp_path, read_page):
     assert "no trial has succeeded yet" in page.text
 
 
+@pytest.mark.slow
 def test_several_objectives_show_the_front_and_a_headline_each(tmp_path, read_page):
     _, answer = write_run(tmp_path / "run", objectives=("ssim", "tv"), generations=4)
     page = read_page(write_report(tmp_path / "run"))
@@ -203,6 +210,7 @@ def test_repeats_stand_in_a_table_with_the_chosen_one_marked(tmp_path, read_page
     assert [attributes.get("class") for attributes in page.named("tr")].count("chosen") == 1
 
 
+@pytest.mark.slow
 def test_second_opinions_that_mostly_disagree_are_a_warning(tmp_path, read_page):
     opinions = [
         {"objective": "gmsd", "direction": "minimize", "default": 0.1, "recommended": 0.3, "says": "worse"},
@@ -220,6 +228,7 @@ def test_second_opinions_that_mostly_disagree_are_a_warning(tmp_path, read_page)
     assert "call the recommended set worse" not in read_page(write_report(tmp_path / "fine")).text
 
 
+@pytest.mark.slow
 def test_a_knob_on_its_bound_is_a_warning(tmp_path, read_page):
     _, answer = write_run(tmp_path / "run", generations=2)
     answer["params"]["tone.points"] = 18

@@ -51,6 +51,7 @@ def test_the_console_shows_every_scene_and_what_the_distance_cost(folder):
     assert "kept near the default: +12.0 % of the ranges away on average, which cost 0.03" in out.getvalue()
 
 
+@pytest.mark.slow
 def test_of_one_scene_without_a_price_nothing_is_said(tmp_path, read_page):
     write_run(tmp_path / "run")
     page = read_page(write_report(tmp_path / "run"))

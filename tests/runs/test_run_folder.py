@@ -60,6 +60,7 @@ def test_what_was_written_by_version_0_1_is_written_again_but_for_its_format(tmp
     assert len(list(tmp_path.iterdir())) == 6
 
 
+@pytest.mark.slow
 def test_show_report_export_and_diff_work_on_a_folder_of_version_0_1(isptune, old):
     for command, said in (
         (["show", str(old)], "finished: 2 of 2 generations, 16 trials in 2 repeats"),

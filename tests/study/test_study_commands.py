@@ -64,6 +64,7 @@ def voted(isptune):
     assert isptune("study", "simulate", "s", "--observers", "4", "--span", "4")[::2] == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.drawn
 def test_a_study_goes_from_one_scene_to_the_report(isptune, voted, tmp_path):
     study = read_study(tmp_path / "s")
@@ -92,6 +93,7 @@ def test_a_study_goes_from_one_scene_to_the_report(isptune, voted, tmp_path):
     assert result["scenes"]["cat"]["connected_groups"] == 1
 
 
+@pytest.mark.slow
 def test_simulated_observers_vote_over_http_and_stay_named_as_such(isptune, tmp_path):
     assert isptune(*DMC)[::2] == (0, "")
     status, out, err = isptune("study", "simulate", "s", "--observers", "2", "--http")
@@ -104,6 +106,7 @@ def test_simulated_observers_vote_over_http_and_stay_named_as_such(isptune, tmp_
     assert "is not the owner's link" in isptune("study", "simulate", "s", "--url", "http://x/o/y")[2]
 
 
+@pytest.mark.slow
 def test_the_same_votes_give_the_same_bytes(isptune, voted, tmp_path):
     assert isptune("study", "fit", "s", "--draws", "50")[0] == 0
     before = {
@@ -152,6 +155,7 @@ def test_a_study_whose_weights_were_not_fitted_is_no_objective_yet(isptune, tmp_
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.slow
 def test_the_pictures_of_a_run_are_its_spread_its_default_and_the_reference(isptune, tmp_path):
     assert isptune(*RUN)[0] == 0
     status, out, err = isptune(
@@ -222,6 +226,7 @@ F02,2,window,d,a b,1
 """
 
 
+@pytest.mark.slow
 def test_votes_come_in_and_go_out_in_the_columns_of_pwcmp(isptune, tmp_path):
     (tmp_path / "votes.csv").write_text(TABLE)
     status, out, err = isptune("study", "import", "s", "votes.csv")
@@ -286,6 +291,7 @@ def test_a_single_observer_has_no_intervals_and_no_nan_is_said(isptune, tmp_path
     assert "a single observer" in err
 
 
+@pytest.mark.slow
 def test_damage_in_the_middle_of_the_answers_is_one_clear_line(isptune, voted, tmp_path):
     path = tmp_path / "s" / "answers.sqlite"
     whole = path.read_bytes()
@@ -298,6 +304,7 @@ def test_damage_in_the_middle_of_the_answers_is_one_clear_line(isptune, voted, t
         assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_groups_that_were_never_compared_are_warned_of(isptune, tmp_path):
     rows = ["o,1,s,a,b,1", "o,1,s,c,d,0", "p,1,s,a,b,0", "p,1,s,c,d,0"]
     (tmp_path / "votes.csv").write_text("\n".join([TABLE.split("\n")[0], *rows]) + "\n")
@@ -341,6 +348,7 @@ def test_wrong_input_gives_one_clear_line(isptune, tmp_path, arguments, message)
     assert not (tmp_path / "s").exists() or not any((tmp_path / "s").iterdir())
 
 
+@pytest.mark.slow
 def test_a_study_nobody_voted_on_and_one_of_people_are_told_apart(isptune, tmp_path):
     for k in range(3):
         picture(tmp_path / "in" / f"c{k}.png", 60 * k)

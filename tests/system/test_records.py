@@ -101,6 +101,7 @@ HOSTILE_TOML = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parse", "data"),
     [(parse_json, data) for data in HOSTILE_JSON] + [(parse_toml, data) for data in HOSTILE_TOML],

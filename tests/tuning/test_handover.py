@@ -72,6 +72,7 @@ def test_what_a_trial_was_chosen_by_is_not_what_confirms_it():
     assert set(bench.seeds.to_confirm()).isdisjoint([*bench.seeds.to_select(), *searched])
 
 
+@pytest.mark.slow
 def test_what_judges_find_wrong_is_kept_for_both_pictures_and_shown(tmp_path, isptune):
     status, out, _ = isptune("run", *TOY, *SHORT, "--second-opinion", "greenness", "--out", "run")
     assert status == 0
@@ -99,6 +100,7 @@ def test_nobody_is_asked_where_no_second_opinion_is_wanted(tmp_path):
     assert _handed_over(tmp_path / "run", 0.2, [])["diagnoses"] == []
 
 
+@pytest.mark.slow
 def test_a_default_that_cannot_be_rendered_costs_its_picture_alone(tmp_path, isptune):
     moody = ["--pipeline", "moody", "--start", "tint.red=0.21", "--objective", "redness", "--seed", "2"]
     status, _, err = isptune(
@@ -144,3 +146,54 @@ def test_all_opinions_see_the_same_pictures_which_are_rendered_once(tmp_path):
         hand_over(bench, folder, [Sure(0.25)], ["is sure"], [])
         counts.append(sum(bench.pipeline.batches))
     assert counts[0] == counts[1]
+
+
+def test_the_start_stays_where_nothing_is_better(tmp_path):
+    answer = _handed_over(
+        tmp_path / "run", -0.3, [(-0.4, 0.0)]
+    )  # 0.6 and 0.7 from the aim, and the start 0.3
+    assert answer["params"] == answer["default"] == {"tint.red": 0.0, "tint.green": 0.0}
+    assert answer["rejected"]["params"]["tint.red"] == -0.3
+    assert answer["rejected"]["objectives"]["redness"]["gain"]["low"] > 0
+    assert answer["objectives"]["redness"]["gain"]["mean"] == 0
+    assert answer["second_opinions"] == []
+    assert "so that the start is recommended: the best that was found is worse by" in answer["warnings"][-1]
+
+
+def test_a_gain_that_costs_more_than_it_is_worth_is_not_handed_over(tmp_path):
+    bench = Bench(dataclasses.replace(SETTINGS, stay_near=100.0))
+    hand_over(bench, tmp_path, [Sure(0.3)], ["is sure"], [])
+    answer = json.loads((tmp_path / "recommended.json").read_text())
+    assert answer["params"] == answer["default"]
+    assert (answer["cost"], answer["distance"]) == (0, 0)
+
+
+def test_that_the_start_stays_is_said_wherever_the_set_goes(tmp_path, isptune):
+    start = ["--start", "tint.red=0.3", "--seed", "3"]
+    status, out, _ = isptune("run", *TOY, *SHORT, *start, "--tune", "tint.green", "--out", "run")
+    assert status == 0
+    answer = json.loads((tmp_path / "run" / "recommended.json").read_text())
+    assert answer["rejected"]
+    assert "redness calls nothing that was found better than the start" in out
+    assert "the recommended set is the start" in out
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "The start, which is recommended" in page
+    assert "<h2>What was found</h2>" in page
+    _, text, err = isptune("export", "run")
+    assert "note: this run found nothing better than what it started from" in err
+    assert text.startswith("# this run found nothing better")
+    _, text, _ = isptune("diff", "run")
+    assert "note: run: this run found nothing better" in text
+
+
+def test_without_noise_the_interval_is_over_crops_and_is_called_so(tmp_path, isptune):
+    quick = ["--pipeline", "raw", "--scene", "unprocessed:cat?iso=3200", "--tune", "exposure.*", *SHORT]
+    status, out, _ = isptune("run", *quick, "--objective", "psnr", "--second-opinion", "none", "--out", "run")
+    assert status == 0
+    answer = json.loads((tmp_path / "run" / "recommended.json").read_text())
+    assert (answer["over"], len(answer["seeds"])) == ("crops", 1)
+    pair = answer["objectives"]["psnr"]
+    assert pair["default"]["low"] < pair["default"]["mean"] < pair["default"]["high"]
+    assert pair["default"]["n"] in (4, 9, 16)
+    assert f"over {pair['default']['n']} crops (the pipeline draws no noise)" in out
+    assert "noise seeds" not in out

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -21,6 +23,7 @@ def test_the_interval_is_students():
     assert interval.n == 7
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_mean_in_95_of_100_cases():
     rng = np.random.default_rng(1)
     intervals = [Interval.of(rng.normal(1, 1, 5).tolist()) for _ in range(2000)]
@@ -61,7 +64,29 @@ def test_the_best_trials_come_in_order_each_once_and_without_failures_and_known_
     ],
 )
 def test_a_verdict_needs_more_than_chance(default, recommended, direction, says):
-    assert verdict(default, recommended, direction) == says
+    assert verdict(_entry(default), _entry(recommended), "ssim", direction) == says
+
+
+def test_what_a_change_costs_has_to_be_gained_first():
+    start, found = _entry([1.0, 1.1, 1.2]), _entry([2.0, 2.1, 2.2])
+    assert verdict(start, found, "ssim", "maximize", cost=0.9) == "better"
+    assert verdict(start, found, "ssim", "maximize", cost=1.0) == "same"
+    assert verdict(found, start, "ssim", "minimize", cost=1.1) == "worse"
+
+
+def test_without_noise_the_interval_is_that_of_the_crops_about_the_whole_picture():
+    crops = {"one": {"ssim": [0.5, 0.7]}, "other": {"ssim": [0.6, 0.8]}}
+    better = {"one": {"ssim": [0.6, 0.8]}, "other": {"ssim": [0.7, 0.9]}}
+    start = replace(_entry([0.9]), crops=crops, scenes={"one": {"ssim": [0.8]}, "other": {"ssim": [1.0]}})
+    found = replace(_entry([0.95]), crops=better, scenes={"one": {"ssim": [0.85]}, "other": {"ssim": [1.05]}})
+    low, high = stats.t.interval(0.95, 3, loc=0.9, scale=stats.sem([0.5, 0.7, 0.6, 0.8]))
+    interval = start.interval("ssim")
+    assert (interval.mean, interval.low, interval.high, interval.n) == pytest.approx((0.9, low, high, 4))
+    assert start.interval("ssim", "one").mean == 0.8
+    assert found.gain(start, "ssim").mean == pytest.approx(0.05)
+    assert found.gain(start, "ssim").half_width == pytest.approx(0.0, abs=1e-12)  # every crop gains the same
+    assert verdict(start, found, "ssim", "maximize") == "better"
+    assert replace(start, pooled=False).interval("ssim") == Interval(0.9, 0.9, 0.9, 1)  # the worst scene, say
 
 
 def _opinions(**verdicts):

@@ -40,6 +40,7 @@ def scene():
     return scene
 
 
+@pytest.mark.slow
 def test_a_judge_in_a_sum_compares_the_whole_population_however_it_is_cut(scene):
     candidates = _candidates(10)
     specs = (MIXED, "ssim", "judge:redder")
@@ -51,6 +52,7 @@ def test_a_judge_in_a_sum_compares_the_whole_population_however_it_is_cut(scene)
         assert [s[MIXED] for s in cut_up] == pytest.approx([s[MIXED] for s in whole], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_population_of_ten_large_pictures_is_scored_by_a_sum_with_a_judge():
     noise = torch.rand(1, 3, 512, 512, generator=torch.Generator().manual_seed(0))
     large = photograph("large", noise)  # of which a batch holds nine

@@ -44,6 +44,7 @@ def _bytes(folder):
     return {name: (folder / name).read_bytes() for name in names}
 
 
+@pytest.mark.slow
 def test_a_run_writes_every_trial_and_the_recommended_set(tmp_path):
     folder = run(_bench(), tmp_path / "run")
     generations = RunLog(folder).generations()
@@ -59,6 +60,7 @@ def test_a_run_writes_every_trial_and_the_recommended_set(tmp_path):
     assert recommended["objectives"]["redness"]["recommended"]["mean"] == best
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
     first = _bytes(run(_bench(), tmp_path / "a"))
     assert _bytes(run(_bench(), tmp_path / "b")) == first
@@ -66,6 +68,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
     assert other["trials.jsonl"] != first["trials.jsonl"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer", ["cma", "es", "random", "optuna:TPE", "nevergrad:TwoPointsDE", "optuna:NSGA-II"]
 )
@@ -87,6 +90,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path, optimizer, keep):
     assert _bytes(run(_bench(optimizer=optimizer, generations=4), stopped)) == whole
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_wrote_its_settings_can_be_given_again(tmp_path):
     whole = _bytes(run(_bench(), tmp_path / "whole"))
     killed = tmp_path / "killed"
@@ -133,6 +137,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path):
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_another_run_is_left_alone(tmp_path):
     folder = run(_bench(), tmp_path / "run")
     before = _bytes(folder)
@@ -141,6 +146,7 @@ def test_a_folder_that_holds_another_run_is_left_alone(tmp_path):
     assert _bytes(folder) == before
 
 
+@pytest.mark.slow
 def test_a_run_does_not_go_on_with_another_picture_of_the_same_name(tmp_path):
     write_image(tmp_path / "photo.png", torch.full((1, 3, 16, 16), 0.4))
     changes = {"scenes": (str(tmp_path / "photo.png"),), "resize": None}
@@ -160,6 +166,7 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) in (["thesis.doc"], [".lock", "thesis.doc"])
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_does_not_go_on_with_other_threads(tmp_path):
     folder = run(_bench(), tmp_path / "run")
     torch.set_num_threads(1)
@@ -193,6 +200,7 @@ def _a_trial_too_few(generations):
     del generations[-1]["trials"][-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [_another_candidate, _another_noise, _a_trial_too_many, _a_trial_too_few])
 def test_a_log_of_other_trials_is_refused_and_kept(tmp_path, change):
     folder = run(_bench(generations=2), tmp_path / "run")

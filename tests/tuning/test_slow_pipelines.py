@@ -9,7 +9,8 @@ from rich.console import Console
 import isptune.tuning.run
 import isptune.tuning.unfinished
 from isptune.errors import ConfigError, RunFolderError
-from isptune.library import expected, progress
+from isptune.library import forecast, progress
+from isptune.library.forecast import Plan, RunClock
 from isptune.runs.log import RunLog
 from isptune.runs.settings import RunSettings
 from isptune.scenes.scene import load_scenes
@@ -93,16 +94,17 @@ def ticking(monkeypatch):
 
 
 def test_a_time_budget_ends_a_run_before_a_generation_that_would_not_fit(tmp_path, toys, ticking):
-    settings = replace(SETTINGS, budget_time="24s")
+    settings = replace(SETTINGS, budget_time="39s")
     folder = run(Bench(settings), tmp_path / "r")
-    # Each generation takes 5 s by this clock: four fit into 24 s, a fifth would end at 25 s.
+    # Each generation of four takes 5 s by this clock. Four fit into 39 s, since the hand-over will take 15 s: two
+    # contenders under four fields of noise, and two candidates under two. A fifth would end at 25 s.
     assert len(RunLog(folder).generations()) == 4
     recommended = json.loads((folder / "recommended.json").read_text())
-    assert recommended["stop_reason"] == "time budget of 24s used"
+    assert recommended["stop_reason"] == "time budget of 39s used"
 
 
 def test_a_run_that_time_ended_ends_there_again(tmp_path, toys, ticking):
-    settings = replace(SETTINGS, budget_time="24s")
+    settings = replace(SETTINGS, budget_time="39s")
     folder = run(Bench(settings), tmp_path / "r")
     before = {name: (folder / name).read_bytes() for name in ("trials.jsonl", "recommended.json")}
     (folder / "recommended.json").unlink()  # killed while it handed over
@@ -128,37 +130,84 @@ def test_without_a_time_budget_nothing_is_kept(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-class _TwoHours:
-    """A clock by which every trial takes two hours."""
+class _Minutes:
+    """A clock that stands still until it is set."""
 
     def __init__(self):
-        self.calls = 0
+        self.minute = 0.0
 
-    def perf_counter(self):
-        self.calls += 1
-        return 7200.0 * (self.calls // 2)
+    def monotonic(self):
+        return 60.0 * self.minute
 
 
-def test_a_slow_trial_is_announced_with_what_all_of_them_take(isptune, monkeypatch):
-    monkeypatch.setattr(expected, "time", _TwoHours())
-    status, out, _ = isptune("run", *TOY, *SHORT, "--out", "r", "--budget-time", "8h")
+@pytest.fixture
+def minutes(monkeypatch):
+    clock = _Minutes()
+    monkeypatch.setattr(forecast, "time", clock)
+    monkeypatch.setattr(progress, "time", clock)
+    return clock
+
+
+PLAN = Plan(trials=100, hand_over=20, advice="--workers N renders N at a time")
+
+
+def test_what_is_left_is_told_from_the_batches_that_are_done_and_holds_the_hand_over(minutes):
+    clock = RunClock(PLAN)
+    assert (clock.left_s, clock.in_words()) == (None, None)
+    minutes.minute, clock.done = 5, 10
+    assert clock.left_s == 110 * 30
+    assert clock.in_words() == (
+        "about 55 min to go: 90 trials and 20 evaluations of what they found, 30 s each "
+        "(--workers N renders N at a time)"
+    )
+    minutes.minute, clock.done, clock.handed_over = 55, 100, 10
+    assert clock.left_s == 10 * 30
+
+
+def test_trials_of_earlier_sessions_say_nothing_of_the_pace(minutes):
+    clock = RunClock(PLAN)
+    clock.replayed(60)
+    minutes.minute, clock.done = 10, 70
+    assert (clock.pace_s, clock.left_s) == (60, 50 * 60)
+
+
+def test_a_time_budget_ends_the_forecast(minutes):
+    clock = RunClock(replace(PLAN, budget_time="1h"))
+    minutes.minute, clock.done = 10, 10
+    assert clock.left_s == 50 * 60
+    assert clock.in_words().endswith("; the time budget of 1h is enough for about 30 trials")
+
+
+def test_a_long_run_is_announced_once_its_pace_is_known(isptune, minutes, monkeypatch):
+    real = toys.Tint.render
+
+    def slow(self, scene, params, seed):
+        minutes.minute += 2
+        return real(self, scene, params, seed)
+
+    monkeypatch.setattr(toys.Tint, "render", slow)
+    status, out, _ = isptune("run", *TOY, *SHORT, "--out", "r")
     assert status == 0
-    assert "a trial takes about 2 h: 18 trials, 1 at a time, about 1 d 12 h" in out
-    assert "the time budget of 8h is enough for about 4" in out
+    assert len([line for line in out.splitlines() if " to go: " in line]) == 1
 
 
-def test_progress_within_a_generation_is_told_where_it_takes_long(monkeypatch, capsys):
-    now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    with progress.RunProgress(Console(), "x") as shown:
-        shown.part(1, 30)
-        now[0] = 31.0
-        shown.part(12, 30)
-        now[0] = 33.0
-        shown.part(13, 30)
-        now[0] = 90.0
-        shown.part(30, 30)
-    assert capsys.readouterr().out == "12 of 30 trials of this generation\n"
+def test_progress_within_a_generation_is_told_where_it_takes_long(minutes, capsys):
+    with progress.RunProgress(Console(), "x", PLAN) as shown:
+        for minute, done in (0.1, 1), (0.6, 12), (0.9, 13), (1.5, 30):
+            minutes.minute = minute
+            shown.part(done, 30)
+    # 108 more evaluations at 3 s are 324 s.
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "12 of 30 trials of this generation, about 5 min left"
+    )
+
+
+def test_what_follows_the_search_is_told_too(minutes, capsys):
+    with progress.RunProgress(Console(), "x", PLAN) as shown:
+        for minute, done in (0.1, 1), (0.7, 5), (2.0, 20):
+            minutes.minute = minute
+            shown.hand_over(done, 20)
+    assert "5 of 20 evaluations to choose among the best" in capsys.readouterr().out
 
 
 class _CutOff(toys.Tint):
@@ -176,20 +225,21 @@ class _CutOff(toys.Tint):
         return super().render(scene, params, seed)
 
 
-def _bench_of(pipeline):
+def bench_of(pipeline):
     return Bench(SETTINGS, at_hand=AtHand(pipeline))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("torn", [b"", b'\n{"part": "a', b"\n\xff\xfe\n"])
 def test_what_was_done_of_a_generation_is_not_done_again(tmp_path, toys, monkeypatch, torn):
     monkeypatch.setattr(isptune.tuning.unfinished, "WORTH_KEEPING_S", 0.0)
-    whole = _bench_of(_CutOff())
+    whole = bench_of(_CutOff())
     run(whole, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        run(_bench_of(_CutOff(cut_off_at=7)), tmp_path / "cut")
+        run(bench_of(_CutOff(cut_off_at=7)), tmp_path / "cut")
     with open(tmp_path / "cut" / "unfinished.jsonl", "ab") as file:
         file.write(torn)
-    again = _bench_of(_CutOff())
+    again = bench_of(_CutOff())
     run(again, tmp_path / "cut")
     for name in ("trials.jsonl", "recommended.json"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -199,22 +249,22 @@ def test_what_was_done_of_a_generation_is_not_done_again(tmp_path, toys, monkeyp
 
 def test_outcomes_of_quick_trials_are_not_kept(tmp_path, toys):
     with pytest.raises(KeyboardInterrupt):
-        run(_bench_of(_CutOff(cut_off_at=7)), tmp_path / "r")
+        run(bench_of(_CutOff(cut_off_at=7)), tmp_path / "r")
     assert not (tmp_path / "r" / "unfinished.jsonl").exists()
 
 
-class _Versioned(toys.Tint):
+class Versioned(toys.Tint):
     def __init__(self, version):
         super().__init__()
         self.facts = replace(toys.Tint.facts, uses_seed=False, versions={"developer": version})
 
 
 def test_a_pipeline_that_ignores_seeds_is_confirmed_once_and_another_version_is_refused(tmp_path, toys):
-    bench = _bench_of(_Versioned("1"))
+    bench = bench_of(Versioned("1"))
     assert len(bench.seeds.to_confirm()) == 1
     folder = run(bench, tmp_path / "r")
     assert json.loads((folder / "provenance.json").read_text())["versions"] == {"developer": "1"}
     (folder / "recommended.json").unlink()
-    other = _bench_of(_Versioned("2"))
+    other = bench_of(Versioned("2"))
     with pytest.raises(RunFolderError, match="developer changed since this run began"):
         run(other, folder)

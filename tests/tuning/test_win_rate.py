@@ -119,6 +119,7 @@ def test_a_spec_names_the_judge_and_how_many_rivals():
         build("objective", "judge:nobody")
 
 
+@pytest.mark.slow
 def test_a_run_by_a_judge_ends_where_it_prefers_to_and_resumes_to_the_same_bytes(tmp_path):
     settings = RunSettings(
         pipeline="tint", objectives=("judge:redder",), optimizer="cma", scenes=("cat",), resize="24",
@@ -141,6 +142,7 @@ def test_a_run_by_a_judge_ends_where_it_prefers_to_and_resumes_to_the_same_bytes
     assert len(RunLog(second).generations()) == 12
 
 
+@pytest.mark.slow
 def test_the_best_of_the_last_generation_is_shown_and_no_score_of_another(tmp_path, isptune):
     options = ["--pipeline", "tint", "--objective", "judge:redder", "--scene", "cat", "--resize", "24"]
     status, out, _ = isptune("run", *options, *SHORT, "--out", "run")

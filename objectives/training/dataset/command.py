@@ -1,12 +1,12 @@
 """`isptune dataset`: spoil photographs, and write questions and answers about them."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from isptune.errors import ConfigError, UnknownName
+from isptune.system.cores import usable_cores
 
 if TYPE_CHECKING:
     from objectives.training.dataset.plan import Plan
@@ -127,7 +127,7 @@ def make(
         photographs=find_photographs(photos, validation),
     )
     with counting("made", "references and samples") as on_progress:
-        made = make_dataset(plan, photos, folder, workers or _cores(), on_progress)
+        made = make_dataset(plan, photos, folder, workers or usable_cores(), on_progress)
     if not made:
         click.echo(f"{folder}: finished already")
     _tell(folder, plan)
@@ -192,7 +192,3 @@ def _side(side: int) -> int:
             f"--side {side}: pictures need {SMALLEST_SIDE_PX} pixels a side; 0 keeps their size"
         )
     return side
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

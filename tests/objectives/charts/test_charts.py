@@ -150,6 +150,7 @@ def test_visual_noise_of_a_grey_wave_is_its_lightness_times_the_eyes_sensitivity
     assert found == pytest.approx(slope * amplitude / math.sqrt(2), rel=0.01)
 
 
+@pytest.mark.slow
 def test_acutance_falls_with_blur_and_denoising_and_is_not_fooled_by_noise_or_exposure(scene):
     objective = acutance()
     noisy = _noisy(scene.image, 0.08)
@@ -226,6 +227,7 @@ def test_the_score_is_the_mean_difference_of_the_patches_and_exposure_can_be_mat
     assert matched == pytest.approx(0, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_objectives_on_charts_keep_their_contract(name, scene):
     small = load_scenes(["chart:"])[0]
@@ -245,6 +247,7 @@ def test_a_scene_without_a_chart_is_refused_with_the_way_out(name):
         build("objective", name).score(cat.image, cat)
 
 
+@pytest.mark.slow
 def test_positions_move_with_the_picture_when_it_is_cropped_and_resized(scene):
     cut = load_scenes(["chart:"], crop="400x300+300+10")[0]
     assert "edge.left" in cut.metadata["regions"]
@@ -258,6 +261,7 @@ def test_positions_move_with_the_picture_when_it_is_cropped_and_resized(scene):
         snr().score(scene.image, half)
 
 
+@pytest.mark.slow
 def test_the_chart_shows_what_it_says(scene):
     height, width = scene.image.shape[-2:]
     for name, quad in scene.metadata["regions"].items():

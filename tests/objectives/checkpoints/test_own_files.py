@@ -48,6 +48,7 @@ def changed(file: Path, way, change, target: Path) -> Path:
     return target
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "way", "read"), SIZES)
 @pytest.mark.parametrize(
     "change",

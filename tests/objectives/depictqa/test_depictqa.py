@@ -59,6 +59,7 @@ def test_sets_are_nothing_each_category_and_the_paper_s_pairs_in_any_order():
     assert len(set(SETS)) == len(SETS) == 56
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference", [False, True])
 def test_a_pair_turned_around_has_exactly_one_minus_the_probability(reference):
     judge = DepictQa(tiny_network(), {}, reference)
@@ -112,6 +113,7 @@ def test_pictures_of_any_size_are_described_and_compared(tiny, height, width):
     assert 0 < float(tiny.prefer(images, pictures(1, 40, 30), scene)) < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
 def test_plain_pictures_have_finite_answers(tiny, tiny_beside, level):
     plain = torch.full((1, 3, 64, 64), level)
@@ -204,6 +206,7 @@ PLAIN_TO_SEE = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "severity"), PLAIN_TO_SEE)
 def test_the_bundled_network_names_what_is_plain_to_see(bundled, bundled_beside, kind, severity):
     original = photograph()

@@ -77,6 +77,7 @@ def test_a_file_gives_back_the_networks_to_the_precision_of_half_floats(
     assert list(encoder.weights) == ["encoder.safetensors"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (7, 40), (32, 32), (300, 451), (577, 576), (800, 640)])
 def test_images_of_any_size_get_directions_of_length_one(file: Path, size: tuple[int, int]):
     embeddings = BundledEncoder(file).encode_images(torch.rand(2, 3, *size))
@@ -176,6 +177,7 @@ def test_a_damaged_file_is_refused(file: Path, tmp_path: Path, damage: str):
         build(str(tmp_path / "missing.safetensors"))
 
 
+@pytest.mark.slow
 def test_building_it_loads_no_compiler():
     """Random numbers and sums on the device "meta" would: more than two seconds of each start."""
     program = "import sys; from objectives.encoders.bundled_encoder import build; build()"

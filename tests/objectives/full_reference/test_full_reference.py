@@ -105,6 +105,7 @@ def test_score_is_that_of_an_independent_float64_version(name, scene, spoilt):
     np.testing.assert_allclose(scores, expected, atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "width", "factor"), [(180, 196, 1), (384, 400, 2)])
 def test_fsim_is_that_of_an_independent_float64_version(height, width, factor):
     pixels = skimage.data.astronaut()[:height, :width].transpose(2, 0, 1) / 255
@@ -118,6 +119,7 @@ def test_fsim_is_that_of_an_independent_float64_version(height, width, factor):
     np.testing.assert_allclose(scores, expected, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_fsim_of_an_odd_size_matches_too(scene, spoilt):
     scores = made("fsim").score(spoilt[:3], scene).numpy()
     truth = as_arrays(scene.reference[0])
@@ -142,6 +144,7 @@ def test_tensor_path_needs_no_convolution_which_a_gpu_would_round_to_ten_bits(na
     assert not [operation for operation in asked.names if "conv" in operation]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_score_in_a_batch_is_the_score_alone(name, scene, spoilt):
     objective = made(name)
@@ -244,6 +247,7 @@ def test_few_references_are_kept(scene):
     assert len(objective._prepared) == 4
 
 
+@pytest.mark.slow
 def test_images_are_not_written_to(scene, spoilt):
     before = spoilt.clone()
     for name in NAMES:

@@ -95,6 +95,7 @@ def test_what_a_prompt_says_changes_scores(objective, pictures):
     assert (up - down).abs().max() > 0.05
 
 
+@pytest.mark.slow
 def test_pictures_of_any_size_are_scored_each_for_itself(objective, pictures):
     tokens = objective.prompts(objective.encode(pictures), torch.linspace(0, 1, 12))
     together = objective.score(objective.encode(pictures), tokens)
@@ -121,6 +122,7 @@ def test_the_two_parts_work_as_the_protocol_says(objective):
     assert objective.to(torch.device("cpu")) is objective
 
 
+@pytest.mark.slow
 def test_a_network_is_written_and_read(tmp_path, pictures):
     encoder = build_encoder()
     network, path = small_network(), tmp_path / "mine.safetensors"
@@ -135,6 +137,7 @@ def test_a_network_is_written_and_read(tmp_path, pictures):
     assert not any(value.requires_grad for value in read.network.parameters())
 
 
+@pytest.mark.slow
 def test_files_of_another_kind_are_refused_in_one_line(tmp_path):
     encoder = next(iter(build_encoder().weights.values()))
     good = tmp_path / "good.safetensors"
@@ -169,6 +172,7 @@ def test_files_of_another_kind_are_refused_in_one_line(tmp_path):
         assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_the_bundled_network_reads_a_taste_from_ten_pictures():
     """Versions of one photograph rated by how noisy they are, then another photograph: the order must come out."""
     network = read_compact()

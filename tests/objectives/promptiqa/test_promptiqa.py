@@ -98,6 +98,7 @@ def leave_one_out(network, pixels, scores):
     return found
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_a_second_implementation(network, population):
     pixels, scores = network.prepare(population), torch.tensor([0.0, 1.0, 0.35, 0.6, 0.9])
     expected = Oracle(random_state(TINY), TINY).scores_among(pixels.numpy(), scores.double().tolist())
@@ -119,6 +120,7 @@ def test_pictures_are_resized_by_a_cubic_that_neither_smooths_nor_keeps_their_ra
     assert prepared(population[:0], 28).shape == (0, 3, 28, 28)
 
 
+@pytest.mark.slow
 def test_the_objective_keeps_the_contract_and_says_what_it_is_made_of(prompt, weights, population, scene):
     objective = build(f"{prompt},weights={weights}")
     assert isinstance(objective, Objective)
@@ -128,6 +130,7 @@ def test_the_objective_keeps_the_contract_and_says_what_it_is_made_of(prompt, we
     check_objective(objective, population, scene)
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_the_network_beside_the_prompt(prompt, weights, population, scene):
     oracle = Oracle(random_state(TINY), TINY)
     network = read_network(weights)
@@ -139,6 +142,7 @@ def test_scores_are_those_of_the_network_beside_the_prompt(prompt, weights, popu
     assert ours == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_population_scores_as_its_images_do_alone(prompt, weights, population, scene):
     objective = build(f"prompt={prompt},weights={weights}")
     together = objective.score(population, scene)
@@ -148,6 +152,7 @@ def test_a_population_scores_as_its_images_do_alone(prompt, weights, population,
     assert objective.score(population[:0], scene).shape == (0,)
 
 
+@pytest.mark.slow
 def test_the_order_of_a_prompt_does_not_matter(prompt, weights, population, scene):
     expected = scores_with(prompt, weights, population, scene)
     header, *rows = prompt.read_text().splitlines()
@@ -155,6 +160,7 @@ def test_the_order_of_a_prompt_does_not_matter(prompt, weights, population, scen
     torch.testing.assert_close(scores_with(prompt, weights, population, scene), expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_the_scale_of_a_prompt_does_not_matter_but_its_direction_does(prompt, weights, population, scene):
     expected = scores_with(prompt, weights, population, scene)
     inverted = scores_with(prompt, weights, population, scene, direction="lower")
@@ -208,6 +214,7 @@ def test_a_prompt_is_encoded_once_for_all_images(population, scene):
     assert network.calls == {"encode": 3 + 3 * 5, "prompts": 1, "score": 15}
 
 
+@pytest.mark.slow
 def test_nan_in_one_image_gives_nan_for_it_alone(prompt, weights, population, scene):
     spoilt = population.clone()
     spoilt[1, 0, 3, 3] = math.nan
@@ -244,6 +251,7 @@ def test_a_csv_that_is_no_prompt_is_refused_with_the_line(prompt, weights, text,
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_csv_may_have_other_columns_a_byte_order_mark_and_spaces(prompt, weights, population, scene):
     expected = scores_with(prompt, weights, population, scene)
     rows = "".join(f"  {score}, a note, mine/{n}.png\n" for n, score in enumerate(SCORES))
@@ -284,6 +292,7 @@ def test_missing_weights_are_named_with_the_command_that_gets_them(prompt, empty
         build(f"prompt={prompt},weights=published")
 
 
+@pytest.mark.slow
 def test_weights_are_found_in_their_folder_and_in_the_hubs_cache(
     prompt, weights, population, scene, empty_caches
 ):
@@ -324,6 +333,7 @@ def changed(**tensors):
     return state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -65,6 +65,7 @@ def call(pictures, tmp_path):
     return call
 
 
+@pytest.mark.slow
 def test_pictures_become_prompts_that_score(call, pictures, tmp_path):
     outcome = call("--seed", "1")
     assert outcome.exit_code == 0, outcome.output
@@ -92,6 +93,7 @@ def test_an_existing_file_is_replaced_only_when_forced(call, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.safetensors"]
 
 
+@pytest.mark.slow
 def test_scores_of_the_other_direction_are_turned(call, pictures, tmp_path):
     call()
     lines = (pictures / "scores.csv").read_text().splitlines()
@@ -107,6 +109,7 @@ def test_scores_of_the_other_direction_are_turned(call, pictures, tmp_path):
         torch.testing.assert_close(tensors[1][key], value, atol=1e-3, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_table_as_prompt_make_writes_it_needs_no_names_of_columns(call, pictures, tmp_path):
     rows = (pictures / "scores.csv").read_text().splitlines()
     (tmp_path / "rated.csv").write_text("\n".join(["image,score", *rows[1:]]) + "\n")

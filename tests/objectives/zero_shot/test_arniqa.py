@@ -93,6 +93,7 @@ def test_half_size_is_that_of_pillow_bit_by_bit(photo, height, width):
     np.testing.assert_array_equal(arniqa.half_size(levels)[0].permute(1, 2, 0).numpy(), half)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "width"), [(250, 300), (235, 224), (63, 97)])
 def test_scores_over_crops_are_those_of_the_paper(files, photo, height, width):
     image = photo[..., :height, :width]
@@ -127,6 +128,7 @@ def test_the_network_is_resnet_50_with_its_projector():
     assert tuple(state["projector.2.weight"].shape) == (128, 2048)
 
 
+@pytest.mark.slow
 def test_it_keeps_the_contract_of_objectives(files, photo):
     for view in ("crops", "whole"):
         check_objective(
@@ -135,6 +137,7 @@ def test_it_keeps_the_contract_of_objectives(files, photo):
     assert isinstance(objective(files), Objective)
 
 
+@pytest.mark.slow
 def test_half_precision_changes_scores_little(files, photo):
     full, half = (
         objective(files, precision=p).score(photo, photograph("x", photo)) for p in ("fp32", "bf16")
@@ -162,6 +165,7 @@ def test_images_that_have_no_half_size_are_refused(files):
         objective(files).score(torch.zeros(1, 3, 1, 5), photograph("x", torch.zeros(1, 3, 1, 5)))
 
 
+@pytest.mark.slow
 def test_a_spec_builds_it_from_the_folder_of_weights(tmp_path, monkeypatch):
     """At full size, as the published file has it."""
     torch.save(fill(ArniqaEncoder()).state_dict(), tmp_path / "ARNIQA.pth")

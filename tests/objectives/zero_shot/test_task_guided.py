@@ -52,6 +52,7 @@ def expected(images, state, which, small_stem=False):
     return {"p": y.max(1), "h": -(y * np.log(y)).sum(1), "l": z.max(1)}[which]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["p", "h", "l"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_scores_are_those_of_the_paper_on_a_second_network(images, tmp_path, layout, which):
@@ -67,6 +68,7 @@ def test_temperature_multiplies_logits(images, file):
     torch.testing.assert_close(doubled, 2 * plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", ["crop", "whole"])
 @pytest.mark.parametrize(("which", "direction"), [("p", "maximize"), ("h", "minimize"), ("l", "maximize")])
 def test_it_keeps_the_contract_of_objectives(images, file, which, direction, view):

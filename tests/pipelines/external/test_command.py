@@ -17,11 +17,11 @@ from isptune.errors import ConfigError, RenderError
 from isptune.registry import build
 from isptune.runs.settings import RunSettings
 from isptune.scenes.scene import load_scenes
+from isptune.system.program import _limit_files
 from isptune.testing import check_pipeline
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
 from pipelines.external.command import write_values
-from pipelines.external.program import _limit_files
 from tests.pipelines.external.fake_isp import GOOD, ISP, PLAIN, SPACE, params_of, write_isp
 from tests.pipelines.resuming import check_cut_run_ends_with_the_same_bytes
 
@@ -108,7 +108,7 @@ def test_whatever_goes_wrong_is_one_line_and_leaves_nothing_behind(
 
 
 def test_a_file_that_was_written_before_the_limit_was_set_is_found_afterwards(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipelines.external.program._limit_files", lambda pid, max_bytes: None)
+    monkeypatch.setattr("isptune.system.program._limit_files", lambda pid, max_bytes: None)
     script = "import sys; open(sys.argv[3], 'wb').write(b'0' * 3_000_000)"
     isp = build("pipeline", write_isp(tmp_path, script, settings="max_file_mb = 2"))
     with pytest.raises(RenderError, match="wrote a file of more than 2 MB and said nothing"):

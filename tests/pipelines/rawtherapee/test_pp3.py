@@ -166,7 +166,7 @@ def test_a_knob_that_has_no_say_in_a_profile_is_named_and_not_tuned(tmp_path, te
     found = read_set(tmp_path / "own.pp3")
     assert set(profile_of(text.encode(), "own").locked) == knobs
     assert not knobs & set(found.values)
-    assert all(any(knob in note for note in found.notes) for knob in knobs)
+    assert all(knob in found.note for knob in knobs)
 
 
 def test_the_program_is_not_given_what_it_refuses_and_finds_files_that_stand_beside_the_profile(tmp_path):

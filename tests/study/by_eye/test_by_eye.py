@@ -35,6 +35,7 @@ def small(tmp_path):
     return start(tmp_path / "eye", settings, lambda _: None)
 
 
+@pytest.mark.slow
 def test_votes_without_error_lead_close_to_perfect():
     pipeline = build("pipeline", "synthetic")
     search = EyeSearch(pipeline.space, POPULATION, PAIRS_EACH, seed=1)
@@ -86,6 +87,7 @@ def vote(client, link, count):
     return client.get(f"{link}/state").json()
 
 
+@pytest.mark.slow
 def test_generations_follow_each_other_on_the_page_until_the_votes_are_used_up(small):
     with (
         Answers(small.study.answers_path, small, sync_each=False) as answers,

@@ -63,6 +63,7 @@ def test_the_shares_and_the_correlation_are_those_counted_by_hand(seed):
     assert result.agreement.low < result.agreement.value < result.agreement.high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_answers_alike_are_those_counted_vote_by_vote(seed):
     rows, own, _ = drawn(seed)
@@ -80,6 +81,7 @@ def test_answers_alike_are_those_counted_vote_by_vote(seed):
     assert (people.median, people.low, people.high) == (np.median(list(each)), min(each), max(each))
 
 
+@pytest.mark.slow
 def test_a_judge_that_votes_by_the_scale_agrees_fully_and_its_opposite_never():
     scale = np.linspace(-2, 2, 6)
     pairs = list(combinations(range(6), 2))

@@ -147,6 +147,7 @@ def test_a_judge_without_an_answer_costs_none_of_those_before(isptune, study, mo
     assert {scene for scene, *_ in judged(study)} == {"lake"}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_told_in_one_line(isptune, study, tmp_path):
     def told(*more, judge="redder"):
         status, out, err = isptune("study", "judge", "s", "--judge", judge, *more)
@@ -173,6 +174,7 @@ def test_what_cannot_be_is_told_in_one_line(isptune, study, tmp_path):
     assert "judge_redder has voted with --ties 0.05, and votes stay" in told("--ties", "0.1")
 
 
+@pytest.mark.slow
 def test_a_judge_that_sees_the_reference_is_another_observer(isptune, study, tmp_path, monkeypatch):
     seen = []
     real = Redder.prefer
@@ -197,6 +199,7 @@ def test_a_judge_that_sees_the_reference_is_another_observer(isptune, study, tmp
     assert seen
 
 
+@pytest.mark.slow
 def test_the_pairs_of_the_schedule_are_the_same_for_all_judges(isptune, study, tmp_path):
     plan = tmp_path / "s" / "study.toml"
     plan.write_text(plan.read_text().replace("pairs_per_image = 4", "pairs_per_image = 2"))
@@ -302,6 +305,7 @@ def test_simulations_may_vote_beside_a_judge(isptune, study, tmp_path):
     assert [line.split(":")[0] for line in out.splitlines()] == ["simulation_01", "simulation_02"]
 
 
+@pytest.mark.slow
 def test_the_owners_page_counts_people_and_gives_no_link_for_a_judge(isptune, study, window):
     vote(study, people=2)
     isptune("study", "judge", "s", "--judge", "redder")
@@ -337,6 +341,7 @@ def test_who_serves_a_study_with_a_judge_is_told_so(study):
     assert said[1] == "Beside them, 1 judge has voted, whose votes no scale counts."
 
 
+@pytest.mark.slow
 def test_judges_ids_lie_apart(study):
     list(judge_study(study, JudgeObserver(Redder(), "a")))
     list(judge_study(study, JudgeObserver(tests.toys.Critic(), "b")))

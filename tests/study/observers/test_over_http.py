@@ -39,6 +39,7 @@ def kept(study):
         return votes, [(observer.id, observer.label, observer.source) for observer in answers.observers()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["complete", "random", "swiss", "active"])
 def test_the_same_observers_give_the_same_votes_over_http_and_through_the_store(tmp_path, schedule):
     study = small_study(tmp_path / "store", schedule=schedule, pairs_per_image=2, repeats=2, anchors=1)
@@ -54,12 +55,14 @@ def test_the_same_observers_give_the_same_votes_over_http_and_through_the_store(
     assert {source for *_, source in kept(other)[1]} == {"simulation"}
 
 
+@pytest.mark.slow
 def test_more_simulated_observers_go_on_where_the_earlier_ones_stopped(tmp_path):
     study = small_study(tmp_path / "study")
     over_http(study, 1)
     assert [tally.label for tally in over_http(study, 2)] == ["simulation_02", "simulation_03"]
 
 
+@pytest.mark.slow
 def test_beside_people_no_simulation_votes_neither_by_the_command_nor_by_the_page(tmp_path):
     study = small_study(tmp_path / "study")
     with Answers(study.answers_path, schedule_of(study)) as answers:
@@ -87,6 +90,7 @@ def test_pictures_are_recognised_by_their_content_within_a_scene(tmp_path):
         known.pair(b"", files["hill_secret", CONDITIONS[0]])
 
 
+@pytest.mark.slow
 def test_the_server_of_another_study_a_closed_one_and_none_are_told_in_one_line(tmp_path):
     study = small_study(tmp_path / "study")
     other = small_study(
@@ -142,6 +146,7 @@ def whole(values, status=200):
     return b"HTTP/1.1 %d OK\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
 
 
+@pytest.mark.slow
 def test_a_request_without_an_answer_is_sent_again_on_a_new_connection():
     assert answered(b"", whole({"a": 1})[:-3], whole({"a": 1})) == {"a": 1}
 

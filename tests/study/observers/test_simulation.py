@@ -51,6 +51,7 @@ def test_repeats_anchors_sides_and_times_are_counted():
     assert found.agreement == 0.8
 
 
+@pytest.mark.slow
 def test_an_observer_who_answers_at_random_agrees_with_half_and_is_unlikely():
     good = simulated(np.linspace(-2, 2, 8), Habits(), observers=12, votes=80)
     rng = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 import httpx
 import numpy as np
+import pytest
 
 from tests.study.served import local_server, server, small_study
 from tests.study.site.driven_page import (
@@ -17,6 +18,7 @@ from tests.study.site.driven_page import (
 )
 
 
+@pytest.mark.slow
 def test_an_observer_trains_votes_by_keys_and_mouse_comes_back_and_finishes(study, window):
     with local_server(study) as (_, (link,)):
         page = window(link)
@@ -50,6 +52,7 @@ def test_an_observer_trains_votes_by_keys_and_mouse_comes_back_and_finishes(stud
         screen(page, "finished")
 
 
+@pytest.mark.slow
 def test_undo_takes_the_last_vote_back_also_at_the_very_end(study, window):
     with local_server(study) as (_, (link,)):
         page = window(link)
@@ -66,6 +69,7 @@ def test_undo_takes_the_last_vote_back_also_at_the_very_end(study, window):
         assert [answer for _, _, answer in votes(study)] == ["first"] * 6 + ["second"] * 2
 
 
+@pytest.mark.slow
 def test_both_in_one_place_must_be_seen_before_a_vote(study, window):
     with local_server(study) as (_, (link,)):
         page = window(link)
@@ -90,6 +94,7 @@ def test_both_in_one_place_must_be_seen_before_a_vote(study, window):
         assert len(votes(study)) == 2
 
 
+@pytest.mark.slow
 def test_no_key_votes_while_the_pictures_of_the_pair_are_on_their_way(study, window):
     with local_server(study) as (_, (link,)):
         page = window(link)
@@ -128,6 +133,7 @@ PRESS_AGAIN_ON_THE_NEXT_PAIR = """() => new Promise((resolve) => {
 })"""
 
 
+@pytest.mark.slow
 def test_a_key_that_is_held_or_pressed_twice_votes_once(study, window):
     with local_server(study) as (_, (link,)):
         page = window(link)
@@ -144,6 +150,7 @@ def test_a_key_that_is_held_or_pressed_twice_votes_once(study, window):
         assert len(votes(study)) == 2
 
 
+@pytest.mark.slow
 def test_two_observers_vote_at_once_and_the_owner_sees_both(study, window):
     with local_server(study, invite=2) as (owner, links):
         watching = window(owner)
@@ -162,6 +169,7 @@ def test_two_observers_vote_at_once_and_the_owner_sees_both(study, window):
         watching.wait_for_selector("#scale svg", timeout=20000)
 
 
+@pytest.mark.slow
 def test_the_owner_invites_and_closes_the_study_in_the_middle(study, window):
     with local_server(study, invite=0) as (owner, _):
         watching = window(owner)
@@ -184,6 +192,7 @@ def test_the_owner_invites_and_closes_the_study_in_the_middle(study, window):
         window.problems[:] = [line for line in window.problems if "410" not in line]  # the refusal itself
 
 
+@pytest.mark.slow
 def test_a_vote_waits_for_a_server_that_is_away_and_counts_once(study, window):
     with server(study.folder) as (process, _, (link,)):
         page = window(link)
@@ -200,6 +209,7 @@ def test_a_vote_waits_for_a_server_that_is_away_and_counts_once(study, window):
     window.problems[:] = [line for line in window.problems if "ERR_CONNECTION" not in line]
 
 
+@pytest.mark.slow
 def test_markup_in_what_the_owner_wrote_stays_text(tmp_path, window):
     bad = "<img src=x onerror=alert(1)><script>alert(2)</script>"
     study = small_study(tmp_path / "study", title=bad, question=bad, ask_name=True)
@@ -215,6 +225,7 @@ def test_markup_in_what_the_owner_wrote_stays_text(tmp_path, window):
         assert page.locator("img").count() == watching.locator("img").count() == 0
 
 
+@pytest.mark.slow
 def test_a_simulated_observer_is_named_as_one_on_both_pages(study, window):
     with local_server(study, invite=0) as (owner, _):
         state = httpx.post(f"{owner}/invite", json={"count": 1, "source": "simulation"}).json()
@@ -226,6 +237,7 @@ def test_a_simulated_observer_is_named_as_one_on_both_pages(study, window):
         assert watching.inner_text(".label") == "simulation_01"
 
 
+@pytest.mark.slow
 def test_a_link_that_nobody_has_says_so(study, window):
     with local_server(study) as (_, (link,)):
         page = window(link[:-1] + ("A" if link[-1] != "A" else "B"))
@@ -233,6 +245,7 @@ def test_a_link_that_nobody_has_says_so(study, window):
         window.problems[:] = [line for line in window.problems if "404" not in line]
 
 
+@pytest.mark.slow
 def test_on_a_phone_a_tap_flips_and_a_thumb_votes(study, window):
     with local_server(study) as (_, (link,)):
         page = window(link, **PHONE)

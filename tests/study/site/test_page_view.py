@@ -9,6 +9,7 @@ from tests.study.site.driven_page import PHONE, RAMP, begin, green_on, ramp_on
 DESK, WALL = {"width": 1280, "height": 800}, {"width": 3840, "height": 2160}
 
 
+@pytest.mark.slow
 def test_one_to_one_is_pixel_for_pixel_and_zoom_copies_whole_pixels_on_both_sides(study, window):
     with local_server(study) as (_, (link,)):
         page = window(link)
@@ -24,6 +25,7 @@ def test_one_to_one_is_pixel_for_pixel_and_zoom_copies_whole_pixels_on_both_side
         assert page.inner_text("#zoom") == "2:1"
 
 
+@pytest.mark.slow
 def test_screens_that_scale_by_a_fraction_still_get_pixel_for_pixel(study, window):
     with local_server(study) as (_, (link,)):
         page = window(link, viewport={"width": 1111, "height": 707}, device_scale_factor=1.5)
@@ -32,6 +34,7 @@ def test_screens_that_scale_by_a_fraction_still_get_pixel_for_pixel(study, windo
             np.testing.assert_array_equal(ramp_on(page, side), RAMP)
 
 
+@pytest.mark.slow
 def test_wheel_and_drag_move_both_pictures_together(study, window):
     with local_server(study) as (_, (link,)):
         page = window(link)
@@ -58,6 +61,7 @@ def test_wheel_and_drag_move_both_pictures_together(study, window):
         np.testing.assert_array_equal(ramp_on(page, "right"), RAMP)  # and it comes back to the middle
 
 
+@pytest.mark.slow
 def test_the_reference_shows_while_its_key_is_held(tmp_path, window):
     study = small_study(tmp_path / "study", scenes=("pond_secret",))
     with local_server(study) as (_, (link,)):
@@ -72,6 +76,7 @@ def test_the_reference_shows_while_its_key_is_held(tmp_path, window):
         assert 200 not in before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "layout"), [({"viewport": DESK}, "side"), ({"viewport": WALL}, "side"), (PHONE, "place")]
 )

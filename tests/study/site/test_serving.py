@@ -57,6 +57,7 @@ def vote_until_it_ends(link, kept, stop):
             pass  # the server is gone
 
 
+@pytest.mark.slow
 def test_every_acknowledged_vote_is_there_after_the_server_is_killed_in_mid_load(tmp_path):
     study = small_study(tmp_path / "study", scenes=[f"s{k}" for k in range(40)])
     kept, stop = [], threading.Event()
@@ -82,6 +83,7 @@ def test_every_acknowledged_vote_is_there_after_the_server_is_killed_in_mid_load
         assert sum(observer["done"] for observer in state["observers"]) == len(there)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_server_at_once_while_connections_are_open(tmp_path):
     study = small_study(tmp_path / "study")
     with server(study.folder) as (process, _, links), httpx.Client() as client:
@@ -156,6 +158,7 @@ def test_a_study_without_pictures_or_a_damaged_owners_link_is_refused(tmp_path, 
         said(tmp_path / "nowhere", "127.0.0.1", 0)
 
 
+@pytest.mark.slow
 def test_starting_the_server_imports_no_torch(tmp_path):
     study = small_study(tmp_path / "study")
     code = (

@@ -50,6 +50,7 @@ def folder(tmp_path, states):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_encoders_of_a_checkpoint_are_image_text_encoders_with_unit_vectors(folder, photo):
     for name in ("vit", "rn"):
         encoder = build_encoder(f"openai:{folder}/{name}/model.safetensors")
@@ -62,6 +63,7 @@ def test_encoders_of_a_checkpoint_are_image_text_encoders_with_unit_vectors(fold
             assert embeddings.dtype == torch.float32
 
 
+@pytest.mark.slow
 def test_views_are_a_crop_with_positions_or_the_whole_image_with_or_without(folder, photo):
     pixels = Preprocessing(64).normalise(photo)
     for name, usual in (("vit", "crop"), ("rn", "native")):

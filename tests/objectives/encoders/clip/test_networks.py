@@ -116,6 +116,7 @@ def test_networks_without_quick_gelu_have_the_exact_one(states, tmp_path):
     torch.testing.assert_close(ours, torch.cat([images, texts]), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_deeper_and_wider_networks_are_told_from_their_tensors(tmp_path):
     layout = oracles.resnet_layout(width=32, blocks=(1, 2, 1, 3), grid=3, text_width=64, text_layers=3)
     state = oracles.made_state(layout)

@@ -30,6 +30,7 @@ def test_probabilities_are_those_of_the_model_without_its_lean_towards_one_place
     assert isinstance(judge(server), Diagnoses)
 
 
+@pytest.mark.slow
 def test_exchanging_pictures_gives_exactly_one_minus_the_probability(server, scene):
     levels = torch.randint(0, 256, (2, 12), generator=torch.Generator().manual_seed(3)).tolist()
     first, second = (flat(*row) for row in levels)

@@ -51,6 +51,7 @@ def test_answers_are_kept_in_the_users_cache_unless_told_otherwise(server, scene
         judge(server, f"cache={tmp_path}/file/answers")
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_leaves_whole_answers_only(tmp_path):
     program = (
         "import sys; from pathlib import Path\n"

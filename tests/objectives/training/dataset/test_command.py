@@ -15,6 +15,7 @@ def _says_nothing_on_the_way(monkeypatch):
     monkeypatch.setattr("isptune.commands.progress.PLAIN_COUNT_EVERY_S", 1e9)
 
 
+@pytest.mark.slow
 def test_a_data_set_is_made_counted_and_shown_again(isptune, tmp_path):
     photographs(tmp_path / "photos")
     status, out, err = isptune("dataset", "make", "set", *SMALL, "--validation", "0.4")

@@ -48,6 +48,7 @@ def recipe_of(record):
     return parse_recipe(list(zip(record["distortion_names"], record["severities"], strict=True)))
 
 
+@pytest.mark.slow
 def test_the_folder_has_every_list_and_nothing_unfinished(made):
     _, _, folder = made
     lists = [f"{a}_{b}_{c}" for a in ("refA", "A") for b in ("sd", "md") for c in ("brief",)]
@@ -164,6 +165,7 @@ def whole(made, tmp_path_factory):
     return plan, photos, folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_at", [0, 6, 12, 20])
 def test_a_stop_at_any_picture_or_file_costs_nothing(whole, tmp_path, monkeypatch, stop_at):
     plan, photos, folder = whole
@@ -271,6 +273,7 @@ def test_a_folder_that_holds_something_else_stays_as_it_is(made, tmp_path):
     assert not (photos / "set").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_with_how_to_go_on(made, tmp_path, monkeypatch):
     _, photos, _ = made
     plan = plan_of(photos, size=4)

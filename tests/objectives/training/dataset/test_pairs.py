@@ -26,6 +26,7 @@ def order(first, second):
     return order_by_severity(parse_recipe(first), parse_recipe(second))
 
 
+@pytest.mark.slow
 def test_single_pairs_have_at_most_one_distortion_and_differ():
     for first, second in draw(kind="single"):
         assert max(len(first.steps), len(second.steps)) == 1

@@ -118,6 +118,7 @@ def test_a_cut_is_the_same_every_time_and_inside_its_photograph(photograph: Phot
         assert torch.equal(pixels, cut.pixels([photograph]))
 
 
+@pytest.mark.slow
 def test_the_tuner_ends_where_a_score_is_best():
     picture = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.5 + 0.25
     ways = (CHAIN[2], CHAIN[3])

@@ -113,6 +113,7 @@ def test_correlations_are_numpys():
     assert correlation(torch.ones(1, 4), torch.rand(1, 4)).abs().max() < 1e-3
 
 
+@pytest.mark.slow
 def test_a_training_of_a_few_steps_writes_a_network_that_can_be_read(table, tmp_path, capsys):
     write_pictures(tmp_path / "table.safetensors", table)
     assert len(read_pictures([tmp_path / "table.safetensors"] * 2)) == 2 * len(table)

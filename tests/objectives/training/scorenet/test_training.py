@@ -48,6 +48,7 @@ def srocc(scores, part):
     return spearmanr(scores.numpy(), part.scores.numpy()).statistic
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expansion", ["sum", "product"])
 @pytest.mark.parametrize("loss", ["huber", "plcc"])
 def test_learned_prompts_agree_better_than_plain_ones(expansion, loss):
@@ -60,6 +61,7 @@ def test_learned_prompts_agree_better_than_plain_ones(expansion, loss):
     assert history.agreements[0] < history.agreements[history.kept]
 
 
+@pytest.mark.slow
 def test_metrics_help_where_the_image_does_not_tell():
     without = Design(use_metrics=False)
     scores, _, validation, _ = learn(design=without)
@@ -69,6 +71,7 @@ def test_metrics_help_where_the_image_does_not_tell():
     assert srocc(full, validation) > srocc(cocoop, validation) + 0.2
 
 
+@pytest.mark.slow
 def test_versions_in_a_known_order_teach_without_any_score():
     scores, _, validation, _ = learn(scored=False, versions=4)
     plain = predict(FakeEncoder(), plain_prompts(FakeEncoder(), HEAD), HEAD, validation)
@@ -78,6 +81,7 @@ def test_versions_in_a_known_order_teach_without_any_score():
     assert shares[1] > max(0.7, shares[0] + 0.2)
 
 
+@pytest.mark.slow
 def test_the_same_seed_learns_the_same_and_leaves_the_global_stream_alone():
     before = torch.random.get_rng_state()
     first, history, _, _ = learn()

@@ -5,15 +5,31 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from isptune.errors import RenderError, one_line
-from pipelines.external.leash import GRACE_S, on_leash, signal_group, watch_over_programs
+from isptune.errors import ProgramError, one_line
+from isptune.system.leash import GRACE_S, on_leash, signal_group, watch_over_programs
 
 LAST_WORDS = 300
 """How many characters of a program's last line an error message holds."""
+
+
+@contextmanager
+def call_folder() -> Iterator[Path]:
+    """A temporary folder for one call of a program, gone afterwards with all that is in it.
+
+    Raises:
+        ProgramError: there is no room for it.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="isptune-call-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise ProgramError(f"no temporary folder can be made: {error.strerror}") from error
+    with folder as name:
+        yield Path(name)
 
 
 def run_program(
@@ -39,7 +55,7 @@ def run_program(
         Its last words.
 
     Raises:
-        RenderError: it cannot be started, ran too long, ended with another status than 0, or left a file in `folder`
+        ProgramError: it cannot be started, ran too long, ended with another status than 0, or left a file in `folder`
             that is too large; with its last words.
     """
     name = Path(argv[0]).name
@@ -59,17 +75,17 @@ def run_program(
             )
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise RenderError(f"{name} cannot be started: {reason}") from error
+        raise ProgramError(f"{name} cannot be started: {reason}") from error
     max_bytes = round(max_file_mb * 1e6)
     status = _wait(process, timeout_s, max_bytes)
     words = last_words(err) or last_words(out)
     if status is None:
-        raise RenderError(f"{name} took longer than {timeout_s:g} s and was stopped{_quoted(words)}")
+        raise ProgramError(f"{name} took longer than {timeout_s:g} s and was stopped{_quoted(words)}")
     if status != 0:
-        raise RenderError(f"{name} {_ended(status, max_file_mb)}{_quoted(words)}")
+        raise ProgramError(f"{name} {_ended(status, max_file_mb)}{_quoted(words)}")
     # The limit is set after the program has started: one that is quicker has written already.
     if any(file.stat().st_size > max_bytes for file in folder.rglob("*") if file.is_file()):
-        raise RenderError(f"{name} wrote a file of more than {max_file_mb:g} MB{_quoted(words)}")
+        raise ProgramError(f"{name} wrote a file of more than {max_file_mb:g} MB{_quoted(words)}")
     return words
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.external.leash import hold, let_go
+from isptune.system.leash import hold, let_go
 from tests.pipelines.external.fake_isp import PLAIN, write_isp
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 SLEEPY = (
     PLAIN
@@ -36,7 +36,7 @@ import pathlib, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
 import click
 from isptune.cli import COMMANDS, main
-from pipelines.external.program import run_program
+from isptune.system.program import run_program
 
 @click.command()
 def call():
@@ -137,7 +137,7 @@ def _sleeper():
 def test_a_watcher_that_someone_ended_is_replaced():
     script = """
 import os, signal, subprocess, sys
-from pipelines.external import leash
+from isptune.system import leash
 leash.watch_over_programs()
 watcher = leash._WATCHERS[os.getpid()]
 watcher.send_signal(signal.SIGTERM)  # is ignored: it has to outlive us
@@ -158,7 +158,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_what_was_let_go_is_left_alone():
     script = """
 import subprocess, sys
-from pipelines.external import leash
+from isptune.system import leash
 command = [sys.executable, "-c", "import time; time.sleep(60)"]
 child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 with leash.on_leash(child.pid):

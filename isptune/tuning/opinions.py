@@ -1,0 +1,115 @@
+"""What others say of a result: objectives that took no part, and judges that look at its pictures."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from isptune.arrays import Images
+from isptune.diagnosis.in_words import as_dict
+from isptune.errors import in_words
+from isptune.facts import Direction
+from isptune.interfaces import Diagnoses, Objective
+from isptune.runs.answer import Diagnosed, SecondOpinion, Told
+from isptune.runs.files import IMAGES, image_path
+from isptune.scenes.images import write_image
+from isptune.scenes.scene import Scene
+from isptune.space import Candidate
+from isptune.system.records import convert
+from isptune.tuning.bench import Bench
+from isptune.tuning.crops import with_crops
+from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.parts import OnPart
+from isptune.tuning.recommend import Reevaluated, reevaluate, verdict
+
+OPINION_SEEDS = 3
+"""Second opinions are asked on this many of the confirmation seeds: they only have to see a trend."""
+
+
+def second_opinions(
+    bench: Bench, start: Candidate, recommended: Candidate, seeds: Sequence[int], on_part: OnPart
+) -> tuple[SecondOpinion, ...]:
+    """What objectives that took no part say of both; one that cannot score is listed with its reason.
+
+    Args:
+        bench: of the run.
+        start, recommended: complete candidates.
+        seeds: under which both were evaluated already: their pictures are remembered.
+        on_part: told of the progress.
+    """
+    pair = [start, recommended]
+    both = _asked(bench, bench.second_opinions, pair, seeds, on_part)
+    # One that cannot score costs the others nothing.
+    if len(bench.second_opinions) > 1 and any(entry.error for entry in both):
+        answers = {
+            name: _asked(bench, {name: objective}, pair, seeds, on_part)
+            for name, objective in bench.second_opinions.items()
+        }
+    else:
+        answers = dict.fromkeys(bench.second_opinions, both)
+    return tuple(
+        _opinion(name, objective.facts.direction, *answers[name])
+        for name, objective in bench.second_opinions.items()
+    )
+
+
+def _opinion(name: str, direction: Direction, before: Reevaluated, after: Reevaluated) -> SecondOpinion:
+    error = before.error or after.error
+    if error:
+        return SecondOpinion(name, direction, None, None, None, error)
+    means = before.interval(name).mean, after.interval(name).mean
+    return SecondOpinion(name, direction, *means, verdict(before, after, name, direction))
+
+
+def _asked(
+    bench: Bench,
+    objectives: Mapping[str, Objective],
+    candidates: Sequence[Candidate],
+    seeds: Sequence[int],
+    on_part: OnPart,
+) -> list[Reevaluated]:
+    if not objectives:
+        return []
+    own = bench.evaluator
+    evaluator = Evaluator(
+        bench.pipeline, objectives, bench.scenes, bench.device, bench.settings.aggregate, memory=own.memory
+    )
+    return with_crops(evaluator, reevaluate(evaluator, candidates, seeds, on_part), seeds[0])
+
+
+def look_at(
+    bench: Bench, folder: Path, start: Candidate, recommended: Candidate
+) -> tuple[tuple[Diagnosed, ...], list[str]]:
+    """Write the pictures of both, under the first confirmation seed.
+
+    Returns:
+        What judges find wrong with them, a row a judge and scene; one that cannot say is listed with its reason. And
+        which pictures are missing, and why.
+    """
+    (folder / IMAGES).mkdir(exist_ok=True)
+    seed = bench.seeds.to_confirm()[0]
+    scenes = bench.evaluator.scenes
+    told: dict[tuple[str, str], dict[str, Told]] = {
+        (name, scene.name): {} for name in bench.diagnosing for scene in scenes
+    }
+    missing = []
+    for scene in scenes:
+        for label, candidate in (("default", start), ("recommended", recommended)):
+            try:
+                image = bench.evaluator.render_one(candidate, scene, seed)
+            except Exception as error:  # a plug-in may raise anything, and it costs one picture
+                missing.append(f"there is no picture of {label} on {scene.name}: {in_words(error)}")
+                found = {name: Told(error=in_words(error)) for name in bench.diagnosing}
+            else:
+                write_image(image_path(folder, scene.name, label), image.cpu())
+                found = {name: _told(judge, image, scene) for name, judge in bench.diagnosing.items()}
+            for name, words in found.items():
+                told[name, scene.name][label] = words
+        if scene.reference is not None:
+            write_image(image_path(folder, scene.name, "reference"), scene.reference.cpu())
+    return tuple(Diagnosed(judge, scene, **both) for (judge, scene), both in told.items()), missing
+
+
+def _told(judge: Diagnoses, image: Images, scene: Scene) -> Told:
+    try:
+        return convert(as_dict(judge.describe(image, scene)[0]), Told, "diagnosis")
+    except Exception as error:  # a plug-in may raise anything, and it costs one diagnosis
+        return Told(error=in_words(error))
