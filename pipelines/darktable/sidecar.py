@@ -181,7 +181,8 @@ class _Reader:
 
     def _end(self, tag: str) -> None:
         if self._in_history and tag == f"{_RDF} Seq" and self.found.history is None:
-            self.found.history = (self._parser.CurrentByteIndex,) * 2
+            at = self._parser.CurrentByteIndex
+            self.found.history = at, at
         self._path.pop()
 
     @property
