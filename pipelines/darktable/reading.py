@@ -167,6 +167,13 @@ def read_set(data: bytes, path: Path, template: bytes | None = None) -> Paramete
             "picture in darktable and give that picture's sidecar (.xmp)"
         )
     if not all(mark in data for mark in _MARKS):
+        if (
+            data.lstrip(b"\xef\xbb\xbf \r\n").startswith((b"<?xpacket", b"<?xml", b"<x:xmpmeta"))
+            and _MARKS[0] in data
+        ):
+            raise ConfigError(
+                f"{path}: is a sidecar of another program than darktable: it has no history of modules"
+            )
         return None
     found = sidecar_of(data, str(path))
     options = {"sidecar": str(path.resolve())}

@@ -168,9 +168,8 @@ class _Reader:
         own = {key.rpartition(" ")[2]: text for key, text in attributes.items() if key.startswith(_DARKTABLE)}
         if tag.startswith(f"{_DARKTABLE} history_"):
             self.found.odd = True  # as darktable before 1.6: a list for each kind of attribute
-        if "history_end" in own:
-            number = _whole(own["history_end"], f"{self.name}: history_end")
-            self.found.end = number, self._spans()["history_end"]
+        if own.get("history_end", "").isdecimal() and len(own["history_end"]) < 10:  # else all of it counts
+            self.found.end = int(own["history_end"]), self._spans()["history_end"]
         if self._in_history and tag == f"{_RDF} Seq" and self._tag.endswith(b"/>"):
             at = self._parser.CurrentByteIndex
             self.found.history = at, at + len(self._tag)
@@ -193,7 +192,7 @@ class _Reader:
         place = len(self.found.entries)
         self.found.entries.append(
             Entry(
-                number=_whole(own.get("num", str(place)), f"{self.name}: num"),
+                number=int(number) if (number := own.get("num", "")).isdecimal() else place,
                 operation=own["operation"],
                 version=own.get("modversion", ""),
                 params=own.get("params", ""),
@@ -240,9 +239,3 @@ def packed(params: bytes) -> str:
     """Parameters as darktable packs them; the digits say how much smaller they became, at most 99 times."""
     small = zlib.compress(params)
     return f"gz{min(len(params) // len(small) + 1, 99):02d}{base64.b64encode(small).decode()}"
-
-
-def _whole(text: str, what: str) -> int:
-    if not text.isdecimal() or len(text) > 9:
-        raise ConfigError(f"{what} = {text!r} is no whole number")
-    return int(text)

@@ -157,11 +157,11 @@ UNSAID: Keys = {
 }
 """What RawTherapee takes for a key that a profile does not say, where that is not the knob's default."""
 
-_MATCHED = ("tone.brightness", "tone.contrast", "exposure.black")
 OVERRULED: Sequence[tuple[str, str, str, tuple[str, ...]]] = (
-    ("Exposure", "Auto", "false", (*_MATCHED, "exposure.compensation", "exposure.highlight_compression",
-                                   "exposure.highlight_threshold")),
-    ("Exposure", "HistogramMatching", "false", _MATCHED),
+    ("Exposure", "Auto", "false", ("exposure.compensation", "exposure.black", "exposure.shadow_compression",
+                                   "exposure.highlight_compression", "exposure.highlight_threshold",
+                                   "tone.brightness", "tone.contrast")),
+    ("Exposure", "HistogramMatching", "false", ("exposure.black",)),
     ("Sharpening", "Method", "usm", ("sharpen.amount", "sharpen.radius", "sharpen.halo_control")),
     (_DENOISE, "LMethod", "SLI", ("denoise.luma",)),
     (_DENOISE, "CMethod", "MAN", ("denoise.chroma",)),

@@ -232,7 +232,8 @@ def read_set(data: bytes, path: Path, template: bytes | None = None) -> Paramete
     Gains of white balance come back in thousandths, haze removal in whole numbers: a profile holds no more.
     """
     file = KeyFile.of(data)
-    if not _is_profile(file):
+    named_so = path.suffix.lower() == ".pp3" and file.sections  # of a version whose sections are all new
+    if not (named_so or _is_profile(file)):
         return None
     profile = Profile(file)
     options = {"profile": str(path.resolve())}

@@ -231,6 +231,7 @@ def test_a_module_that_cannot_be_edited_is_named_and_the_others_are_read(tmp_pat
         (_sidecar("sharpen", 1, SHARPEN.hex())[:-20], "is no sidecar that can be read"),
         (_sidecar("sharpen", 1, "&x;", before='<!DOCTYPE x [<!ENTITY x SYSTEM "file:///etc/passwd">]>'),
          "has a document type"),
+        (b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>', "is a sidecar of another program than darktable"),
         (b'<?xml version="1.0"?><darktable_style version="1.0"/>', "is a style of darktable"),
         (b'{"postprocess": {"bright": "x"}}', "postprocess.bright = 'x' must be a number"),
         (b'{"postprocess": {"gamma": [1]}}', r"postprocess.gamma = \[1\] must be a list of length 2"),

@@ -110,6 +110,8 @@ SYNTHETIC = {
     "mark": b"\xef\xbb\xbf" + USERS,
     "crlf": USERS.replace(b"\n", b"\r\n"),
     "quotes": USERS.replace(b'"', b"'"),
+    "no_end": USERS.replace(b'darktable:history_end="7"', b""),
+    "odd_end": USERS.replace(b'history_end="7"', b'history_end="-1"').replace(b'num="3"', b'num=""'),
     "undone": _sidecar([FILMIC, _entry(1, "sharpen", 1, bytes(12))], end=1),
     "bags": _sidecar([], seq="", head='darktable:xmp_version="1"').replace(
         b"<darktable:history>", b"<darktable:history_operation><rdf:Seq><rdf:li>exposure</rdf:li></rdf:Seq>"

@@ -150,8 +150,9 @@ def test_a_tool_that_is_off_brings_along_what_it_relies_on_and_no_forgotten_valu
     [
         ("[Sharpening]\nEnabled=true\nMethod=rld\n", {"sharpen.amount", "sharpen.radius", "sharpen.halo_control"}),
         ("[Exposure]\nAuto=true\n", {"exposure.compensation", "exposure.black", "tone.brightness", "tone.contrast",
-                                     "exposure.highlight_compression", "exposure.highlight_threshold"}),
-        ("[Exposure]\nHistogramMatching=true\n", {"exposure.black", "tone.brightness", "tone.contrast"}),
+                                     "exposure.highlight_compression", "exposure.highlight_threshold",
+                                     "exposure.shadow_compression"}),
+        ("[Exposure]\nHistogramMatching=true\n", {"exposure.black"}),
         ("[Directional Pyramid Denoising]\nEnabled=true\nCMethod=AUT\nLMethod=CUR\n",
          {"denoise.chroma", "denoise.luma"}),
         ("[Exposure]\nBlack=much\n", {"exposure.black"}),

@@ -21,7 +21,7 @@ from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
 from pipelines.external.dng import write_dng
 from pipelines.external.scene_files import write_scene
-from pipelines.rawtherapee.knobs import KNOBS, SPACE, UNSAID
+from pipelines.rawtherapee.knobs import KNOBS, OVERRULED, SPACE, TOOLS, UNSAID
 from pipelines.rawtherapee.pp3 import NEUTRAL_PROFILE
 from tests.pipelines import developers as look
 from tests.pipelines.developers import SCENE, params_of, put_in_front
@@ -165,6 +165,30 @@ def test_the_program_loads_an_exported_set_to_the_same_picture(rawtherapee, tmp_
         SCENE, params_of(SPACE, **{k.replace(".", "__"): v for k, v in values.items()}), 0
     )
     assert rendered.equal(read_image(tmp_path / "out.tif"))
+
+
+@needs_rawtherapee
+@pytest.mark.slow
+@pytest.mark.parametrize("case", OVERRULED, ids=lambda case: f"{case[0]} {case[1]}")
+def test_knobs_that_are_overruled_have_no_say_with_the_program_either(rawtherapee, case):
+    section, key, _, names = case
+    other = {
+        "Auto": "true",
+        "HistogramMatching": "true",
+        "Method": "rld",
+        "LMethod": "CUR",
+        "CMethod": "AUT",
+    }[key]
+    places = {knob.param.name: (knob.section, knob.key) for knob in KNOBS}
+    tool = {(section, "Enabled"): "true"} if section in TOOLS else {}
+    # An amount of 0 turns sharpening off by any method.
+    sharpening = {("Sharpening", "HalocontrolEnabled"): "true", ("Sharpening", "Amount"): "100"}
+    own = NEUTRAL_PROFILE.file.with_keys({**tool, (section, key): other, **sharpening})
+    plain = rawtherapee.render_file("pp3", own.to_bytes(), SCENE)
+    for name in names:
+        high = next(param.high for param in SPACE.numeric if param.name == name)
+        moved = own.with_keys({places[name]: f"{high:g}"})
+        assert look.change(rawtherapee.render_file("pp3", moved.to_bytes(), SCENE), plain) < 1e-4, name
 
 
 @needs_rawtherapee
