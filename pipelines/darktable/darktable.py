@@ -16,7 +16,7 @@ from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.program import call_folder, run_program
 from isptune.system.records import read_bytes
-from pipelines.darktable.reading import NEUTRAL_SIDECAR, sidecar_of
+from pipelines.darktable.reading import NEUTRAL_SIDECAR, note_on, sidecar_of
 from pipelines.darktable.sidecar import SidecarText
 from pipelines.external.installed import copy_option, file_option, find_program, timeout_option, version_of
 from pipelines.external.scene_files import (
@@ -49,6 +49,8 @@ class Darktable:
         self.program = find_program(PROGRAM, PACKAGE)
         self.sidecar = NEUTRAL_SIDECAR if sidecar is None else sidecar_of(read_bytes(sidecar), str(sidecar))
         self.space = self.sidecar.space
+        if not self.space.params:
+            raise ConfigError(f"{sidecar}: no knob can be set in this sidecar: {note_on(self.sidecar)}")
         versions = {PACKAGE: version_of([self.program, "--version"])}
         if sidecar is not None:
             versions["sidecar"] = sha256_of(sidecar)

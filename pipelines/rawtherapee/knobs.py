@@ -157,6 +157,12 @@ UNSAID: Keys = {
 }
 """What RawTherapee takes for a key that a profile does not say, where that is not the knob's default."""
 
+FORMERLY: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("RAW", "HotPixelFilter"): ("RAW", "HotDeadPixels"),
+    **{("RAW Bayer", key): ("RAW", key) for key in ("LineDenoise", "GreenEqThreshold", "Method", "CcSteps")},
+}
+"""Where RawTherapee before 4.2 had a key; it is still read from there."""
+
 OVERRULED: Sequence[tuple[str, str, str, tuple[str, ...]]] = (
     ("Exposure", "Auto", "false", ("exposure.compensation", "exposure.black", "exposure.shadow_compression",
                                    "exposure.highlight_compression", "exposure.highlight_threshold",

@@ -17,6 +17,7 @@ from isptune.parameter_set import ParameterSet
 from isptune.space import Candidate, Choice, Integer, Space, Value, reaching
 from pipelines.rawtherapee.keyfile import KeyFile, Place
 from pipelines.rawtherapee.knobs import (
+    FORMERLY,
     KNOBS,
     MIXER,
     NEUTRAL,
@@ -110,13 +111,19 @@ class Profile:
             keys |= self._key(knob, values[knob.param.name], fresh=bool(keys.get((section, "Enabled"))))
         return keys
 
-    def _key(self, knob: Knob, value: Value, fresh: bool) -> dict[Place, str]:
+    def _place(self, knob: Knob) -> Place:
+        """Where the profile has a knob, or would have it."""
         place = knob.section, knob.key
+        former = FORMERLY.get(place, place)
+        return former if place not in self.file.keys and former in self.file.keys else place
+
+    def _key(self, knob: Knob, value: Value, fresh: bool) -> dict[Place, str]:
+        place = self._place(knob)
         if knob.section == MIXER:
             return {place: self._row(knob, float(value), fresh)}
         if knob.param.name == "highlights.recovery" and value == "off":
             return {(knob.section, "Enabled"): "false"}
-        if knob.param.name == "raw.hot_pixels":
+        if knob.param.name == "raw.hot_pixels" and place == (knob.section, knob.key):
             return {place: switch(value), (knob.section, "DeadPixelFilter"): switch(value)}
         if knob.param.name == "sharpen.halo_control":
             enabled = {(knob.section, "HalocontrolEnabled"): "true" if value else "false"}
@@ -143,7 +150,7 @@ class Profile:
     def _text(self, knob: Knob) -> str:
         place = knob.section, knob.key
         unsaid = UNSAID.get(place, knob.text(knob.param.default))
-        return self.file.keys.get(place) or unsaid
+        return self.file.keys.get(self._place(knob)) or unsaid
 
     @cached_property
     def _read(self) -> "dict[str, Value | _Locked]":

@@ -244,6 +244,9 @@ def test_a_set_goes_into_a_template_and_leaves_what_nobody_tuned(isptune, tmp_pa
     assert "not tuned, so as the template has them: exposure.black, exposure.ev, sharpen.amount" in err
     before, after = _history(USERS), _history((tmp_path / "new.xmp").read_bytes())
     assert [i for i, (old, new) in enumerate(zip(before, after, strict=True)) if old != new] == [3]
+    (tmp_path / "bags.xmp").write_bytes(SYNTHETIC["bags"])
+    with pytest.raises(ConfigError, match="no knob can be set in this sidecar: .*written in another form"):
+        build("pipeline", "darktable", sidecar=str(tmp_path / "bags.xmp"))
     with pytest.raises(ConfigError, match="sidecar = 'none.xmp': no such file"):
         build("pipeline", "darktable", sidecar="none.xmp")
 

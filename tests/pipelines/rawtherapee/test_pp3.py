@@ -59,7 +59,8 @@ SYNTHETIC = {
     "partial": b"[Exposure]\nCompensation=0.7",
     "no_end": FULL.rstrip("\n").encode(),
     "latin": FULL.encode() + b"\n[Exif]\nArtist=Ren\xe9\n",
-    "old": b"[Version]\nAppVersion=4.0\nVersion=310\n[Channel Mixer]\nRed=120;-20;0;\nGreen=0;100;0;\nBlue=0;0;100;\n",
+    "old": b"[Version]\nAppVersion=4.0\nVersion=310\n[Channel Mixer]\nRed=120;-20;0;\nGreen=0;100;0;\nBlue=0;0;100;\n"
+    b"[RAW]\nHotDeadPixels=true\nCcSteps=2\nMethod=eahd\n",
     "spaced": b"; no comment of GLib's\n\n[Vibrance]\n\nEnabled = true\nPastels\t= 12\n\n\n[Dehaze]\n",
     "twice": b"[Exposure]\nBlack=1\nBlack=2\n[HLRecovery]\nEnabled=true\nMethod=Coloropp\n[Exposure]\nBlack=3\n",
 }
@@ -100,7 +101,7 @@ def test_a_profile_comes_back_byte_for_byte_and_a_changed_knob_changes_its_lines
             "HalocontrolEnabled",
         }
         own |= {other.key for other in KNOBS if other.section == knob.section and other.enables}
-        own |= {knob.key, "DeadPixelFilter"}
+        own |= {knob.key, "DeadPixelFilter", "HotDeadPixels"}
         touched = _touched(data, changed.file.to_bytes())
         assert {line.partition("=")[0].strip() for line in touched} <= own, (param.name, touched)
         if profile.on(knob.section) and param.name not in (
@@ -132,6 +133,21 @@ def test_the_rest_of_the_users_picture_stays_what_it_was():
         "- HalocontrolEnabled=true", "+ HalocontrolEnabled=false",
         "- Blue=10;-10;800;", "+ Blue=12;-12;1000;",
     ]  # fmt: skip
+
+
+def test_keys_of_the_oldest_versions_are_read_and_changed_where_they_stand():
+    profile = profile_of(SYNTHETIC["old"], "own.pp3")
+    assert [profile.values[name] for name in ("raw.hot_pixels", "demosaic.false_color_steps", "demosaic.method")] == [
+        "on", 2, "eahd",
+    ]  # fmt: skip
+    assert (profile.values["white_balance.red"], profile.on("Channel Mixer")) == (1.2, True)
+    changed = profile.with_values(
+        {"demosaic.method": "lmmse", "raw.hot_pixels": "off", "white_balance.red": 0.6}
+    )
+    assert changed.file.text == (
+        SYNTHETIC["old"].decode().replace("eahd", "lmmse").replace("HotDeadPixels=true", "HotDeadPixels=false")
+        .replace("Red=120;-20;0;", "Red=60;-10;0;")
+    )  # fmt: skip
 
 
 def test_a_tool_that_is_off_brings_along_what_it_relies_on_and_no_forgotten_values():
