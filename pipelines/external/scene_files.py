@@ -50,6 +50,10 @@ def candidates_of(params: Params, space: Space) -> list[Candidate]:
     ]
 
 
+_MIRRORED = (2, 4, 5, 7)
+"""Orientations of Exif (CIPA DC-008) in which left and right are exchanged."""
+
+
 @final
 class SceneFiles:
     """Gives programs a file for each scene.
@@ -61,10 +65,11 @@ class SceneFiles:
         originals: a raw file stands for itself: the program gets it as the user has it, and its picture is cut. So it
             is except where something was said of the file that is not in it, or it is no raw file to developers.
         at_least: bytes of a raw file; of a smaller one the program gets the same bytes with zeros behind them.
+        mirrors: whether the program turns a mirrored raw file; else it gets an upright copy.
     """
 
-    def __init__(self, originals: bool = False, at_least: int = 0):
-        self._originals, self._at_least = originals, at_least
+    def __init__(self, originals: bool = False, at_least: int = 0, mirrors: bool = True):
+        self._originals, self._at_least, self._mirrors = originals, at_least, mirrors
         self._folder: Path | None = None
         self._written: WeakKeyDictionary[Scene, Path] = WeakKeyDictionary()
 
@@ -72,7 +77,8 @@ class SceneFiles:
         """Whether the program gets the user's own file, of which the scene may be a part."""
         if scene.raw is None:
             return "path" in scene.metadata
-        return self._originals and "whole" in scene.metadata
+        turned = self._mirrors or scene.metadata.get("orientation") not in _MIRRORED
+        return self._originals and "whole" in scene.metadata and turned
 
     def path(self, scene: Scene) -> Path:
         """The scene's file, absolute. Raises RenderError if it cannot be written, or is no longer there."""

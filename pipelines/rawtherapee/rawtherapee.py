@@ -56,7 +56,7 @@ class RawTherapee:
             refuse_what_is_missing(self.profile.file, str(profile))
             versions["profile"] = sha256_of(profile)
         self.facts = PipelineFacts(max_batch=1, uses_seed=False, versions=versions, file_formats=("pp3",))
-        self._originals = SceneFiles(originals=True, at_least=SMALLEST_RAW_FILE)
+        self._originals = SceneFiles(originals=True, at_least=SMALLEST_RAW_FILE, mirrors=False)
         self._scenes = SceneFiles() if copy else self._originals
 
     def render(self, scene: Scene, params: Params, seed: int) -> Images:

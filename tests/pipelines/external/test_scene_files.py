@@ -4,6 +4,7 @@ import os
 
 import pytest
 import rawpy
+import tifffile
 import torch
 
 from isptune.errors import ConfigError, RenderError, SceneError
@@ -78,7 +79,10 @@ def shot(tmp_path):
     return path
 
 
-def test_a_raw_developer_gets_the_users_own_file_and_its_picture_is_cut(shot):
+@pytest.mark.parametrize("orientation", [1, 2, 6, 8])
+def test_a_raw_developer_gets_the_users_own_file_and_its_picture_is_cut(shot, orientation):
+    with tifffile.TiffFile(shot, mode="r+") as file:
+        file.pages.first.tags["Orientation"].overwrite(orientation)
     (whole,), (part,) = (
         load_scenes([f"raw:{shot}?crop=full"]),
         load_scenes([f"raw:{shot}?crop=64x48+10+20"]),
@@ -91,6 +95,7 @@ def test_a_raw_developer_gets_the_users_own_file_and_its_picture_is_cut(shot):
     assert part.metadata["window"] == twice.metadata["window"]
     assert SceneFiles(originals=True).path(part) == shot
     assert SceneFiles().path(part) != shot
+    assert SceneFiles(originals=True, mirrors=False).original(part) == (orientation != 2)
     expected = picture[..., top - whole.metadata["window"][1] :, left - whole.metadata["window"][0] :]
     for scene in (part, twice):
         assert libraw.render(scene, params, 0).equal(expected[..., :height, :width])
