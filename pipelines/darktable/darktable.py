@@ -5,6 +5,7 @@ folder of its own with nobody's presets, so that only what the sidecar says and 
 the search starts from is the user's own sidecar, where one is given.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Any, final
@@ -77,7 +78,15 @@ class Darktable:
             write_bytes(sidecar, data)
             try:
                 said = run_program(
-                    [self.program, str(source), str(sidecar), str(out), *_OPTIONS, *_core(settings)],
+                    [
+                        self.program,
+                        str(source),
+                        str(sidecar),
+                        str(out),
+                        *_OPTIONS,
+                        *_core(settings),
+                        *_users_luts(),
+                    ],
                     folder,
                     self.timeout_s,
                     environment={"HOME": str(settings), "XDG_CACHE_HOME": str(settings)},
@@ -132,6 +141,19 @@ def _refuse_what_was_left_out(folder: Path, sidecar: bytes) -> None:
 
 
 _OPTIONS = ("--icc-type", "SRGB", "--apply-custom-presets", "false")
+
+
+def _users_luts() -> list[str]:
+    """Where the user's own darktable has the tables that its module `lut3d` names, by its own settings."""
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    file = home / "darktable" / "darktablerc"
+    lines = file.read_text(errors="replace").splitlines() if file.is_file() else []
+    return [
+        word
+        for line in lines
+        if line.startswith("plugins/darkroom/lut3d/def_path=")
+        for word in ("--conf", line)
+    ]
 
 
 def _core(settings: Path) -> list[str]:

@@ -27,7 +27,7 @@ from pipelines.external.scene_files import (
     write_bytes,
 )
 from pipelines.external.templates import template_notes
-from pipelines.rawtherapee.for_the_program import for_the_program, refuse_what_is_missing
+from pipelines.rawtherapee.for_the_program import films_folder, for_the_program
 from pipelines.rawtherapee.keyfile import KeyFile
 from pipelines.rawtherapee.pp3 import NEUTRAL_PROFILE, profile_of
 
@@ -50,10 +50,10 @@ class RawTherapee:
         self.program = find_program(PROGRAM, PACKAGE)
         self.profile = NEUTRAL_PROFILE if profile is None else profile_of(read_bytes(profile), str(profile))
         self.space = self.profile.space
+        self._films = films_folder()
         self._beside = None if profile is None else profile.resolve().parent
         versions = {PACKAGE: version_of([self.program, "-h"])}
         if profile is not None:
-            refuse_what_is_missing(self.profile.file, str(profile))
             versions["profile"] = sha256_of(profile)
         self.facts = PipelineFacts(max_batch=1, uses_seed=False, versions=versions, file_formats=("pp3",))
         self._originals = SceneFiles(originals=True, at_least=SMALLEST_RAW_FILE, mirrors=False)
@@ -72,7 +72,7 @@ class RawTherapee:
         source = files.path(scene)
         with call_folder() as folder:
             file, out = folder / "values.pp3", folder / "out.tif"
-            write_bytes(file, for_the_program(profile, self._beside).to_bytes())
+            write_bytes(file, for_the_program(profile, self._beside, self._films).to_bytes())
             argv = [
                 self.program,
                 "-q",

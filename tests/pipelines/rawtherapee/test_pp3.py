@@ -7,7 +7,7 @@ import pytest
 
 from isptune.parameter_set import read_set
 from isptune.space import Choice
-from pipelines.rawtherapee.for_the_program import for_the_program
+from pipelines.rawtherapee.for_the_program import films_folder, for_the_program
 from pipelines.rawtherapee.keyfile import KeyFile
 from pipelines.rawtherapee.knobs import KNOBS, RELIED_ON
 from pipelines.rawtherapee.pp3 import profile_of
@@ -189,9 +189,9 @@ def test_a_knob_that_has_no_say_in_a_profile_is_named_and_not_tuned(tmp_path, te
 def test_the_program_is_not_given_what_it_refuses_and_finds_files_that_stand_beside_the_profile(tmp_path):
     (tmp_path / "own.icc").write_text("x")
     text = "\ufeff; mine\n# kept\n[Exposure]\r\nBlack=1\n nonsense\n\n[Color Management]\nInputProfile=file:own.icc\n"
-    told = for_the_program(KeyFile(text), tmp_path).text
+    told = for_the_program(KeyFile(text), tmp_path, None).text
     assert told == f"[Exposure]\r\nBlack=1\n\n[Color Management]\nInputProfile=file:{tmp_path / 'own.icc'}\n"
-    assert for_the_program(KeyFile("[Exposure]\nBlack=1\n"), None).text == "[Exposure]\nBlack=1\n"
+    assert for_the_program(KeyFile("[Exposure]\nBlack=1\n"), None, None).text == "[Exposure]\nBlack=1\n"
 
 
 def test_an_import_takes_the_profile_along_and_says_what_it_passes_on(isptune, tmp_path):
@@ -217,7 +217,19 @@ def test_a_set_goes_into_a_template_and_leaves_what_nobody_tuned(isptune, tmp_pa
     assert (tmp_path / "new.pp3").read_text() == FULL.replace("Amount=150", "Amount=320")
     status, _, err = isptune("export", "own.pp3", "--format", "pp3", "--out", "same.pp3")
     assert (tmp_path / "same.pp3").read_bytes() == SYNTHETIC["full"]
+
+
+def test_a_film_look_is_found_in_the_users_own_folder_of_them_and_named_where_it_is_not_there(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delenv("RT_SETTINGS", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "film.pp3").write_text("[Film Simulation]\nEnabled=true\nClutFilename=Fuji/Astia.png\n")
-    status, _, err = isptune("export", "film.pp3", "--format", "pp3")
-    assert (status, err.count("\n")) == (2, 2)
-    assert "ClutFilename=Fuji/Astia.png, which is not there" in err
+    assert "on with Fuji/Astia.png, which is not there" in read_set(tmp_path / "film.pp3").note
+    (tmp_path / "RawTherapee5").mkdir()
+    (tmp_path / "RawTherapee5" / "options").write_text(f"[Clut Directory]\nClutsDirectory={tmp_path}\n")
+    (tmp_path / "Fuji").mkdir()
+    (tmp_path / "Fuji" / "Astia.png").touch()
+    assert "not there" not in read_set(tmp_path / "film.pp3").note
+    told = for_the_program(KeyFile.of((tmp_path / "film.pp3").read_bytes()), tmp_path, films_folder())
+    assert told.keys["Film Simulation", "ClutFilename"] == str(tmp_path / "Fuji" / "Astia.png")
