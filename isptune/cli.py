@@ -21,6 +21,7 @@ COMMANDS = {
     "import": "isptune.commands.import_set:import_set",
     "export": "isptune.commands.export:export",
     "diff": "isptune.commands.diff:diff",
+    "verify": "isptune.commands.verify:verify",
     "compare": "isptune.commands.compare:compare",
     "show": "isptune.commands.show:show",
     "report": "isptune.commands.report:report",

@@ -4,7 +4,7 @@ What a plug-in can do beyond the call that it is there for is a Protocol of `isp
 others works its facts out from theirs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
@@ -86,6 +86,14 @@ class PipelineFacts:
     file_formats: tuple[str, ...] = ()
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def without_any_place(self, names: Sequence[str]) -> dict[str, str]:
+        """The params that none of its file formats has a place for, with words that say so."""
+        if not self.file_formats:
+            return {}
+        said = f"no place in {', '.join(self.file_formats)}"
+        lost = set(names).intersection(*(self.left_out.get(one, ()) for one in self.file_formats))
+        return {name: said for name in names if name in lost}
+
 
 @dataclass(frozen=True)
 class EditedFile:
@@ -98,6 +106,19 @@ class EditedFile:
 
     data: bytes
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileSet:
+    """What a file of a user's own says of a pipeline's params.
+
+    Attributes:
+        values: by name, of those that stand in it.
+        options: of the pipeline with which this file is what it starts from.
+    """
+
+    values: Mapping[str, float | int | str]
+    options: Mapping[str, str]
 
 
 def gathered_weights(facts: Mapping[str, ObjectiveFacts | JudgeFacts]) -> dict[str, str]:

@@ -10,6 +10,7 @@ say in reports what is wrong with pictures, under `isptune.diagnosing_judges`; a
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Levels, Losses, OtherImages, Params, Scores, SecondImages
 from isptune.diagnosis.finding import Diagnosis
-from isptune.facts import EditedFile, JudgeFacts, ObjectiveFacts, PipelineFacts
+from isptune.facts import EditedFile, FileSet, JudgeFacts, ObjectiveFacts, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Space
 
@@ -63,6 +64,15 @@ class EditsParameterFiles(Protocol):
         self, file_format: str, candidate: Candidate, start: Candidate, template: bytes | None
     ) -> EditedFile:
         """The template, which stands for `start` (knobs that it lacks: the defaults). Raises ConfigError."""
+        ...
+
+
+@runtime_checkable
+class ReadsParameterFiles(Protocol):
+    """A pipeline that finds its params in a file of the user's own, which no set reader could know."""
+
+    def set_of_file(self, data: bytes, path: Path) -> FileSet:
+        """What the file says of them. Raises ConfigError for one that is none of its files."""
         ...
 
 

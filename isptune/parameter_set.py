@@ -13,7 +13,7 @@ the same thing.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,8 @@ class ParameterSet:
         pipeline_options: that the pipeline was built with.
         start: what the search started from, all parameters; empty where that is not known.
         scores: of the objectives that the set was tuned for; may be empty.
+        file_format: of the program's or camera's file that it was read from, as set readers are called; None for a set.
+        without_place: the parameters that this very file could not hold, as far as its reader knows.
         note: what whoever uses it should know.
     """
 
@@ -56,6 +58,8 @@ class ParameterSet:
     pipeline_options: Mapping[str, Any] = field(default_factory=dict)
     start: Candidate = field(default_factory=dict)
     scores: Scores = field(default_factory=dict)
+    file_format: str | None = None
+    without_place: tuple[str, ...] = ()
     note: str = ""
 
 
@@ -93,7 +97,7 @@ def read_set(path: Path, template: Path | None = None) -> ParameterSet:
     for name in installed("set_reader"):
         found = factory("set_reader", name)(data, path, beside)
         if found is not None:
-            return found
+            return replace(found, file_format=name)
     return parse_set(data, path)
 
 

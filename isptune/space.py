@@ -130,15 +130,21 @@ class Space:
         """The default of every tuned parameter."""
         return {param.name: param.default for param in self.params}
 
-    def select(self, patterns: Iterable[str]) -> "Space":
+    def select(self, patterns: Iterable[str], marks: Mapping[str, str] | None = None) -> "Space":
         """Tune only the parameters that match a shell-style pattern; fix the others at their defaults.
 
-        Raises SpaceError for a pattern that matches nothing.
+        Args:
+            patterns: of names.
+            marks: what to say of some parameters where they are listed, by name.
+
+        Raises:
+            SpaceError: a pattern matches nothing; the message lists the parameters with their marks.
         """
         patterns = list(patterns)
         for pattern in patterns:
             if not fnmatch.filter(self.names, pattern):
-                raise SpaceError(f"{pattern!r} matches no parameter; there are: {', '.join(self.names)}")
+                listed = [f"{n} ({marks[n]})" if marks and n in marks else n for n in self.names]
+                raise SpaceError(f"{pattern!r} matches no parameter; there are: {', '.join(listed)}")
         tuned = [p for p in self.params if any(fnmatch.fnmatchcase(p.name, pattern) for pattern in patterns)]
         chosen = {param.name for param in tuned}
         rest = {param.name: param.default for param in self.params if param.name not in chosen}

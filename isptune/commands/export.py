@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     default="toml",
     show_default=True,
     metavar="NAME",
-    help="toml, json, or what the run's pipeline writes: libcamera, pp3, xmp, rawpy.",
+    help="toml, json, or what the run's pipeline writes: libcamera, pp3, xmp, rawpy, or the ISP's own file: file.",
 )
 @click.option(
     "--template", metavar="FILE", help="File of the same format to set the values in; the rest is kept."
@@ -32,6 +32,7 @@ def export(run: str, file_format: str, template: str | None, out: str | None, fo
     Examples:
       isptune export runs/mine --out mine.toml
       isptune export runs/mine --format libcamera --template imx477.json --out tuned.json
+      isptune export runs/board --format file --template iq.xml --out tuned.xml
       isptune export mine.toml --format json
     """
     from isptune.errors import ConfigError

@@ -25,12 +25,16 @@ def import_set(file: str, template: str | None, out: str | None, workers: str | 
     candidate is made of: whatever else it sets goes to the program as it is, and is named in a note. A tuning file
     is by itself what is started from; with --template, what it changed of that one is.
 
+    With --pipeline command:isp.toml or remote:board.toml FILE may also be a file that its knobs are written to: it is
+    then read in the place of the one beside the description, and everything else in it stays.
+
     It is the same as `isptune run --start FILE`: the set is what the result is compared with, what --tune leaves
     untouched stays at its values, and --stay-near measures the distance from it. The set brings its pipeline
     along, unless --pipeline or --config says which.
 
     \b
     Examples:
+      isptune import iq_night.xml --pipeline command:isp.toml --scene shot.dng
       isptune import factory.toml --scene shot.png --tune 'denoise.*,sharpen.*'
       isptune import factory.toml --scene shot.png --objective niqe --stay-near 0.5
       isptune import runs/mine --objective ssim --seed 7

@@ -38,6 +38,9 @@ _OPTIONS = [
     click.option("--scene", "scenes", metavar="FILE", multiple=True,
                  help="Photograph, raw file, SOURCE:ARGUMENT (unprocessed:, chart:, file:), or a bundled photograph: "
                  "astronaut, cat, coffee, rocket; may be repeated. [astronaut]"),
+    click.option("--holdout", metavar="SHARE|FILE", multiple=True,
+                 help="Scenes that the search never sees, to verify the result on: a share of the scenes (0.25), or "
+                 "scenes of their own; may be repeated. [none]"),
     click.option("--crop", metavar="WxH[+X+Y]", help="Cut scenes, by default from the middle, for speed."),
     click.option("--resize", metavar="N|WxH", help="Resize scenes; one number is the longer side."),
     click.option("--population", type=int, metavar="N", help="Candidates a generation. [30]"),
@@ -78,6 +81,7 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
 
     A set that is started from brings its pipeline along, unless `--pipeline` or a configuration says which.
     """
+    from isptune.commands.starting import start_from
     from isptune.tuning.config import load_settings, parse_assignments
 
     config, prompt = options.pop("config"), options.pop("prompt")
@@ -87,14 +91,22 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
 
         torch.set_num_threads(threads)
     pipeline_options = parse_assignments(options["pipeline_options"], "--pipeline-option")
-    options["start"], pipeline, brought = _start(options["start"], options.pop("template", None))
+    named = options["pipeline"] or (None if config is None else load_settings(config, {}).pipeline)
+    start = start_from(options["start"], options.pop("template", None), named, pipeline_options)
+    options["start"], pipeline, brought = start.values, start.pipeline, start.pipeline_options
+    pipeline_options = {**start.base, **pipeline_options}
     if pipeline is not None and config is None and options["pipeline"] in (None, pipeline):
         options["pipeline"], pipeline_options = pipeline, {**brought, **pipeline_options}
     options["pipeline_options"] = pipeline_options
     options["tune"] = tuple(part.strip() for pattern in options["tune"] for part in pattern.split(","))
-    named = {options["pipeline"], *options["objectives"], *options["second_opinions"]} - {pipeline}
+    specs = {options["pipeline"], *options["objectives"], *options["second_opinions"]} - {pipeline}
     settings = load_settings(config, options)
-    _refuse_unnamed(settings, named)
+    _refuse_unnamed(settings, specs)
+    for note in start.notes:
+        click.echo(f"note: {note}", err=True)
+    lost = start.without_place(settings)
+    if lost:
+        click.echo(f"note: the file that is started from has no place for: {', '.join(lost)}", err=True)
     if prompt is None:
         return settings
     return replace(settings, objectives=with_prompt(settings.objectives, prompt))
@@ -110,25 +122,3 @@ def _refuse_unnamed(settings: "RunSettings", named: set[str | None]) -> None:
             raise ConfigError(
                 f"{spec}: a file of one's own is run only where the command names it, as --pipeline or --objective"
             )
-
-
-def _start(given: tuple[str, ...], template: str | None) -> tuple[dict[str, Any], str | None, dict[str, Any]]:
-    """Start values from sets on disk and from assignments, later ones winning; the sets' pipeline and its options."""
-    from pathlib import Path
-
-    from isptune.parameter_set import read_set
-    from isptune.tuning.config import parse_assignments
-
-    values: dict[str, Any] = {}
-    pipeline, pipeline_options = None, {}
-    for item in given:
-        if "=" in item and not Path(item).exists():
-            values |= parse_assignments([item], "--start")
-            continue
-        chosen = read_set(Path(item), None if template is None else Path(template))
-        values |= chosen.values
-        if chosen.note:
-            click.echo(f"note: {item}: {chosen.note}", err=True)
-        if chosen.pipeline is not None:
-            pipeline, pipeline_options = chosen.pipeline, dict(chosen.pipeline_options)
-    return values, pipeline, pipeline_options

@@ -109,8 +109,8 @@ def compare(folders: Sequence[Path]) -> Comparison:
 
 def _check_comparable(first: RunRecord, other: RunRecord) -> None:
     here, there = first.config.as_dict(), other.config.as_dict()
-    for key in sorted({*here} - {*FREE}):
-        mine, theirs = here[key], there[key]
+    for key in sorted({*here, *there} - {*FREE}):
+        mine, theirs = here.get(key), there.get(key)
         if mine != theirs:
             raise ConfigError(
                 f"{other.folder} cannot be compared with {first.folder}: {key} is {theirs!r} there and {mine!r} here"

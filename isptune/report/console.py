@@ -134,6 +134,7 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
             rows.append([f"d_{i + 1} {level.label}", number(defaults[i]), number(after.levels[i]), "to 0"])
         rows.append(["l1", number(before.l1), number(after.l1), "to 0"])
         rows.append(["l1 normalised", number(before.l1_normalised), number(after.l1_normalised), "to 0"])
+    _print_held_out(record, answer, console)
     print_table(console, f"evaluated again{over(answer)}", ["", "default", "recommended", "aim"], rows)
     _print_scenes(record, answer, console)
     if answer.cost:
@@ -175,6 +176,23 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
     for file in answer.exported:
         print_line(console, file.words)
     _print_warnings(answer, bounds_reached(knobs), console)
+
+
+def _print_held_out(record: RunRecord, answer: Answer, console: "Console") -> None:
+    """What the set is worth on scenes that the search never saw: the first thing to know, where it is known."""
+    if answer.held_out is None:
+        return
+    count = len(answer.held_out.scenes)
+    for objective in record.objectives:
+        pair = answer.held_out.objectives[objective.name]
+        gain = pair.difference
+        print_line(
+            console,
+            f"on {count} scene{'s' if count > 1 else ''} that the search never saw: {objective.name} "
+            f"{mean_of(pair.default)} -> {mean_of(pair.recommended)}, changed by {_with_limits(gain)}: "
+            f"{gain.as_gain(objective.direction)}",
+            "bold",
+        )
 
 
 def _print_scenes(record: RunRecord, answer: Answer, console: "Console") -> None:

@@ -89,7 +89,9 @@ def _context(
         "asked": record.config.generations,
         "headlines": [_headline(record, objective) for objective in record.objectives],
         "distance": _distance(answer) if answer else None,
-        "scene_rows": scene_rows(record, answer) if answer else [],
+        "held_out": _held_out(record, answer) if answer else [],
+        "scene_rows": scene_rows(record, answer.scenes) if answer else [],
+        "held_out_rows": scene_rows(record, answer.held_out.scenes) if answer and answer.held_out else [],
         "aggregate": record.config.aggregate,
         "stay_near": record.config.stay_near,
         "knobs": knobs,
@@ -121,23 +123,24 @@ def _headline(record: RunRecord, objective: ObjectiveRecord) -> dict[str, Any]:
     }
 
 
-def scene_rows(record: RunRecord, answer: Answer) -> list[dict[str, Any]]:
+def scene_rows(record: RunRecord, scenes: Mapping[str, Mapping[str, ScorePair]]) -> list[dict[str, Any]]:
     """By scene what each objective says of default and recommended; in the order of the scenes."""
     return [
-        {
-            "scene": scene,
-            "cells": [
-                {
-                    "pair": table[o.name],
-                    "gain": table[o.name].difference,
-                    "verdict": _verdict(o, table[o.name]),
-                }
-                for o in record.objectives
-                if o.name in table
-            ],
-        }
-        for scene, table in answer.scenes.items()
+        {"scene": scene, "cells": [_cell(o, table[o.name]) for o in record.objectives if o.name in table]}
+        for scene, table in scenes.items()
     ]
+
+
+def _cell(objective: ObjectiveRecord, pair: ScorePair) -> dict[str, Any]:
+    return {"pair": pair, "gain": pair.difference, "verdict": _verdict(objective, pair)}
+
+
+def _held_out(record: RunRecord, answer: Answer) -> list[dict[str, Any]]:
+    """By objective what the set is worth on scenes that the search never saw; empty where there were none."""
+    if answer.held_out is None:
+        return []
+    pairs = answer.held_out.objectives
+    return [{"objective": o, **_cell(o, pairs[o.name])} for o in record.objectives if o.name in pairs]
 
 
 def _headline_knobs(record: RunRecord, knobs: list[Change]) -> list[Change]:
@@ -149,13 +152,8 @@ def _headline_knobs(record: RunRecord, knobs: list[Change]) -> list[Change]:
 
 
 def _verdict(objective: ObjectiveRecord, pair: ScorePair) -> str:
-    difference = pair.difference
-    if math.isnan(difference.mean):
-        return "unknown"
-    low, high = sorted((objective.sign * difference.low, objective.sign * difference.high))
-    if low > 0:
-        return "better"
-    return "worse" if high < 0 else "same"
+    gain = pair.difference
+    return "unknown" if math.isnan(gain.mean) else gain.as_gain(objective.direction)
 
 
 def _distance(answer: Answer) -> dict[str, Any] | None:

@@ -52,6 +52,11 @@ class Interval:
     def half_width(self) -> float:
         return (self.high - self.low) / 2
 
+    def as_gain(self, direction: Direction) -> Verdict:
+        """What it says as a difference, new minus old, of scores that are better in this direction."""
+        low, high = (self.low, self.high) if direction == "maximize" else (-self.high, -self.low)
+        return "better" if low > 0 else "worse" if high < 0 else "same"
+
 
 UNKNOWN = Interval(math.nan, math.nan, math.nan, 0)
 
@@ -252,6 +257,20 @@ class Rejected:
     error: str | None = optional(None)
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """Scores of two sets on scenes that took no part in the search.
+
+    Attributes:
+        objectives: by objective the scores of both, means over the scenes; the intervals are over scenes where there
+            are three or more, else over noise seeds or crops.
+        scenes: the same by scene and objective.
+    """
+
+    objectives: Mapping[str, ScorePair]
+    scenes: Mapping[str, Mapping[str, ScorePair]]
+
+
 Over = Literal["noise seeds", "crops", ""]
 
 
@@ -271,6 +290,7 @@ class Answer:
         objectives: scores by objective, one of all scenes.
         levels, l1, l1_normalised: as in a trial, of `recommended` and `default`; None where they are not known.
         scenes: scores by scene and objective, where there is more than one scene.
+        held_out: the same on scenes that the search never saw, where some were kept; else None.
         distance: how far the tuned knobs went from the default, a mean share of their ranges, 0 to 1.
         cost: what that cost in the search (see `stay_near`), in the first objective's unit.
         repeats: what each of the lockstep optimisations recommends.
@@ -293,6 +313,7 @@ class Answer:
     l1: Mapping[str, float | None] | None = None
     l1_normalised: Mapping[str, float | None] | None = None
     scenes: Mapping[str, Mapping[str, ScorePair]] = field(default_factory=dict)
+    held_out: HeldOut | None = optional(None)
     distance: float | None = None
     cost: float = 0.0
     repeats: tuple[RepeatAnswer, ...] = ()

@@ -11,7 +11,7 @@ from isptune.runs.aggregate import parse_aggregate
 from isptune.runs.files import CONFIG, read_table, write_record
 from isptune.space import Value
 from isptune.system.durations import parse_duration
-from isptune.system.records import convert, plain
+from isptune.system.records import convert, optional, plain
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class RunSettings:
         objectives: specs; the first one is shown while the run goes on.
         optimizer: spec, or `auto`: cma; catcma where the space has choices; NSGA-II for several objectives.
         scenes: files, bundled names or `SOURCE:ARGUMENT`.
+        holdout: scenes that the search never sees, on which its result is compared with the start: a share of the
+            scenes (`0.25`), or more scenes, as in `scenes`.
         crop, resize: see `isptune.scenes.scene.load_scenes`.
         population: candidates a generation and repeat.
         generations: the budget is population x generations evaluations for each repeat.
@@ -45,6 +47,7 @@ class RunSettings:
     objectives: tuple[str, ...] = ("ssim",)
     optimizer: str = "auto"
     scenes: tuple[str, ...] = ("bundled:astronaut",)
+    holdout: tuple[str, ...] = optional(())
     crop: str | None = None
     resize: str | None = None
     population: int = 30
@@ -129,4 +132,4 @@ def write_settings(folder: Path, settings: RunSettings) -> None:
     write_record(folder, CONFIG, settings)
 
 
-_LISTS = ("objectives", "scenes", "tune", "second_opinions")
+_LISTS = ("objectives", "scenes", "holdout", "tune", "second_opinions")

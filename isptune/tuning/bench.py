@@ -17,6 +17,7 @@ from isptune.scenes.scene import Scene, load_scenes, scene_warnings
 from isptune.space import Space
 from isptune.system.device import choose_device
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.holdout import parted
 from isptune.tuning.losses import LossRule
 from isptune.tuning.noise_seeds import NoiseSeeds
 from isptune.tuning.parts import RunParts
@@ -48,6 +49,7 @@ class Bench:
 
     Attributes:
         pipeline, objectives, scenes, evaluator: what the settings name, built.
+        held_out: scenes that the search never sees; may be none.
         space: what is tuned of the pipeline's space, starting where the settings say.
         rule: from scores to losses.
         seeds: all noise of the run.
@@ -66,12 +68,15 @@ class Bench:
         self.pipeline: Pipeline = at_hand.pipeline or build(
             "pipeline", settings.pipeline, **settings.pipeline_options
         )
-        self.space: Space = self.pipeline.space.starting_at(settings.start).select(settings.tune)
+        marks = self.pipeline.facts.without_any_place(self.pipeline.space.names)
+        self.space: Space = self.pipeline.space.starting_at(settings.start).select(settings.tune, marks)
         self.objectives: dict[str, Objective] = {
             spec: at_hand.objectives.get(spec) or build("objective", spec) for spec in settings.objectives
         }
         scenes = [at_hand.scenes.get(spec, spec) for spec in settings.scenes]
-        self.scenes: list[Scene] = load_scenes(scenes, settings.crop, settings.resize)
+        self.scenes, self.held_out = parted(
+            load_scenes(scenes, settings.crop, settings.resize), settings, at_hand.scenes
+        )
         self.evaluator = Evaluator(
             self.pipeline, self.objectives, self.scenes, self.device, settings.aggregate, run_parts
         )

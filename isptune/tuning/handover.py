@@ -6,10 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from isptune.errors import AllFailed
 from isptune.interfaces import Optimizer, ParetoOptimizer
 from isptune.runs.answer import (
     Answer,
     FrontMember,
+    HeldOut,
     Over,
     Rejected,
     RepeatAnswer,
@@ -21,6 +23,7 @@ from isptune.runs.log import Trial
 from isptune.space import Candidate
 from isptune.tuning.bench import Bench
 from isptune.tuning.crops import with_crops
+from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.exported import compare_exports
 from isptune.tuning.opinions import OPINION_SEEDS, look_at, second_opinions
 from isptune.tuning.parts import OnPart, Steps
@@ -33,6 +36,7 @@ from isptune.tuning.recommend import (
     reevaluate,
     verdict,
 )
+from isptune.tuning.verification import compare_on
 
 CONTENDERS = 6
 """So many of a search's best trials, at most, are compared with what its optimizer recommends."""
@@ -85,6 +89,7 @@ def hand_over(
         if rejected is None
         else ()
     )
+    held_out, unknown = _held_out(bench, start, after.candidate)
     diagnoses, missing = look_at(bench, folder, start, after.candidate)
     kept: list[Literal["optimizer", "best trials"]] = [
         "optimizer" if candidate == mean else "best trials"
@@ -101,6 +106,7 @@ def hand_over(
         objectives=_against(bench, before, after),
         **_distances(before, after),
         scenes=_by_scene(bench, before, after),
+        held_out=held_out,
         distance=bench.space.distance(bench.space.default, recommended[chosen]) if rejected is None else 0.0,
         cost=costs[chosen] if rejected is None else 0.0,
         repeats=tuple(_repeat(bench, i, entries[i], stop_reasons[i], kept[i]) for i in range(len(entries))),
@@ -108,7 +114,7 @@ def hand_over(
         second_opinions=opinions,
         diagnoses=diagnoses,
         exported=compare_exports(bench, after.candidate),
-        warnings=(*_warnings(bench, before, rejected, opinions), *missing),
+        warnings=(*_warnings(bench, before, rejected, opinions), *unknown, *missing),
     )
     steps.all_done()
     write_answer(folder, answer)
@@ -149,6 +155,18 @@ def _contend(
             continue
         chosen.append(group[best(mine, *bench.first_objective, [bench.rule.cost(c) for c in group])])
     return chosen
+
+
+def _held_out(bench: Bench, start: Candidate, recommended: Candidate) -> tuple[HeldOut | None, list[str]]:
+    """Both on the scenes that the search never saw, where there are any; and why not, where that fails."""
+    if not bench.held_out or start == recommended:
+        return None, []
+    settings = bench.settings
+    evaluator = Evaluator(bench.pipeline, bench.objectives, bench.held_out, bench.device, settings.aggregate)
+    try:
+        return compare_on(evaluator, start, recommended, bench.seeds.to_confirm()), []
+    except AllFailed as error:
+        return None, [f"on the scenes that were held out {error}"]
 
 
 def _best(bench: Bench, start: Reevaluated, entries: Sequence[Reevaluated], costs: Sequence[float]) -> int:

@@ -37,7 +37,7 @@ def provenance(bench: Bench) -> Provenance:
     return provenance_of(
         device_name(bench.device),
         torch.get_num_threads(),
-        {scene.name: scene.sha256 for scene in bench.scenes},
+        {scene.name: scene.sha256 for scene in [*bench.scenes, *bench.held_out]},
         bench.pipeline.facts.versions,
         gathered_weights({spec: plugin.facts for spec, plugin in plugins.items()}),
     )
@@ -56,9 +56,9 @@ def _check_settings(folder: Path, new: RunSettings) -> None:
         write_settings(folder, new)
         return
     there, now = read_settings(folder).as_dict(), new.as_dict()
-    differing = [key for key in sorted(keys()) if there[key] != now[key]]
+    differing = [key for key in sorted(keys()) if there.get(key) != now.get(key)]
     if differing:
-        shown = ", ".join(f"{key} = {there[key]!r} there, {now[key]!r} now" for key in differing)
+        shown = ", ".join(f"{key} = {there.get(key)!r} there, {now.get(key)!r} now" for key in differing)
         raise RunFolderError(f"{folder}: holds another run ({shown}); choose another --out")
 
 

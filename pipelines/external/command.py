@@ -6,6 +6,8 @@ The TOML file says how it is called and what may be tuned (`pipelines.external.d
 * `{params}` is the path of a file with the values, JSON (`{"denoise.strength": 0.5}`) or TOML (a table a stage);
 * `{flags}`, as a word of its own, is one `--NAME=VALUE` for each parameter;
 * `{NAME}` is the value of the parameter of that name;
+* `{FILE}` is the path of a copy of a file that parameters are written to, by the name that their `write` has for it,
+  such as `{iq.xml}`, with the candidate's values in it; `{files}` is the folder of these copies;
 * `{out}` is where the picture must be written (sRGB; PNG, TIFF or JPEG), `{seed}` a whole number for its noise,
   and `{python}` the Python that runs isptune. `{{` and `}}` stand for braces. A command without `{seed}` is taken
   to draw no noise: the same values give the same picture, and are rendered once.
@@ -24,12 +26,13 @@ from typing import Any, Literal, final
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError
-from isptune.facts import PipelineFacts
+from isptune.facts import EditedFile, FileSet, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.program import call_folder, run_program
 from isptune.system.records import Pixels, Positive
 from pipelines.external.description import Description, read_description
+from pipelines.external.exported_files import ExportedFiles
 from pipelines.external.scene_files import (
     SceneFiles,
     candidates_of,
@@ -51,6 +54,7 @@ class Settings:
         out_suffix: ending of the picture's name.
         size: width and height of every picture, pixels; None for any.
         max_file_mb: no file that the program writes may be larger, megabytes.
+        base: files in the place of those that parameters are written to, from the folder of the description.
     """
 
     command: tuple[str, ...] = ()
@@ -59,26 +63,34 @@ class Settings:
     out_suffix: str = ".png"
     size: tuple[Pixels, Pixels] | None = None
     max_file_mb: Positive = 1024.0
+    base: str | tuple[str, ...] = ()
 
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".ppm", ".bmp", ".webp")
-PLACES = ("scene", "params", "flags", "out", "seed", "python")
+PLACES = ("scene", "params", "flags", "out", "seed", "python", "files")
 """The placeholders that are not names of parameters."""
 
 
 @final
 class Command:
-    """Pipeline: one call of a program for each image of a batch."""
+    """Pipeline, and all that has to do with parameter files: one call of a program for each image of a batch."""
 
     def __init__(self, description: Description[Settings]):
         self.space = description.space
         self.settings = description.settings
         self.folder = description.path.parent
         self.flags = description.flags
+        self.files = ExportedFiles(description)
         self._check(str(description.path))
-        versions = {description.path.name: description.sha256, **self._own_files()}
+        versions = {description.path.name: description.sha256, **self._own_files(), **self.files.versions}
         seeded = any(place == "seed" for word in self.settings.command for _, place in _parts(word))
-        self.facts = PipelineFacts(max_batch=1, uses_seed=seeded, versions=versions)
+        self.facts = PipelineFacts(
+            max_batch=1,
+            uses_seed=seeded,
+            versions=versions,
+            file_formats=self.files.formats,
+            left_out=self.files.left_out,
+        )
         self._scenes = SceneFiles()
 
     def render(self, scene: Scene, params: Params, seed: int) -> Images:
@@ -95,6 +107,7 @@ class Command:
             file = folder / f"params.{settings.params_as}"
             write_values(file, values)
             places = {"scene": str(source), "params": str(file), "out": str(out), "seed": str(seed)}
+            places |= self.files.written(folder / "files", values)
             argv = self._argv({**places, "python": sys.executable}, values)
             said = run_program(
                 argv,
@@ -104,6 +117,20 @@ class Command:
                 max_file_mb=settings.max_file_mb,
             )
             return read_result(out, said, scene, self._scenes, settings.size)
+
+    def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
+        """A file of the ISP with a candidate's values in it. Raises ConfigError."""
+        return self.files.exported(file_format, candidate, {}, template).data
+
+    def edited_file(
+        self, file_format: str, candidate: Candidate, start: Candidate, template: bytes | None
+    ) -> EditedFile:
+        """A file of the ISP with what a candidate changes of the start. Raises ConfigError."""
+        return self.files.exported(file_format, candidate, start, template)
+
+    def set_of_file(self, data: bytes, path: Path) -> FileSet:
+        """Where the parameters stand in a file of the user's own, which stands in for one of the ISP's."""
+        return self.files.set_of_file(data, path)
 
     def _argv(self, places: Mapping[str, str], values: Candidate) -> list[str]:
         argv: list[str] = []
@@ -128,7 +155,7 @@ class Command:
         if not words:
             raise ConfigError(f'{file}: has no command = ["PROGRAM", "ARGUMENT", ...]')
         used = {place for word in words for place in _checked_parts(file, word)}
-        known = [*PLACES, *self.space.names]
+        known = [*PLACES, *self.files.names, *self.space.names]
         for place in sorted(used - set(known)):
             raise ConfigError(f"{file}: command names {{{place}}}; there are: {', '.join(known)}")
         if any("{flags}" in word and word != "{flags}" for word in words):
@@ -137,7 +164,12 @@ class Command:
             )
         if "out" not in used:
             raise ConfigError(f"{file}: command does not name {{out}}, where the picture must be written")
-        if not used & {"params", "flags", *self.space.names}:
+        unread = [name for name in self.files.names if not used & {name, "files"}]
+        if unread:
+            raise ConfigError(
+                f"{file}: command names neither {{{unread[0]}}} nor {{files}}: nobody would read that file"
+            )
+        if not used & {"params", "flags", *self.files.names, "files", *self.space.names}:
             raise ConfigError(
                 f"{file}: command names no {{params}}, {{flags}} or parameter: nothing would be tuned"
             )
@@ -164,7 +196,8 @@ def build(argument: str | None, **options: Any) -> Command:
 
     Args:
         argument: path of the TOML file.
-        options: any setting of the file but `command`: `timeout_s`, `params_as`, `out_suffix`, `size`, `max_file_mb`.
+        options: any setting of the file but `command`: `timeout_s`, `params_as`, `out_suffix`, `size`, `max_file_mb`,
+            `base`.
 
     Raises:
         ConfigError: no file is named, or the file or an option is wrong.
@@ -173,7 +206,7 @@ def build(argument: str | None, **options: Any) -> Command:
         raise ConfigError(
             "which program? Give command:FILE.toml, which says how it is called and what to tune"
         )
-    return Command(read_description(argument, Settings, options, fixed=("command",)))
+    return Command(read_description(argument, Settings, options, lambda s: s.base, fixed=("command",)))
 
 
 def _parts(word: str) -> Sequence[tuple[str, str | None]]:

@@ -13,17 +13,22 @@
     default = 1.0
     unit = "sigma"
     help = "how much noise is taken out"
+
+A parameter that stands in a text file of the ISP, JSON, YAML, XML, INI or any other, says so in `write` and needs no
+default: `pipelines.external.parameter_files`. The setting `base` names other files in the place of those that lie
+beside the description, a path or a list of paths, from its folder.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from isptune.errors import ConfigError, SpaceError
-from isptune.space import Choice, Integer, Param, Real, Space
+from isptune.space import Choice, Integer, Param, Real, Space, Value
 from isptune.system.records import convert, parse_toml, read_bytes
+from pipelines.external.parameter_files import ParameterFiles, Write, read_parameter_files
 
 Settings = TypeVar("Settings")
 
@@ -33,18 +38,19 @@ class _Real:
     """The keys of a [[param]] of this type."""
 
     name: str
-    default: float | int
     range: tuple[float | int, float | int]
+    default: float | int | None = None
     type: Literal["real"] = "real"
     log: bool = False
     stage: str = ""
     unit: str = ""
     help: str = ""
     flag: str | None = None
+    write: tuple[Write, ...] = ()
 
-    def param(self, name: str) -> Real:
+    def param(self, name: str, default: Value) -> Real:
         low, high = map(float, self.range)
-        return Real(name, low, high, float(self.default), self.log, self.unit, self.help)
+        return Real(name, low, high, _number(name, default), self.log, self.unit, self.help)
 
 
 @dataclass(frozen=True)
@@ -52,17 +58,20 @@ class _Integer:
     """The keys of a [[param]] of this type."""
 
     name: str
-    default: int
     range: tuple[int, int]
     type: Literal["integer"]
+    default: int | None = None
     log: bool = False
     stage: str = ""
     unit: str = ""
     help: str = ""
     flag: str | None = None
+    write: tuple[Write, ...] = ()
 
-    def param(self, name: str) -> Integer:
-        return Integer(name, *self.range, self.default, self.log, self.unit, self.help)
+    def param(self, name: str, default: Value) -> Integer:
+        number = _number(name, default)
+        whole = int(number) if number.is_integer() else default
+        return Integer(name, *self.range, whole, self.log, self.unit, self.help)  # pyright: ignore[reportArgumentType]
 
 
 @dataclass(frozen=True)
@@ -70,16 +79,17 @@ class _Choice:
     """The keys of a [[param]] of this type."""
 
     name: str
-    default: str
     options: tuple[str, ...]
     type: Literal["choice"]
+    default: str | None = None
     stage: str = ""
     unit: str = ""
     help: str = ""
     flag: str | None = None
+    write: tuple[Write, ...] = ()
 
-    def param(self, name: str) -> Choice:
-        return Choice(name, self.options, self.default, self.unit, self.help)
+    def param(self, name: str, default: Value) -> Choice:
+        return Choice(name, self.options, str(default), self.unit, self.help)
 
 
 _Declared = _Real | _Integer | _Choice
@@ -96,6 +106,7 @@ class Description(Generic[Settings]):
         space: the parameters.
         flags: what the option of each parameter is called on a command line; by default `--NAME`.
         sha256: of the file.
+        files: the text files that its parameters are written to, if there are any.
     """
 
     path: Path
@@ -103,10 +114,15 @@ class Description(Generic[Settings]):
     space: Space
     flags: Mapping[str, str]
     sha256: str
+    files: ParameterFiles
 
 
 def read_description(
-    file: str, kind: type[Settings], options: Mapping[str, Any], fixed: Sequence[str] = ()
+    file: str,
+    kind: type[Settings],
+    options: Mapping[str, Any],
+    base_of: Callable[[Settings], str | tuple[str, ...]],
+    fixed: Sequence[str] = (),
 ) -> Description[Settings]:
     """Read and check a description.
 
@@ -114,10 +130,12 @@ def read_description(
         file: path of the TOML file.
         kind: a record of the settings that it may have besides its parameters.
         options: settings that win over those of the file.
+        base_of: the paths of the files that stand in for those beside the description, by the settings.
         fixed: settings that no option may change.
 
     Raises:
-        ConfigError: the file is missing or no TOML, or has a key or a value that is not allowed.
+        ConfigError: the file is missing or no TOML, or has a key or a value that is not allowed; or a file that
+            parameters are written to cannot be read, or does not have their places.
         SpaceError: a parameter is declared wrongly.
     """
     path = Path(file)
@@ -132,12 +150,18 @@ def read_description(
             raise ConfigError(f"option: {key} stands in the file, and no option changes it")
     settings = convert({**table, **options}, kind, "option", known_only=True)
     declared = [_declared(file, item, number) for number, item in enumerate(params, start=1)]
-    space = _space(file, declared)
-    flags = {
-        p.name: f"--{p.name}" if one.flag is None else one.flag
-        for p, one in zip(space, declared, strict=True)
-    }
-    return Description(path.resolve(), settings, space, flags, hashlib.sha256(data).hexdigest())
+    names = [f"{one.stage}.{one.name}" if one.stage else one.name for one in declared]
+    base = base_of(settings)
+    try:
+        writes = {name: one.write for name, one in zip(names, declared, strict=True) if one.write}
+        files = read_parameter_files(path.parent, writes, (base,) if isinstance(base, str) else base)
+        space = Space(tuple(_param(one, name, files) for one, name in zip(declared, names, strict=True)))
+    except SpaceError as error:
+        raise SpaceError(f"{file}: {error}") from error
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from error
+    flags = {n: f"--{n}" if one.flag is None else one.flag for n, one in zip(names, declared, strict=True)}
+    return Description(path.resolve(), settings, space, flags, hashlib.sha256(data).hexdigest(), files)
 
 
 def _declared(file: str, item: Mapping[str, Any], number: int) -> _Declared:
@@ -146,14 +170,30 @@ def _declared(file: str, item: Mapping[str, Any], number: int) -> _Declared:
         raise SpaceError(f"{file}: parameter {number} has no name")
     if not isinstance(kind, str) or kind not in _TYPES:
         raise SpaceError(f"{file}: {name}: type {kind!r} is none of {', '.join(_TYPES)}")
+    if isinstance(item.get("write"), dict):  # one place stands for a list of one
+        item = {**item, "write": [item["write"]]}
     return convert(item, _TYPES[kind], f"{file}: {name}", SpaceError, known_only=True)
 
 
-def _space(file: str, declared: Sequence[_Declared]) -> Space:
+def _param(one: _Declared, name: str, files: ParameterFiles) -> Param:
+    """A parameter, whose default is what its file says, if it stands in one."""
+    writes = files.writes.get(name, ())
+    default: Value | None = one.default
+    if writes and (default is None or writes[0].how == "value"):
+        try:
+            default = files.start(name, one.options if isinstance(one, _Choice) else None)
+        except ConfigError as error:
+            raise ConfigError(f"{name}: {error}") from error
+    if default is None:
+        raise SpaceError(f"{name}: has no 'default'")
     try:
-        params: list[Param] = [
-            one.param(f"{one.stage}.{one.name}" if one.stage else one.name) for one in declared
-        ]
-        return Space(tuple(params))
+        return one.param(name, default)
     except SpaceError as error:
-        raise SpaceError(f"{file}: {error}") from error
+        where = f"; that is what {writes[0].file} says at {writes[0].at!r}" if writes else ""
+        raise SpaceError(f"{error}{where}") from error
+
+
+def _number(name: str, default: Value) -> float:
+    if isinstance(default, str):
+        raise SpaceError(f"{name}: default = {default!r} must be a number")
+    return float(default)

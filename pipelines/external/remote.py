@@ -8,9 +8,10 @@ each candidate the server gets
     {"id": ID, "scene": {"name": "cat", "sha256": HASH}, "params": {"denoise.strength": 0.5}, "seed": 7}
 
 and answers 200 with the picture (sRGB; PNG, TIFF or JPEG), or with any other status and one line of text, which costs
-the trial. A server that needs the scene's file and does not have it answers 409: it gets the file by `PUT
-/render/scenes/HASH` (a DNG of a raw capture, a PNG of 16 bits of a photograph, `file:PATH` as it is), and the
-same request again. A server with scenes of its own may go by the name.
+the trial. Where parameters are written to files (`pipelines.external.parameter_files`), the request also has `"files"`:
+by name each file with the values in it, as base64. A server that needs the scene's file and does not have it answers
+409: it gets the file by `PUT /render/scenes/HASH` (a DNG of a raw capture, a PNG of 16 bits of a photograph,
+`file:PATH` as it is), and the same request again. A server with scenes of its own may go by the name.
 
 Where no answer comes, or 408, 429, 502, 503 or 504, the request is sent again with the same ID after a while: a
 server that remembers the last few answers by their ID need not do the work twice.
@@ -26,13 +27,14 @@ from uuid import uuid4
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError, RenderError
-from isptune.facts import PipelineFacts
+from isptune.facts import EditedFile, FileSet, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.http import Address, Answer, NoAnswer, exchange, insistently
 from isptune.system.program import call_folder
 from isptune.system.records import Count, Pixels, Positive
 from pipelines.external.description import Description, read_description
+from pipelines.external.exported_files import ExportedFiles
 from pipelines.external.scene_files import (
     SceneFiles,
     candidates_of,
@@ -52,6 +54,7 @@ class Settings:
         retries: further attempts where no answer comes.
         max_picture_mb: no picture may be larger, megabytes.
         size: width and height of every picture, pixels; None for any.
+        base: files in the place of those that parameters are written to, from the folder of the description.
     """
 
     url: str = ""
@@ -59,6 +62,7 @@ class Settings:
     retries: Count = 3
     max_picture_mb: Positive = 256.0
     size: tuple[Pixels, Pixels] | None = None
+    base: str | tuple[str, ...] = ()
 
 
 SCENE_IS_UNKNOWN = 409
@@ -69,12 +73,16 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 30.0
 
 @final
 class Remote:
-    """Pipeline: one request for each image of a batch."""
+    """Pipeline, and all that has to do with parameter files: one request for each image of a batch."""
 
     def __init__(self, description: Description[Settings]):
         self.space = description.space
         self.settings = description.settings
-        self.facts = PipelineFacts(max_batch=1, versions={description.path.name: description.sha256})
+        self.files = ExportedFiles(description)
+        versions = {description.path.name: description.sha256, **self.files.versions}
+        self.facts = PipelineFacts(
+            max_batch=1, versions=versions, file_formats=self.files.formats, left_out=self.files.left_out
+        )
         self._server = _Server(str(description.path), self.settings)
         self._scenes = SceneFiles()
         self._hashes: dict[Path, str] = {}
@@ -85,6 +93,20 @@ class Remote:
             [self._render(scene, values, seed) for values in candidates_of(params, self.space)], scene
         )
 
+    def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
+        """A file of the ISP with a candidate's values in it. Raises ConfigError."""
+        return self.files.exported(file_format, candidate, {}, template).data
+
+    def edited_file(
+        self, file_format: str, candidate: Candidate, start: Candidate, template: bytes | None
+    ) -> EditedFile:
+        """A file of the ISP with what a candidate changes of the start. Raises ConfigError."""
+        return self.files.exported(file_format, candidate, start, template)
+
+    def set_of_file(self, data: bytes, path: Path) -> FileSet:
+        """Where the parameters stand in a file of the user's own, which stands in for one of the ISP's."""
+        return self.files.set_of_file(data, path)
+
     def _render(self, scene: Scene, values: Candidate, seed: int) -> Images:
         file = self._scenes.path(scene)
         if file not in self._hashes:
@@ -94,7 +116,8 @@ class Remote:
         asked = {
             "id": identity, "scene": {"name": scene.name, "sha256": digest}, "params": values, "seed": seed,
         }  # fmt: skip
-        body = json.dumps(asked).encode()
+        files = self.files.in_base64(values)
+        body = json.dumps({**asked, "files": files} if files else asked).encode()
         answer = self._server.ask("POST", "", body, "application/json", identity)
         if answer.status == SCENE_IS_UNKNOWN:
             self._server.ask(
@@ -160,11 +183,11 @@ def build(argument: str | None, **options: Any) -> Remote:
 
     Args:
         argument: path of the TOML file.
-        options: `url`, `timeout_s` of each attempt, `retries`, `max_picture_mb`, `size`.
+        options: `url`, `timeout_s` of each attempt, `retries`, `max_picture_mb`, `size`, `base`.
 
     Raises:
         ConfigError: no file is named, or the file or an option is wrong.
     """
     if not argument:
         raise ConfigError("which server? Give remote:FILE.toml, which has its url and says what to tune")
-    return Remote(read_description(argument, Settings, options))
+    return Remote(read_description(argument, Settings, options, lambda s: s.base))

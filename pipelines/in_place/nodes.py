@@ -1,9 +1,9 @@
 """JSON and YAML as nodes that know where they stand, read as tolerantly as libyaml reads them, and more.
 
 Both are one language here, as they are to libyaml, which libcamera reads JSON with: commas may trail, keys may be bare,
-and comments begin with `#`, or in brackets with `//` or `/*`. Of YAML it is the part that files of settings have:
-tables and lists by indentation or in brackets, plain, quoted and block scalars, directives, tags and anchors (which are passed
-over), and the first document of a file. What is not understood is refused, never guessed at.
+and comments begin with `#`, or in a text that is all in brackets with `//` or `/*`. Of YAML it is the part that files
+of settings have: tables and lists by indentation or in brackets, plain, quoted and block scalars, directives, tags and
+anchors (which are passed over), and the first document of a file. What is not understood is refused, never guessed at.
 
 Source: YAML 1.2.2 (2021), chapters 6 to 9; RFC 8259.
 """
@@ -15,7 +15,8 @@ from typing import Literal, final
 from isptune.system.records import DEEPEST
 from pipelines.in_place.text import Span, unreadable
 
-_BLANKS = re.compile(r"(?:[ \t\r\n]+|#[^\n]*|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_BLANKS = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
+_BLANKS_OF_JSON = re.compile(r"(?:[ \t\r\n]+|#[^\n]*|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\'', re.DOTALL)
 _FLOW_PLAIN = re.compile(
     r"(?:[^\s,\[\]{}:#]|:(?![\s,\[\]{}]|$)|(?<=\S)#|[ \t]+(?![\s,\[\]{}#:]|$)|[ \t]+:(?=\S))+"
@@ -77,6 +78,9 @@ class _Reader:
 
     def __init__(self, text: str):
         self.text = text
+        opening = _BLANKS_OF_JSON.match(text, 1 if text.startswith("\ufeff") else 0)
+        self._is_json = opening is not None and text[opening.end() : opening.end() + 1] in ("{", "[")
+        self._blanks = _BLANKS_OF_JSON if self._is_json else _BLANKS
 
     def document(self) -> Node:
         place = 1 if self.text.startswith("\ufeff") else 0
@@ -97,7 +101,7 @@ class _Reader:
 
     def _blank_lines(self, place: int) -> int:
         """The next thing that is neither blank nor a comment, on this line or a later one."""
-        found = _BLANKS.match(self.text, place)
+        found = self._blanks.match(self.text, place)
         return found.end() if found else place
 
     def _line_after(self, place: int) -> int:

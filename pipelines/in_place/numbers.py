@@ -51,13 +51,21 @@ def in_style_of(token: str, number: float | int) -> str:
 
 def _decimal(number: float, style: "re.Match[str] | None") -> str:
     text = f"{number:.{DIGITS}g}"
-    if "e" in text:
-        return text if abs(number) < 1e-4 or abs(number) >= 1e15 else f"{number:.0f}"
+    if "e" in text and not 1e-4 <= abs(number) < 1e15:
+        return text
+    text = f"{number:.0f}" if "e" in text else text
     decimals = len(style["decimals"] or "") if style and style["point"] else 0
     if "." not in text and (decimals or (style and style["point"])):
         text += "."
     missing = decimals - len(text.partition(".")[2])
     return text + "0" * max(missing, 0)
+
+
+def same_number(first: float | int, second: float | int) -> bool:
+    """Whether two numbers are equal, up to the digits that are written of one that is no whole number."""
+    if isinstance(first, int) and isinstance(second, int):
+        return first == second
+    return f"{first:.{DIGITS}g}" == f"{second:.{DIGITS}g}"
 
 
 def same_value(token: str, wanted: str) -> bool:

@@ -34,6 +34,9 @@ ENDINGS: dict[str, Format] = {
 }  # fmt: skip
 
 
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|//[^\n]*", re.DOTALL)
+
+
 @dataclass(frozen=True)
 class Place:
     """What was found at a place.
@@ -70,6 +73,7 @@ class TextPlaces:
     def __init__(self, data: bytes, name: str, form: Format):
         self.source: SourceText = source_text(data)
         self.name, self.form = name, form
+        self._found: dict[str, list[Place]] = {}
 
     @property
     def text(self) -> str:
@@ -78,7 +82,9 @@ class TextPlaces:
     def find(self, at: str) -> list[Place]:
         """All that is at a place. Raises ConfigError for a file or a place that cannot be read."""
         try:
-            return self._find(at)
+            if at not in self._found:
+                self._found[at] = self._find(at)
+            return self._found[at]
         except ConfigError as error:
             raise ConfigError(f"{self.name}: {error}") from error
 
@@ -141,10 +147,19 @@ class TextPlaces:
         if self.form in ("json", "yaml"):
             return [_of_node(node) for node in select(self.text, self._nodes, path_steps(at))]
         if self.form == "xml":
-            return [Place(span) for span in find_in_elements(self.text, self._elements, at)]
+            return [Place(span) for span in self._in_xml(at)]
         if self.form == "ini":
             return [Place(span) for span in find_in_ini(self.text, at)]
         return [Place(Span(*found.span(1))) for found in pattern_of(at).finditer(self.text)]
+
+    def _in_xml(self, at: str) -> list[Span]:
+        """By a path; the last `[n]` of one that leads nowhere is the number of a list that stands in a single text."""
+        found = find_in_elements(self.text, self._elements, at)
+        last = re.fullmatch(r"(.*[^/])\[([1-9]\d*)\]", at)
+        if found or last is None:
+            return found
+        whole = find_in_elements(self.text, self._elements, last[1])
+        return self._numbers(whole[0])[int(last[2]) - 1 :][:1] if len(whole) == 1 else []
 
     @cached_property
     def _nodes(self) -> Node:
@@ -169,8 +184,12 @@ class TextPlaces:
         return Span(start + quoted, end - quoted)
 
     def _numbers(self, span: Span) -> list[Span]:
-        found = NUMBER.finditer(self.text, span.start, span.end)
-        return [Span(*one.span()) for one in found if one.end() <= span.end]
+        """The numbers of a text, without those of comments in a source file."""
+        found = [Span(*one.span()) for one in NUMBER.finditer(self.text, span.start, span.end)]
+        if self.form != "regex":
+            return found
+        comments = [one.span() for one in _COMMENT.finditer(self.text, span.start, span.end)]
+        return [one for one in found if not any(start <= one.start < end for start, end in comments)]
 
     def _number_in(self, place: Place, at: str) -> Span:
         """The one number that a value says."""

@@ -5,7 +5,8 @@ no file can make a program read another one or fill the memory.
 
 ====================  ==========================================================================================
 `/ctx/sharp`          the text of an element; its name as it is written, with its prefix if it has one
-`/ctx/sharp[3]`       the third element of that name among its brothers, counted from 1 as XPath does; `[last()]`
+`/ctx/sharp[3]`       the third element of that name among its brothers, counted from 1 as XPath does; `[last()]`;
+                      where there is one alone with a list of numbers, the third of these
 `/ctx/sharp/@value`   an attribute
 `//sharp`             an element anywhere; `//` may stand for any step
 `/ctx/*/gain`         an element of any name

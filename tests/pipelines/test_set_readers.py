@@ -186,6 +186,20 @@ def test_a_tuning_file_is_its_own_default_and_fits_no_other_template(tmp_path):
         _back(tmp_path, "tuned.json", NEW.encode(), b"{")
 
 
+def test_what_a_tuning_file_cannot_hold_is_named_before_the_run(isptune, tmp_path):
+    (tmp_path / "mono.json").write_text(NEW.replace("rpi.ccm", "rpi.none"))
+    status, _, err = isptune(
+        "import", "mono.json", "--scene", "cat", "--tune", "sharpen.*,colour.*", "--crop", "9999x1"
+    )
+    assert status == 2
+    assert err.splitlines()[0] == (
+        "note: the file that is started from has no place for: "
+        "sharpen.radius, colour.saturation, colour.vibrance, colour.hue"
+    )
+    status, _, err = isptune("run", "--pipeline", "raw", "--scene", "cat", "--tune", "none")
+    assert "tone.contrast, local.compression (no place in libcamera), " in err
+
+
 def _sidecar(operation, version, params, enabled=1, before="", more=""):
     return f"""<?xml version="1.0"?>{before}<x:xmpmeta xmlns:x="adobe:ns:meta/">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">

@@ -54,7 +54,12 @@ def read_set(data: bytes, path: Path, template: bytes | None = None) -> Paramete
         values |= _tones(new, old)
     if new.matrices:
         values |= _colours(new, old)
-    return ParameterSet(path.stem, {name: _inside(name, float(v)) for name, v in values.items()}, "raw")
+    return ParameterSet(
+        path.stem,
+        {name: _inside(name, float(v)) for name, v in values.items()},
+        "raw",
+        without_place=tuple(name for name in default if name not in values),
+    )
 
 
 def _shape(file: TuningFile) -> tuple[object, ...]:

@@ -9,7 +9,8 @@ rpi.denoise             sdn: deviation...                raw_denoise.luma, as a 
 rpi.contrast            gamma_curve: its values          all of tone.*, as a change of the curve
 rpi.ccm                 every matrix                     matrix.strength and colour.saturation
 rpi.sharpen             strength, threshold, limit       sharpen.amount, .threshold, .halo, as factors
-BlackLevelCorrection    R, Gr, Gb, B, 16 bits (rkisp1);  black.offset, added
+BlackLevelCorrection    R, Gr, Gb, B, 16 bits (rkisp1),  black.offset, added
+                        12 where they are below 1024;
                         offset00..., 20 bits (mali-c55)
 BlackLevel              blackLevel, 16 bits (simple)     black.offset, added
 GammaOutCorrection      gamma (rkisp1)                   tone.gamma, as a factor; no other of tone.*
@@ -28,7 +29,7 @@ Source: Raspberry Pi camera algorithm and tuning guide; the tuning files, algori
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import final
 
@@ -49,6 +50,9 @@ WANTED = {
 }
 """What the Raspberry Pi's algorithms take of a set."""
 
+_SMALLEST_OF_16_BITS = 1024
+"""Black levels below this are of 12 bits, as files were written before libcamera counted in 16."""
+
 _BLACKS = (
     ("BlackLevelCorrection", ("R", "Gr", "Gb", "B"), FULL),
     ("BlackLevelCorrection", ("offset00", "offset01", "offset10", "offset11"), 2**20 - 1),
@@ -56,7 +60,7 @@ _BLACKS = (
 )
 """Where the YAML files have black levels: algorithm, keys, white."""
 
-_MARKS = re.compile(rb'"?algorithms"?\s*:|"rpi\.[a-z_]+"\s*:')
+_MARKS = re.compile(rb'(?<![\w.-])"?algorithms"?\s*:|"rpi\.[a-z_]+"\s*:')
 
 
 @dataclass(frozen=True)
@@ -178,9 +182,16 @@ class TuningFile:
     def _others(self) -> Iterator[Slot]:
         for name, keys, full in _BLACKS:
             table = self.algorithms.get(name)
-            for key in keys if table else ():
-                if table.member(key) is not None:  # else libcamera takes the sensor's own
-                    yield _slot(table, name, key, "black.offset", None, full=full)
+            held = [key for key in keys if table is not None and table.member(key) is not None]
+            for key in held:  # one that is not there libcamera takes of the sensor
+                assert table is not None
+                slot = _slot(table, name, key, "black.offset", None, full=full)
+                small = (
+                    full == FULL
+                    and slot.node is not None
+                    and self.number(slot.node, slot.what) < _SMALLEST_OF_16_BITS
+                )
+                yield replace(slot, full=2**12 - 1) if small else slot
         for name in ("GammaOutCorrection", "ToneMapping", "Adjust"):
             table = self.algorithms.get(name)
             if table is not None and (name == "GammaOutCorrection" or table.member("gamma") is not None):

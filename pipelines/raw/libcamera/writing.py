@@ -16,6 +16,7 @@ import torch
 from isptune.errors import ConfigError
 from isptune.facts import EditedFile
 from isptune.space import Candidate
+from pipelines.in_place.members import added_members
 from pipelines.in_place.nodes import Node
 from pipelines.in_place.numbers import in_style_of
 from pipelines.in_place.text import Edit, Span, with_edits
@@ -60,7 +61,7 @@ def to_libcamera(
     if file.matrices and {"matrix.strength", "colour.saturation"} & set(changed):
         writer.set_matrices()
     notes = [*_without_place(file, changed, candidate, before), *writer.notes]
-    return EditedFile(file.source.encoded(with_edits(file.text, writer.edits)), tuple(notes))
+    return EditedFile(file.source.encoded(with_edits(file.text, writer.all_edits())), tuple(notes))
 
 
 def _without_place(
@@ -95,7 +96,7 @@ class _Writer:
         self.file, self.candidate, self.start, self.default = file, candidate, start, default
         self.edits: list[Edit] = []
         self.notes: list[str] = []
-        self._added: dict[Span, list[tuple[str, str]]] = {}
+        self._added: dict[Span, tuple[Node, list[tuple[str, str]]]] = {}
 
     def set_slot(self, slot: Slot) -> None:
         """Change one number by its knob; one that is not there is added, from what libcamera takes without it."""
@@ -150,34 +151,17 @@ class _Writer:
             self.edits.append(Edit(node.span, new))
 
     def _add(self, slot: Slot, number: float | int) -> None:
-        """A member for a table: on a line of its own where its members have such, in brackets where it has none."""
-        table, text = slot.table, self.file.text
-        added = self._added.setdefault(table.span, [])
-        added.append((slot.key, in_style_of("1.0" if slot.full is None else "1", number)))
-        self.edits = [edit for edit in self.edits if edit.span != _place_to_add(table)]
-        bracket = text[table.span.start : table.span.start + 1] == "{"
-        if not table.members:
-            inside = ", ".join(f'"{key}": {value}' for key, value in added)
-            blank = " " if text[table.span.start - 1] == ":" else ""
-            new = f"{blank}{{ {inside} }}"
-        elif bracket:
-            first = text[table.span.start + 1 :]
-            indent = first[: len(first) - len(first.lstrip())] or " "
-            new = "".join(f',{indent}"{key}": {value}' for key, value in added)
-        else:
-            start = text.rfind("\n", 0, table.span.start) + 1
-            end = "\r\n" if text[start - 2 : start] == "\r\n" else "\n"
-            indent = " " * (table.span.start - start)
-            new = "".join(f"{end}{indent}{key}: {value}" for key, value in added)
-        self.edits.append(Edit(_place_to_add(table), new))
+        token = in_style_of("1.0" if slot.full is None else "1", number)
+        self._added.setdefault(slot.table.span, (slot.table, []))[1].append((slot.key, token))
 
-
-def _place_to_add(table: Node) -> Span:
-    """The table itself where it is empty, else behind its last member."""
-    if not table.members:
-        return table.span
-    end = table.members[-1][1].span.end
-    return Span(end, end)
+    def all_edits(self) -> list[Edit]:
+        """What is replaced and what is added."""
+        added = [
+            edit
+            for table, pairs in self._added.values()
+            for edit in added_members(self.file.text, table, pairs)
+        ]
+        return [*self.edits, *added]
 
 
 def light_of(values: np.ndarray, start: Mapping[str, object]) -> np.ndarray:

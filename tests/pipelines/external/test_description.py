@@ -21,7 +21,7 @@ from tests.pipelines.external.fake_isp import GOOD, SPACE, write_isp
         (("log = true", "log = 1"), "tone.gain: log = 1 must be true or false"),
         (
             ("log = true", "lgo = true"),
-            "tone.gain: unknown key 'lgo'; did you mean 'log'? known are: name, default, range",
+            "tone.gain: unknown key 'lgo'; did you mean 'log'? known are: name, range, default",
         ),
         (("[-20, 20]", "[-20.5, 20]"), "offset: range[0] = -20.5 must be a whole number"),
         (('"integer"', '"int"'), "offset: type 'int' is none of real, integer, choice"),

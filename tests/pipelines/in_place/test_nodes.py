@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from isptune.errors import ConfigError
+from pipelines.in_place.members import added_members
 from pipelines.in_place.nodes import Node, parse_nodes, unquoted
 from pipelines.in_place.text import Edit, Span, source_text, with_edits
 
@@ -115,6 +116,32 @@ def test_what_is_not_understood_is_refused_where_it_stands(text, message):
 def test_a_text_becomes_the_same_bytes_again(data):
     source = source_text(data)
     assert source.encoded(source.text) == data
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        ('{"t": {"a": 1}}', '{"t": {"a": 1, "b": 2, "c": 3}}'),
+        ('{"t": {\n  "a": 1\n}}', '{"t": {\n  "a": 1,\n  "b": 2,\n  "c": 3\n}}'),
+        ('{"t": {\n  "a": 1 # one\n}}', '{"t": {\n  "a": 1, # one\n  "b": 2,\n  "c": 3\n}}'),
+        ('{"t": {\n  "a": 1, // one\n}}', '{"t": {\n  "a": 1, // one\n  "b": 2,\n  "c": 3,\n}}'),
+        ('{"t":{}}', '{"t": { "b": 2, "c": 3 }}'),
+        ('{\n  "t":\n  {\n\n  },\n  "u": 1}', '{\n  "t":\n  {\n      "b": 2, "c": 3\n  },\n  "u": 1}'),
+        ('{"t": {\r\n}}', '{"t": {\r\n    "b": 2, "c": 3\r\n}}'),
+        ('{"t": { # none\n} }', '{"t": { # none\n"b": 2, "c": 3 } }'),
+        ("t:\r\n  a: 1 # one\r\nu: 1\r\n", "t:\r\n  a: 1 # one\r\n  b: 2\r\n  c: 3\r\nu: 1\r\n"),
+        ("t:\nu: 1\n", 't: { "b": 2, "c": 3 }\nu: 1\n'),
+        ("- t:\n    a: 1\n- u:\n", "- t:\n    a: 1\n    b: 2\n    c: 3\n- u:\n"),
+    ],
+)
+def test_members_are_added_as_the_text_has_its_own(text, new):
+    top = parse_nodes(text)
+    table = (top.items[0] if top.items else top).member("t")
+    edited = with_edits(text, added_members(text, table, [("b", "2"), ("c", "3")]))
+    assert edited == new
+    before, after = _value(text, top), _value(edited, parse_nodes(edited))
+    held = (before[0] if isinstance(before, list) else before)["t"] or {}
+    assert (after[0] if isinstance(after, list) else after)["t"] == {**held, "b": 2, "c": 3}
 
 
 def test_edits_that_are_in_each_others_way_are_refused():

@@ -1,0 +1,155 @@
+"""What `isptune verify` works with: two sets, scenes that took no part, and who judges."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isptune.errors import ConfigError
+from isptune.facts import Direction
+from isptune.interfaces import Pipeline
+from isptune.parameter_set import ParameterSet, build_pipeline, read_set
+from isptune.registry import build
+from isptune.runs.files import image_path
+from isptune.runs.provenance import read_provenance
+from isptune.runs.settings import read_settings
+from isptune.scenes.images import write_image
+from isptune.scenes.scene import Scene, load_scenes
+from isptune.space import Candidate
+from isptune.system.device import choose_device
+from isptune.tuning.bench import Bench
+from isptune.tuning.config import parse_assignments
+from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.noise_seeds import NoiseSeeds
+from isptune.tuning.parts import OnPart
+from isptune.tuning.verification import Verified, compare_on, verified
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """A comparison that is ready to be made.
+
+    Attributes:
+        evaluator: of the pipeline, who judges, and the scenes.
+        old_name, new_name: what the sets are called.
+        old, new: complete candidates.
+        seeds: of the noise.
+        max_loss: see `Verified`.
+    """
+
+    evaluator: Evaluator
+    old_name: str
+    new_name: str
+    old: Candidate
+    new: Candidate
+    seeds: Sequence[int]
+    max_loss: float | None
+
+    def run(self, on_part: OnPart = lambda done, total: None) -> Verified:
+        """Evaluate both. Raises AllFailed if one cannot be."""
+        measured = compare_on(self.evaluator, self.old, self.new, self.seeds, on_part)
+        directions: dict[str, Direction] = {
+            name: o.facts.direction for name, o in self.evaluator.objectives.items()
+        }
+        return verified(self.old_name, self.new_name, measured, directions, self.max_loss)
+
+    def write_pictures(self, folder: Path) -> None:
+        """Both on every scene, as a run keeps its pictures: the old set is called `default`. Raises DiskError."""
+        image_path(folder, "x", "default").parent.mkdir(parents=True, exist_ok=True)
+        for scene in self.evaluator.scenes:
+            for kind, candidate in (("default", self.old), ("recommended", self.new)):
+                image = self.evaluator.render_one(candidate, scene, self.seeds[0])
+                write_image(image_path(folder, scene.name, kind), image.cpu())
+            if scene.reference is not None:
+                write_image(image_path(folder, scene.name, "reference"), scene.reference.cpu())
+
+
+def verifier(
+    new: Path,
+    *,
+    against: str | None,
+    scenes: Sequence[str],
+    objectives: Sequence[str],
+    pipeline: str | None,
+    pipeline_options: Sequence[str],
+    crop: str | None,
+    resize: str | None,
+    confirm: int,
+    seed: int,
+    max_loss: float | None,
+    device: str,
+) -> Verifier:
+    """Read the sets and the scenes, and build the rest.
+
+    Args:
+        new: a run's folder or a set's file.
+        against: the same of what it is to replace; None for what `new` started from, else the defaults.
+        scenes: specs; of a run none for those that it held out.
+        objectives: specs; of a run none for its own.
+        pipeline, pipeline_options: where the sets do not say.
+        crop, resize: see `load_scenes`.
+        confirm, seed: how many noise seeds, and which.
+        max_loss: see `Verified`.
+        device: where to compute.
+
+    Raises:
+        ConfigError: something is missing or does not fit, or a scene took part in the search.
+    """
+    chosen = read_set(new)
+    options = parse_assignments(pipeline_options, "--pipeline-option")
+    built = build("pipeline", pipeline, **options) if pipeline is not None else build_pipeline(chosen)
+    found = _scenes(new, scenes, crop, resize)
+    old_name, old = _old(built, chosen, against)
+    names = objectives or (read_settings(new).objectives if new.is_dir() else ())
+    if not names:
+        raise ConfigError(f"{new}: does not say who judges; give --objective, such as ssim or niqe")
+    judges = {name: build("objective", name) for name in names}
+    evaluator = Evaluator(built, judges, found, choose_device(device))
+    _refuse_without_reference(judges, found)
+    candidate = built.space.complete(built.space.check(chosen.values, partial=True))
+    seeds = NoiseSeeds(seed, confirm, built.facts.uses_seed).to_confirm()
+    return Verifier(evaluator, old_name, chosen.name, old, candidate, seeds, max_loss)
+
+
+def _old(pipeline: Pipeline, chosen: ParameterSet, against: str | None) -> tuple[str, Candidate]:
+    if against is not None:
+        other = read_set(Path(against))
+        return other.name, pipeline.space.complete(pipeline.space.check(other.values, partial=True))
+    if chosen.start:
+        return "the start", pipeline.space.complete(pipeline.space.check(chosen.start, partial=True))
+    return "the defaults", pipeline.space.complete({})
+
+
+def _scenes(new: Path, specs: Sequence[str], crop: str | None, resize: str | None) -> list[Scene]:
+    """The scenes to verify on; of a run, none that its search has seen."""
+    if not specs:
+        held_out = Bench(read_settings(new)).held_out if new.is_dir() else []
+        if not held_out:
+            raise ConfigError(
+                f"{new}: held no scene out; give scenes that took no part in the search, as --scene other.png"
+            )
+        return held_out
+    found = load_scenes(specs, crop, resize)
+    if new.is_dir():
+        seen = _seen(new)
+        for scene in found:
+            if scene.sha256 in seen:
+                raise ConfigError(
+                    f"{scene.name}: is a scene of the search in {new}, which says nothing of other scenes; give others"
+                )
+    return found
+
+
+def _seen(run: Path) -> set[str]:
+    """Hashes of the scenes of a run's search."""
+    settings = read_settings(run)
+    known: Mapping[str, Any] = read_provenance(run).scenes
+    held_out = {scene.sha256 for scene in Bench(settings).held_out} if settings.holdout else set[str]()
+    return set(known.values()) - held_out
+
+
+def _refuse_without_reference(judges: Mapping[str, Any], scenes: Sequence[Scene]) -> None:
+    for name, judge in judges.items():
+        for scene in scenes:
+            if judge.facts.uses_reference and scene.reference is None:
+                raise ConfigError(f"{name} compares with a reference, and {scene.name} has none")
