@@ -168,8 +168,7 @@ def _core(settings: Path) -> list[str]:
 
 
 def build(argument: str | None, **options: Any) -> Darktable:
-    """`darktable`: darktable-cli; options `sidecar` (an xmp to start from), `copy` (false) and `timeout_s`
-    (of a picture; 120).
+    """`darktable`: darktable-cli; options `sidecar` (an xmp to start from), `copy` (false), `timeout_s` (120).
 
     Raises:
         ConfigError: an argument, an option that is not allowed, or a sidecar that is none.

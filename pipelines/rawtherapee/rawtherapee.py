@@ -120,8 +120,7 @@ class RawTherapee:
 
 
 def build(argument: str | None, **options: Any) -> RawTherapee:
-    """`rawtherapee`: rawtherapee-cli; options `profile` (a pp3 to start from), `copy` (false) and
-    `timeout_s` (of a picture; 120).
+    """`rawtherapee`: rawtherapee-cli; options `profile` (a pp3 to start from), `copy` (false), `timeout_s` (120).
 
     Raises:
         ConfigError: an argument, an option that is not allowed, or a profile that is none.
