@@ -32,6 +32,8 @@ _OPTIONS = [
     PIPELINE_OPTION,
     click.option("--objective", "objectives", metavar="SPEC", multiple=True,
                  help="What is optimised, see `isptune list objectives`; several give a Pareto front. [ssim]"),
+    click.option("--constraint", "constraints", metavar="SPEC<=X", multiple=True,
+                 help="Limit to keep before anything else, as 'overshoot<=10' or 'snr>=30'; may be repeated. [none]"),
     click.option("--prompt", metavar="FILE", help=PROMPT_HELP),
     click.option("--optimizer", metavar="SPEC",
                  help="See `isptune list optimizers`. [auto: cma; catcma with choices]"),

@@ -249,12 +249,27 @@ class Rejected:
     Attributes:
         params: all parameters.
         objectives: its scores against those of the start; empty where it could not be evaluated again.
-        error: why it could not.
+        error: why it could not, or what else is wrong with it.
     """
 
     params: Candidate
     objectives: Mapping[str, ScorePair] = field(default_factory=dict)
     error: str | None = optional(None)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A limit, and whether the recommended candidate keeps it.
+
+    Attributes:
+        constraint: as it was given.
+        scores: what is limited, of both.
+        kept: whether the recommended candidate is within the limit.
+    """
+
+    constraint: str
+    scores: ScorePair
+    kept: bool
 
 
 @dataclass(frozen=True)
@@ -290,6 +305,7 @@ class Answer:
         objectives: scores by objective, one of all scenes.
         levels, l1, l1_normalised: as in a trial, of `recommended` and `default`; None where they are not known.
         scenes: scores by scene and objective, where there is more than one scene.
+        constraints: limits that were to be kept.
         held_out: the same on scenes that the search never saw, where some were kept; else None.
         distance: how far the tuned knobs went from the default, a mean share of their ranges, 0 to 1.
         cost: what that cost in the search (see `stay_near`), in the first objective's unit.
@@ -313,6 +329,7 @@ class Answer:
     l1: Mapping[str, float | None] | None = None
     l1_normalised: Mapping[str, float | None] | None = None
     scenes: Mapping[str, Mapping[str, ScorePair]] = field(default_factory=dict)
+    constraints: tuple[Kept, ...] = optional(())
     held_out: HeldOut | None = optional(None)
     distance: float | None = None
     cost: float = 0.0

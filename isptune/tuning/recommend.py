@@ -36,6 +36,11 @@ class Reevaluated:
     crops: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     pooled: bool = True
 
+    @property
+    def means(self) -> dict[str, float]:
+        """The mean score by objective; empty where it failed."""
+        return {name: float(np.mean(values)) for name, values in self.scores.items()}
+
     def interval(self, objective: str, scene: str | None = None) -> Interval:
         """The score with its interval; of all scenes, or of one."""
         values, crops = self._scores(objective, scene), self._crops(objective, scene)
@@ -157,6 +162,8 @@ def in_one_line(rejected: Rejected, objective: str, direction: Direction) -> str
     begin = (
         f"{objective} calls nothing that was found better than the start, so that the start is recommended"
     )
+    if rejected.objectives and rejected.error is not None:
+        return f"{begin}: {rejected.error}"
     if rejected.error is not None:
         return f"{begin}: what the search recommends failed when it was evaluated again: {rejected.error}"
     gain = rejected.objectives[objective].difference
