@@ -98,13 +98,15 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
     start = start_from(options["start"], options.pop("template", None), named, pipeline_options)
     options["start"], pipeline, brought = start.values, start.pipeline, start.pipeline_options
     pipeline_options = {**start.base, **pipeline_options}
-    if pipeline is not None and config is None and options["pipeline"] is None:
+    if pipeline is not None and config is None and options["pipeline"] in (None, pipeline):
         options["pipeline"], pipeline_options = pipeline, {**brought, **pipeline_options}
     options["pipeline_options"] = pipeline_options
     options["tune"] = tuple(part.strip() for pattern in options["tune"] for part in pattern.split(","))
     specs = {options["pipeline"], *options["objectives"], *options["second_opinions"]} - {pipeline}
     settings = load_settings(config, options)
     _refuse_unnamed(settings, specs)
+    for note in start.notes:
+        click.echo(f"note: {note}", err=True)
     lost = start.without_place(settings)
     if lost:
         click.echo(f"note: the file that is started from has no place for: {', '.join(lost)}", err=True)

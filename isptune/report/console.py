@@ -177,6 +177,8 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
     for row in answer.diagnoses:
         print_line(console, f"{row.judge} on {row.scene}, default: {row.default.words}")
         print_line(console, f"{row.judge} on {row.scene}, recommended: {row.recommended.words}")
+    for file in answer.exported:
+        print_line(console, file.words)
     _print_warnings(answer, bounds_reached(knobs), console)
 
 

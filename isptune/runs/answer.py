@@ -213,6 +213,36 @@ class Diagnosed:
 
 
 @dataclass(frozen=True)
+class ExportedFile:
+    """How far the picture that a file of the recommended set gives is from the one that was chosen.
+
+    Attributes:
+        format: of the file, as `isptune export --format` takes it.
+        scene: whose picture.
+        mean, largest: of the difference of all samples, in levels of 255; None where it could not be loaded.
+        error: why it could not.
+    """
+
+    format: str
+    scene: str
+    mean: float | None = None
+    largest: float | None = None
+    error: str | None = optional(None)
+
+    @property
+    def words(self) -> str:
+        """One line."""
+        if self.mean is None or self.largest is None:
+            return f"{self.scene} from the exported {self.format}: could not be made: {self.error}"
+        if self.largest == 0:
+            return f"{self.scene} from the exported {self.format}: the same picture as was chosen"
+        return (
+            f"{self.scene} from the exported {self.format}: {self.mean:.2g} of 255 levels from the chosen picture on "
+            f"average, {self.largest:.2g} at most"
+        )
+
+
+@dataclass(frozen=True)
 class Rejected:
     """The best that was found, where it is not better than the start beyond the interval: then the start stays.
 
@@ -284,6 +314,7 @@ class Answer:
         second_opinions: of objectives that took no part.
         diagnoses: what judges find wrong with the pictures, by judge and scene.
         warnings: a sentence each.
+        exported: of pipelines that load their own files, the pictures that these give.
     """
 
     params: Candidate
@@ -307,6 +338,7 @@ class Answer:
     second_opinions: tuple[SecondOpinion, ...] = ()
     diagnoses: tuple[Diagnosed, ...] = ()
     warnings: tuple[str, ...] = ()
+    exported: tuple[ExportedFile, ...] = optional(())
 
     @property
     def recommended_distance(self) -> Distance:

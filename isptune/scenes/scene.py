@@ -112,7 +112,7 @@ def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> 
     elif crop == "full":
         window = (0, 0, *capture.size)
     else:
-        window = on_grid(*_window(crop, capture.size, Path(path).name))
+        window = on_grid(*window_of(crop, capture.size, Path(path).name))
     left, top, width, height = window
     if max(width, height) > MAX_SIDE:
         raise SceneError(f"{path}: {width}x{height} is larger than {MAX_SIDE} pixels a side; crop it")
@@ -215,18 +215,35 @@ def crop_scene(scene: Scene, crop: str | None) -> Scene:
     """A part of a scene, as `load_scenes` cuts it; the scene itself for None. Raises SceneError."""
     if crop is None:
         return scene
+    if scene.raw is None and "path" in scene.metadata and scene.reference is None:
+        return _cut_later(scene, crop, window_of(crop.partition("+")[0], (MAX_SIDE, MAX_SIDE), scene.name))
     full_height, full_width = scene.image.shape[-2:]
-    window = _window(crop, (full_width, full_height), scene.name)
+    window = window_of(crop, (full_width, full_height), scene.name)
     left, top, width, height = window if scene.raw is None else on_grid(*window)
     cut = _map_pixels(scene, lambda x: x[..., top : top + height, left : left + width].contiguous())
     cut = _map_regions(cut, lambda corner: (corner[0] - left, corner[1] - top))
     if scene.raw is None:
-        return cut
-    return replace(cut, raw=scene.raw.cropped(left, top, width, height))
+        return _cut_later(cut, crop, window) if "path" in scene.metadata else cut
+    metadata = dict(cut.metadata)
+    if "window" in metadata:
+        metadata["window"] = (metadata["window"][0] + left, metadata["window"][1] + top, width, height)
+    return replace(cut, raw=scene.raw.cropped(left, top, width, height), metadata=metadata)
 
 
-def _window(crop: str, full: tuple[int, int], name: str) -> tuple[int, int, int, int]:
-    """Left, top, width and height of a crop of a frame of this width and height."""
+def _cut_later(scene: Scene, crop: str, window: tuple[int, int, int, int]) -> Scene:
+    """A scene of a file that programs get as it is: what is cut is the picture that they make, when it is there."""
+    image = scene.image if scene.reference is not None else torch.zeros(1, 3, window[3], window[2])
+    return replace(
+        scene, image=image, metadata={**scene.metadata, "crops": (*scene.metadata.get("crops", ()), crop)}
+    )
+
+
+def window_of(crop: str, full: tuple[int, int], name: str) -> tuple[int, int, int, int]:
+    """Left, top, width and height of a crop of a frame of this width and height.
+
+    Raises:
+        SceneError: it is no crop, or the frame has no room for it.
+    """
     size, *offset = crop.split("+")
     try:
         width, height = (int(part) for part in size.lower().split("x"))
@@ -248,6 +265,10 @@ def _resize(scene: Scene, resize: str | None) -> Scene:
     if scene.raw is not None:
         raise SceneError(
             f"{scene.name}: a raw capture cannot be resized, only cropped: its samples are behind filters"
+        )
+    if "path" in scene.metadata:
+        raise SceneError(
+            f"{scene.name}: the picture of a file that a program develops cannot be resized, only cropped"
         )
     full_height, full_width = scene.image.shape[-2:]
     try:

@@ -25,6 +25,7 @@ from isptune.space import Candidate
 from isptune.tuning.bench import Bench
 from isptune.tuning.crops import with_crops
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.exported import compare_exports
 from isptune.tuning.opinions import OPINION_SEEDS, look_at, second_opinions
 from isptune.tuning.parts import OnPart, Steps
 from isptune.tuning.recommend import (
@@ -115,6 +116,7 @@ def hand_over(
         front=_front(bench, optimizers, seeds[0]),
         second_opinions=opinions,
         diagnoses=diagnoses,
+        exported=compare_exports(bench, after.candidate),
         warnings=(*_warnings(bench, before, rejected, limits, opinions), *unknown, *missing),
     )
     steps.all_done()
