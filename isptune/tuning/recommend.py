@@ -169,6 +169,8 @@ def in_one_line(rejected: Rejected, objective: str, direction: Direction) -> str
     gain = rejected.objectives[objective].difference
     sign = 1.0 if direction == "maximize" else -1.0
     change = "better" if sign * gain.mean > 0 else "worse"
+    if gain.mean == 0:
+        return f"{begin}: the best that was found is just as good; more trials or other knobs may find a better one"
     text = f"{begin}: the best that was found is {change} by {abs(gain.mean):.4g}"
     if gain.n > 1:
         text += f" (95 % interval of the difference {gain.low:.4g} to {gain.high:.4g})"
