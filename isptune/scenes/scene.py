@@ -14,16 +14,12 @@ from torch import Tensor
 from isptune.arrays import Images
 from isptune.errors import SceneError, UnknownName
 from isptune.registry import build, installed
+from isptune.scenes.focus import parse_focus, split_focus
 from isptune.scenes.images import MAX_SIDE, read_image, to_images
 from isptune.scenes.raw_capture import RawCapture, centre_of_about, on_grid, preview, with_measured_brightness
-from isptune.scenes.raw_files import (
-    is_raw,
-    looks_like_raw,
-    parse_matrix,
-    parse_white_balance,
-    read_raw,
-)
-from isptune.spec import refuse_unknown, split_name, split_options
+from isptune.scenes.raw_files import FILE_OPTIONS, is_raw, looks_like_raw, read_raw
+from isptune.scenes.raw_reference import with_reference
+from isptune.spec import has_options, refuse_unknown, split_name, split_options
 from isptune.system.disk import file_name
 
 BUNDLED = ("astronaut", "cat", "coffee", "rocket")
@@ -112,27 +108,36 @@ def raw_scene(name: str, capture: RawCapture, reference: Images | None = None, *
     return Scene(name, preview(capture), reference, metadata, capture)
 
 
-_RAW_OPTIONS = {
+RAW_OPTIONS = {
     "crop": "WxH, WxH+X+Y or full",
-    "matrix": "identity or nine numbers, from white-balanced camera RGB to sRGB",
-    "white_balance": "R,G,B or grey",
+    "reference": "PICTURE, what it should become, such as the camera's JPEG",
+    **FILE_OPTIONS,
 }
+"""The keys of the source `raw`, and what they take."""
 
 
 def raw_file(argument: str | None) -> list[Scene]:
-    """The scene of `raw:FILE[?KEY=VALUE&...]`: a raw file, whatever it is called; keys: crop, matrix, white_balance."""
+    """The scene of `raw:FILE[?KEY=VALUE&...]`: a raw file, whatever it is called, and what is said of it.
+
+    Keys: crop; reference; what stands in place of its tags (cfa, black, white, noise, orientation, matrix,
+    white_balance); where the samples of a file without a header lie (size, format, endian, offset, stride).
+    """
     path, options = split_options(argument)
     if not path:
         raise SceneError("'raw' needs a file: raw:FILE[?crop=WxH&matrix=identity&white_balance=grey]")
-    refuse_unknown("raw", options, _RAW_OPTIONS)
+    refuse_unknown("raw", options, RAW_OPTIONS)
     return [_read_raw_scene(path, options.pop("crop", None), options)]
 
 
 def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> Scene:
     """The middle of a raw file, or the crop that was asked for; `window` says which part of the upright picture."""
-    matrix = parse_matrix(options["matrix"]) if "matrix" in options else None
-    balance = parse_white_balance(options["white_balance"]) if "white_balance" in options else None
-    capture, facts = read_raw(path, matrix, balance)
+    said = {key: value for key, value in options.items() if key != "reference"}
+    capture, facts = read_raw(path, said)
+    (x, y), frame, reference = facts.pop("origin"), facts.pop("frame"), None
+    if "reference" in options:
+        found = with_reference(capture, (x, y), frame, Path(options["reference"]))
+        capture, (x, y), reference, told = found
+        facts["warnings"] = (*facts["warnings"], *told)
     if crop is None:
         window = centre_of_about(capture.size, RAW_PIXELS)
     elif crop == "full":
@@ -143,8 +148,9 @@ def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> 
     if max(width, height) > MAX_SIDE:
         raise SceneError(f"{path}: {width}x{height} is larger than {MAX_SIDE} pixels a side; crop it")
     capture = with_measured_brightness(capture.cropped(left, top, width, height))
-    x, y = facts.pop("origin")
-    return raw_scene(Path(path).stem, capture, **facts, window=(x + left, y + top, width, height))
+    if reference is not None:
+        reference = reference[..., top : top + height, left : left + width].contiguous()
+    return raw_scene(Path(path).stem, capture, reference, **facts, window=(x + left, y + top, width, height))
 
 
 def scene_warnings(scenes: Iterable[Scene]) -> list[str]:
@@ -169,7 +175,8 @@ def load_scenes(
     """Load files and `SOURCE:ARGUMENT` specs, then crop and resize each.
 
     Args:
-        specs: paths, names of bundled photographs, sources such as `bundled:cat`, or scenes that are loaded already.
+        specs: paths, names of bundled photographs, sources such as `bundled:cat`, or scenes that are loaded already;
+            of any of them but the last `?weight=3&roi=WxH+X+Y` says what counts, see `isptune.scenes.focus`.
         crop: `WIDTHxHEIGHT` from the centre, or `WIDTHxHEIGHT+X+Y`; of raw captures, down to even numbers. Raw
             files are cut to about 1 megapixel without it.
         resize: `WIDTHxHEIGHT`, or one number for the longer side; not for raw captures.
@@ -177,10 +184,22 @@ def load_scenes(
     Raises:
         SceneError: a file cannot be used, or is smaller than the crop, or no spec was given.
     """
-    scenes = [_resize(scene, resize) for spec in specs for scene in _load_cropped(spec, crop)]
+    scenes = [scene for spec in specs for scene in _load_focused(spec, crop, resize)]
     if not scenes:
         raise SceneError("no scene was given")
     return _with_unique_names(scenes)
+
+
+def _load_focused(spec: str | Scene, crop: str | None, resize: str | None) -> list[Scene]:
+    if isinstance(spec, Scene):
+        return [_resize(scene, resize) for scene in _load_cropped(spec, crop)]
+    plain, weight, roi = split_focus(spec)
+    found = []
+    for scene in (_resize(scene, resize) for scene in _load_cropped(plain, crop)):
+        height, width = scene.image.shape[-2:]
+        told = parse_focus(scene.name, (width, height), weight, roi)
+        found.append(replace(scene, metadata={**scene.metadata, **told}))
+    return found
 
 
 def _load_cropped(spec: str | Scene, crop: str | None) -> list[Scene]:
@@ -206,6 +225,8 @@ def _load(spec: str) -> list[Scene]:
         return build("scene", spec)
     if spec in BUNDLED:
         return bundled(spec)
+    if has_options(spec) and is_raw(split_options(spec)[0] or ""):  # what `raw:` stands before is clear
+        return raw_file(spec)
     raise SceneError(f"{spec}: no such file, and no bundled scene ({', '.join(BUNDLED)})")
 
 
@@ -225,22 +246,40 @@ def crop_scene(scene: Scene, crop: str | None) -> Scene:
     """A part of a scene, as `load_scenes` cuts it; the scene itself for None. Raises SceneError."""
     if crop is None:
         return scene
+    if scene.raw is None and "path" in scene.metadata and scene.reference is None:
+        return _cut_later(scene, crop, window_of(crop.partition("+")[0], (MAX_SIDE, MAX_SIDE), scene.name))
     full_height, full_width = scene.image.shape[-2:]
     window = window_of(crop, (full_width, full_height), scene.name)
     left, top, width, height = window if scene.raw is None else on_grid(*window)
     cut = _map_pixels(scene, lambda x: x[..., top : top + height, left : left + width].contiguous())
     cut = _map_regions(cut, lambda corner: (corner[0] - left, corner[1] - top))
     if scene.raw is None:
-        return cut
+        return _cut_later(cut, crop, window) if "path" in scene.metadata else cut
+    metadata = dict(cut.metadata)
+    if "window" in metadata:
+        metadata["window"] = (metadata["window"][0] + left, metadata["window"][1] + top, width, height)
     rendered = scene.rendered
     if rendered is not None:
         inner = f"{width}x{height}+{left}+{top}"
         rendered = replace(rendered, scene=crop_scene(rendered.scene, inner))
-    return replace(cut, raw=scene.raw.cropped(left, top, width, height), rendered=rendered)
+    raw = scene.raw.cropped(left, top, width, height)
+    return replace(cut, raw=raw, metadata=metadata, rendered=rendered)
+
+
+def _cut_later(scene: Scene, crop: str, window: tuple[int, int, int, int]) -> Scene:
+    """A scene of a file that programs get as it is: what is cut is the picture that they make, when it is there."""
+    image = scene.image if scene.reference is not None else torch.zeros(1, 3, window[3], window[2])
+    return replace(
+        scene, image=image, metadata={**scene.metadata, "crops": (*scene.metadata.get("crops", ()), crop)}
+    )
 
 
 def window_of(crop: str, full: tuple[int, int], name: str) -> tuple[int, int, int, int]:
-    """Left, top, width and height of a crop of a frame of this width and height."""
+    """Left, top, width and height of a crop of a frame of this width and height.
+
+    Raises:
+        SceneError: it is no crop, or the frame has no room for it.
+    """
     size, *offset = crop.split("+")
     try:
         width, height = (int(part) for part in size.lower().split("x"))
@@ -262,6 +301,10 @@ def _resize(scene: Scene, resize: str | None) -> Scene:
     if scene.raw is not None:
         raise SceneError(
             f"{scene.name}: a raw capture cannot be resized, only cropped: its samples are behind filters"
+        )
+    if "path" in scene.metadata:
+        raise SceneError(
+            f"{scene.name}: the picture of a file that a program develops cannot be resized, only cropped"
         )
     full_height, full_width = scene.image.shape[-2:]
     try:

@@ -18,10 +18,9 @@ time-out (all of its processes are ended), a picture that is missing, broken or 
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from string import Formatter
 from typing import Any, Literal, final
 
 from isptune.arrays import Images, Params
@@ -29,6 +28,7 @@ from isptune.errors import ConfigError
 from isptune.facts import EditedFile, FileSet, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
+from isptune.system.argv import filled, placeholders
 from isptune.system.program import call_folder, run_program
 from isptune.system.records import Pixels, Positive
 from pipelines.external.description import Description, read_description
@@ -83,7 +83,7 @@ class Command:
         self.files = ExportedFiles(description)
         self._check(str(description.path))
         versions = {description.path.name: description.sha256, **self._own_files(), **self.files.versions}
-        seeded = any(place == "seed" for word in self.settings.command for _, place in _parts(word))
+        seeded = any("seed" in placeholders(word, description.path.name) for word in self.settings.command)
         self.facts = PipelineFacts(
             max_batch=1,
             uses_seed=seeded,
@@ -116,7 +116,7 @@ class Command:
                 work_in=self.folder,
                 max_file_mb=settings.max_file_mb,
             )
-            return read_result(out, said, scene, settings.size)
+            return read_result(out, said, scene, self._scenes, settings.size)
 
     def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
         """A file of the ISP with a candidate's values in it. Raises ConfigError."""
@@ -139,7 +139,7 @@ class Command:
             if word == "{flags}":
                 argv += [f"{self.flags[name]}={value}" for name, value in values.items()]
             else:
-                argv.append("".join(text + (known[place] if place else "") for text, place in _parts(word)))
+                argv.append(filled(word, known))
         if "/" in argv[0] and not Path(argv[0]).is_absolute():
             argv[0] = str(self.folder / argv[0])
         return argv
@@ -154,7 +154,7 @@ class Command:
         words = settings.command
         if not words:
             raise ConfigError(f'{file}: has no command = ["PROGRAM", "ARGUMENT", ...]')
-        used = {place for word in words for place in _checked_parts(file, word)}
+        used = {place for word in words for place in placeholders(word, file)}
         known = [*PLACES, *self.files.names, *self.space.names]
         for place in sorted(used - set(known)):
             raise ConfigError(f"{file}: command names {{{place}}}; there are: {', '.join(known)}")
@@ -207,20 +207,6 @@ def build(argument: str | None, **options: Any) -> Command:
             "which program? Give command:FILE.toml, which says how it is called and what to tune"
         )
     return Command(read_description(argument, Settings, options, lambda s: s.base, fixed=("command",)))
-
-
-def _parts(word: str) -> Sequence[tuple[str, str | None]]:
-    return [(text, place) for text, place, _, _ in Formatter().parse(word)]
-
-
-def _checked_parts(file: str, word: str) -> list[str]:
-    try:
-        parts = list(Formatter().parse(word))
-    except ValueError as error:
-        raise ConfigError(f"{file}: command has {word!r}: {error}; {{{{ and }}}} stand for braces") from error
-    if any(form or conversion for _, _, form, conversion in parts):
-        raise ConfigError(f"{file}: command has {word!r}: a placeholder is {{NAME}} and nothing more")
-    return [place for _, place, _, _ in parts if place is not None]
 
 
 def _toml(values: Candidate) -> str:

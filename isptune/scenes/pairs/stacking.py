@@ -23,8 +23,8 @@ CLIPPED = 0.985
 """Samples above this part of the range count as clipped."""
 
 _HOT_SIGMAS, _HOT, _ALONE = 8.0, 0.05, 0.1
-"""A hot pixel is twice as bright as all of its colour around it and so many standard deviations, or so much of the range,
-above them; the cell's other colours differ from theirs by less than a tenth of that."""
+"""A hot pixel is twice as bright as all of its colour around it and so many standard deviations, or so much of the
+range, above them; the cell's other colours differ from theirs by less than a tenth of that."""
 
 
 @dataclass(frozen=True)
