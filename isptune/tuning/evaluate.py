@@ -19,6 +19,7 @@ from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.tuning.batches import batch_limit, batches, halves, to_params
 from isptune.tuning.levels import known_levels, level_errors
+from isptune.tuning.masks import compared
 from isptune.tuning.memory import Key, Memory
 from isptune.tuning.parts import OnPart, Part, RunParts, Stopwatch
 from isptune.tuning.regions import in_regions, regions_of, weights_of
@@ -222,8 +223,9 @@ def _where_it_counts(
 
     def score(images: Images, scene: Scene, cut: Callable[[Images], Images]) -> Scores:
         if rivals is None or others is None:
-            return objective.score(cut(images), scene)
-        return score_beside(objective, cut(images), cut(rivals.images), others, scene)
+            return objective.score(compared(objective.facts, cut(images), scene), scene)
+        shown, beside = (compared(objective.facts, cut(each), scene) for each in (images, rivals.images))
+        return score_beside(objective, shown, beside, others, scene)
 
     if objective.facts.whole_pictures or not regions_of(scene):
         return score(images, scene, lambda pictures: pictures)
