@@ -1,5 +1,7 @@
 """Raw captures made in code: what the tests of raw scenes and of the raw ISP start from."""
 
+from pathlib import Path
+
 import numpy as np
 import skimage.data
 import torch
@@ -7,6 +9,13 @@ import torch
 from isptune.scenes.color import srgb_to_linear
 from isptune.scenes.images import to_images
 from isptune.scenes.raw_capture import Optics, RawCapture
+
+
+def shared(name):
+    """A folder of the data that may lie beside the project, or beside a folder that it is in."""
+    beside = [parent / "shared" / name for parent in Path(__file__).parents[2:4]]
+    return next((folder for folder in beside if folder.is_dir()), beside[0])
+
 
 MATRIX = ((1.8, -0.9, 0.1), (-0.2, 1.7, -0.5), (0.0, -0.4, 1.4))
 WHITE_BALANCE = (2.0, 1.0, 1.6)

@@ -12,9 +12,12 @@ import yaml
 
 from isptune import __version__
 from isptune.cli import cli
+from isptune.scenes.scene import RAW_OPTIONS
+from isptune.spec import parse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+RAW_PAGE = (ROOT / "docs" / "raw.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -35,7 +38,7 @@ def test_the_two_commands_are_one_line_each(name):
     assert "--constraint constraints.txt" in block.group(1)
 
 
-@pytest.mark.parametrize("line", _isptune_lines(README))
+@pytest.mark.parametrize("line", _isptune_lines(README) + _isptune_lines(RAW_PAGE))
 def test_every_command_of_the_tour_can_be_parsed(line):
     _, name, *arguments = shlex.split(line)
     command = cli.get_command(click.Context(cli), name)
@@ -52,6 +55,13 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     assert found["result"].recommended["gain"] == pytest.approx(1, abs=0.1)
     assert found["result"].recommended["sigma"] < 0.6
     assert "gain" in capsys.readouterr().out
+
+
+def test_the_raw_page_names_every_key_and_its_specs_are_made_of_known_keys():
+    for key in RAW_OPTIONS:
+        assert f"`{key}`" in RAW_PAGE, key
+    for spec in re.findall(r"'raw:[^']*'", RAW_PAGE):
+        assert set(parse(spec.strip("'")).options) <= set(RAW_OPTIONS), spec
 
 
 def test_constraints_pin_every_package_that_is_named():

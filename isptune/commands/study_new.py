@@ -157,11 +157,13 @@ def _rendered(
     else:
         from isptune.errors import ConfigError
         from isptune.registry import build
-        from isptune.scenes.scene import load_scenes
+        from isptune.scenes.scene import load_scenes, scene_warnings
         from isptune.system.device import choose_device
         from isptune.tuning.config import parse_assignments
 
         scenes = load_scenes([str(scene)], options["crop"], options["resize"])
+        for text in scene_warnings(scenes):
+            click.echo(f"warning: {text}", err=True)
         if len(scenes) != 1:
             raise ConfigError(f"--dmc takes one scene; {scene!r} stands for {len(scenes)}")
         settings = parse_assignments(options["pipeline_options"], "--pipeline-option")

@@ -34,7 +34,7 @@ def read_image(path: str | os.PathLike[str]) -> Images:
     """
     path = Path(path)
     try:
-        pixels = _decode(path)
+        pixels = decode(path)
     except OSError as error:
         raise SceneError(f"{path}: cannot be read: {error.strerror or error}") from error
     return to_images(pixels, str(path))
@@ -55,6 +55,20 @@ def to_images(pixels: np.ndarray, name: str) -> Images:
     return torch.from_numpy(planes).clamp_(0, 1).unsqueeze(0)
 
 
+def orientation_of(path: str | os.PathLike[str]) -> int:
+    """The EXIF orientation of a picture, 1 to 8: where its first row and column lie; 1 where it says none."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            said = picture.getexif().get(274, 1)
+    except (
+        Exception
+    ):  # Pillow stumbles in many ways over what OpenCV or tifffile read, which then says nothing
+        return 1
+    return said if said in range(1, 9) else 1
+
+
 def write_image(path: str | os.PathLike[str], image: Images) -> None:
     """Write one image [1, 3, H, W] as an 8-bit PNG, rounded. Raises DiskError."""
     from PIL import Image
@@ -70,7 +84,8 @@ def to_uint8(images: Images) -> np.ndarray:
     return np.ascontiguousarray(scaled.permute(0, 2, 3, 1).cpu().numpy())
 
 
-def _decode(path: Path) -> np.ndarray:
+def decode(path: Path) -> np.ndarray:
+    """The pixels of a picture as they are stored, [H, W] or [H, W, channels]. Raises SceneError."""
     if not path.exists():
         raise SceneError(f"{path}: no such file")
     if path.is_dir():
@@ -103,7 +118,8 @@ def _decode_any(path: Path) -> np.ndarray:
 
 
 @contextmanager
-def _silenced(logger: str) -> Iterator[None]:
+def silenced(logger: str) -> Iterator[None]:
+    """Keep to itself what a library says of a file that cannot be read: it is said once, in the exception."""
     import logging
 
     log = logging.getLogger(logger)
@@ -118,7 +134,7 @@ def _decode_tiff(path: Path) -> np.ndarray:
     import tifffile
 
     try:
-        with _silenced("tifffile"), tifffile.TiffFile(path) as tiff:
+        with silenced("tifffile"), tifffile.TiffFile(path) as tiff:
             if tiff.pages and _DNG_VERSION in tiff.pages.first.tags:
                 raise SceneError(f"{path}: is a raw file (DNG); name it .dng, or give it as raw:{path.name}")
             if tiff.pages and tiff.pages.first.compression not in _TIFFFILE_READS:

@@ -1,10 +1,12 @@
 """One raw capture in memory: the mosaic behind the colour filters, and what it takes to read it.
 
 Every capture starts on a red sample (RGGB): readers shift the first row or column where the sensor begins with
-another colour, so that nothing that works on mosaics has to know four orders.
+another colour, so that nothing that works on mosaics has to know four orders. A mono capture, of a sensor without
+colour filters, has no red sample: what works on mosaics leaves out white balance and demosaicing.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -28,6 +30,9 @@ MIN_SIDE = 16
 
 MAX_BASELINE_EV = 4.0
 """No capture is brightened by more than this on its own account: a dark one may be meant to be dark."""
+
+METERED_EV = 1 / 3
+"""What misses clipping by less than this is left as bright as it is."""
 
 
 class NoiseModel(NamedTuple):
@@ -58,6 +63,7 @@ class RawCapture:
         baseline_ev: brightness of a neutral rendering, relative to clipping at white.
         noise: of the sensor at this gain; None where it is not known.
         optics: for lens shading.
+        mono: whether the sensor has no colour filters: every sample is grey, and nothing has to be interpolated.
     """
 
     mosaic: Float[Tensor, "1 1 height width"]
@@ -68,6 +74,7 @@ class RawCapture:
     baseline_ev: float = 0.0
     noise: NoiseModel | None = None
     optics: Optics | None = None
+    mono: bool = False
 
     def __post_init__(self):
         height, width = self.mosaic.shape[-2:]
@@ -98,7 +105,7 @@ class RawCapture:
             self.noise,
             self.optics,
         )
-        digest.update(repr(facts).encode())
+        digest.update(repr((*facts, "mono") if self.mono else facts).encode())
         return digest.hexdigest()
 
     def to(self, device: torch.device | str) -> "RawCapture":
@@ -131,23 +138,30 @@ def with_measured_brightness(capture: RawCapture) -> RawCapture:
     """The capture with the exposure at which half a per cent of its pixels reach white.
 
     Sensors leave headroom, by how much depends on the photographer: unlike `exposure.bias` of a pipeline it is
-    a property of the capture. What clips already is not made darker.
+    a property of the capture. What clips already is not made darker, and what comes within a third of a stop of it,
+    the step of a camera's metering, was exposed so: a white wall or a chart's white patch need not be white light.
     """
     bright = _small_linear(capture).amax(1).flatten()
     level = float(bright.kthvalue(max(1, round(0.995 * len(bright)))).values)
-    gain = torch.tensor(1 / max(level, 1e-6)).log2()
-    return replace(capture, baseline_ev=round(float(gain.clamp(0, MAX_BASELINE_EV)), 4))
+    gain = min(-math.log2(max(level, 1e-6)), MAX_BASELINE_EV)
+    return replace(capture, baseline_ev=round(gain, 4) if gain > METERED_EV else 0.0)
 
 
 def preview(capture: RawCapture) -> Images:
     """A plain picture of it, [1, 3, H, W]: cells of 2x2 as pixels, enlarged; camera white balance, sRGB."""
     light = _small_linear(capture).clamp(0, 1) * 2**capture.baseline_ev
-    large = torch.nn.functional.interpolate(light, scale_factor=2, mode="bilinear", align_corners=False)
+    large = light
+    if not capture.mono:
+        large = torch.nn.functional.interpolate(light, scale_factor=2, mode="bilinear", align_corners=False)
     return linear_to_srgb(large.clamp(0, 1)).clamp(0, 1)
 
 
 def _small_linear(capture: RawCapture) -> Images:
-    """Linear sRGB at half the size."""
+    """Linear sRGB at half the size; of a mono capture, where nothing is missing, grey at its own."""
+    if capture.mono:
+        black = torch.tensor(capture.black).view(1, 4, 1, 1).to(capture.mosaic.device)
+        cells = (torch.nn.functional.pixel_unshuffle(capture.mosaic, 2) - black) / (capture.white - black)
+        return torch.nn.functional.pixel_shuffle(cells, 2).clamp(0, 1).expand(-1, 3, -1, -1)
     cells = torch.nn.functional.pixel_unshuffle(capture.mosaic, 2)
     black = torch.tensor(capture.black, device=cells.device).view(1, 4, 1, 1)
     red, green, other_green, blue = ((cells - black) / (capture.white - black)).unbind(1)

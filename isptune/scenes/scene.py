@@ -15,14 +15,9 @@ from isptune.errors import SceneError, UnknownName
 from isptune.registry import build, installed
 from isptune.scenes.images import MAX_SIDE, read_image, to_images
 from isptune.scenes.raw_capture import RawCapture, centre_of_about, on_grid, preview, with_measured_brightness
-from isptune.scenes.raw_files import (
-    is_raw,
-    looks_like_raw,
-    parse_matrix,
-    parse_white_balance,
-    read_raw,
-)
-from isptune.spec import refuse_unknown, split_name, split_options
+from isptune.scenes.raw_files import FILE_OPTIONS, is_raw, looks_like_raw, read_raw
+from isptune.scenes.raw_reference import with_reference
+from isptune.spec import has_options, refuse_unknown, split_name, split_options
 from isptune.system.disk import file_name
 
 BUNDLED = ("astronaut", "cat", "coffee", "rocket")
@@ -81,27 +76,36 @@ def raw_scene(name: str, capture: RawCapture, reference: Images | None = None, *
     return Scene(name, preview(capture), reference, metadata, capture)
 
 
-_RAW_OPTIONS = {
+RAW_OPTIONS = {
     "crop": "WxH, WxH+X+Y or full",
-    "matrix": "identity or nine numbers, from white-balanced camera RGB to sRGB",
-    "white_balance": "R,G,B or grey",
+    "reference": "PICTURE, what it should become, such as the camera's JPEG",
+    **FILE_OPTIONS,
 }
+"""The keys of the source `raw`, and what they take."""
 
 
 def raw_file(argument: str | None) -> list[Scene]:
-    """The scene of `raw:FILE[?KEY=VALUE&...]`: a raw file, whatever it is called; keys: crop, matrix, white_balance."""
+    """The scene of `raw:FILE[?KEY=VALUE&...]`: a raw file, whatever it is called, and what is said of it.
+
+    Keys: crop; reference; what stands in place of its tags (cfa, black, white, noise, orientation, matrix,
+    white_balance); where the samples of a file without a header lie (size, format, endian, offset, stride).
+    """
     path, options = split_options(argument)
     if not path:
         raise SceneError("'raw' needs a file: raw:FILE[?crop=WxH&matrix=identity&white_balance=grey]")
-    refuse_unknown("raw", options, _RAW_OPTIONS)
+    refuse_unknown("raw", options, RAW_OPTIONS)
     return [_read_raw_scene(path, options.pop("crop", None), options)]
 
 
 def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> Scene:
     """The middle of a raw file, or the crop that was asked for; `window` says which part of the upright picture."""
-    matrix = parse_matrix(options["matrix"]) if "matrix" in options else None
-    balance = parse_white_balance(options["white_balance"]) if "white_balance" in options else None
-    capture, facts = read_raw(path, matrix, balance)
+    said = {key: value for key, value in options.items() if key != "reference"}
+    capture, facts = read_raw(path, said)
+    (x, y), frame, reference = facts.pop("origin"), facts.pop("frame"), None
+    if "reference" in options:
+        found = with_reference(capture, (x, y), frame, Path(options["reference"]))
+        capture, (x, y), reference, told = found
+        facts["warnings"] = (*facts["warnings"], *told)
     if crop is None:
         window = centre_of_about(capture.size, RAW_PIXELS)
     elif crop == "full":
@@ -112,8 +116,14 @@ def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> 
     if max(width, height) > MAX_SIDE:
         raise SceneError(f"{path}: {width}x{height} is larger than {MAX_SIDE} pixels a side; crop it")
     capture = with_measured_brightness(capture.cropped(left, top, width, height))
-    x, y = facts.pop("origin")
-    return raw_scene(Path(path).stem, capture, **facts, window=(x + left, y + top, width, height))
+    if reference is not None:
+        reference = reference[..., top : top + height, left : left + width].contiguous()
+    return raw_scene(Path(path).stem, capture, reference, **facts, window=(x + left, y + top, width, height))
+
+
+def scene_warnings(scenes: Iterable[Scene]) -> list[str]:
+    """What readers of scenes found odd in their files, a line each."""
+    return [text for scene in scenes for text in scene.metadata.get("warnings", ())]
 
 
 def bundled(argument: str | None) -> list[Scene]:
@@ -170,6 +180,8 @@ def _load(spec: str) -> list[Scene]:
         return build("scene", spec)
     if spec in BUNDLED:
         return bundled(spec)
+    if has_options(spec) and is_raw(split_options(spec)[0] or ""):  # what `raw:` stands before is clear
+        return raw_file(spec)
     raise SceneError(f"{spec}: no such file, and no bundled scene ({', '.join(BUNDLED)})")
 
 

@@ -13,7 +13,7 @@ from isptune.registry import build, installed
 from isptune.runs.description import describe_objective, describe_params, describe_scenes
 from isptune.runs.facts import BenchRecord, LevelsRecord
 from isptune.runs.settings import RunSettings
-from isptune.scenes.scene import Scene, load_scenes
+from isptune.scenes.scene import Scene, load_scenes, scene_warnings
 from isptune.space import Space
 from isptune.system.device import choose_device
 from isptune.tuning.evaluate import Evaluator
@@ -147,10 +147,11 @@ class Bench:
 
     @cached_property
     def warnings(self) -> list[str]:
-        """What objectives find odd in what they were given, and in the pictures that the run starts from."""
+        """What is odd in the scenes' files, and what objectives find odd in what they and the run start from."""
         warning = [objective for objective in self.objectives.values() if isinstance(objective, Warns)]
         images = self._start_images() if warning else []
-        return [text for objective in warning for text in objective.warnings(images)]
+        told = [text for objective in warning for text in objective.warnings(images)]
+        return [*scene_warnings(self.scenes), *told]
 
     def _start_images(self) -> list[Images]:
         """The start as the objectives will see it, a picture a scene; what cannot be rendered the run itself tells."""

@@ -39,6 +39,8 @@ SAMPLES = 16
 Patches = Float[Tensor, "batch 3 4 6"]
 """A picture of one pixel a patch."""
 
+Seen = Float[Tensor, "batch 3 24 samples"]
+
 Lab = Float[Tensor, "*places 3"]
 OtherLab = Float[Tensor, "*others 3"]
 
@@ -80,13 +82,18 @@ def published_patches() -> Patches:
 
 def patch_colours(images: Images, quad: Quad) -> Patches:
     """The mean colour of each patch in linear sRGB, as a picture of one pixel a patch, [batch, 3, 4, 6], float64."""
+    seen = patch_samples(images, quad)
+    return srgb_to_linear(seen.double()).mean(3).view(len(images), 3, ROWS, COLUMNS)
+
+
+def patch_samples(images: Images, quad: Quad) -> Seen:
+    """What is seen in the middle of each patch, row by row."""
     height, width = images.shape[-2:]
     grid = _places(quad) / torch.tensor([width, height]) * 2 - 1
     grid = grid.to(images.device, images.dtype).expand(len(images), -1, -1, -1)
-    seen = torch.nn.functional.grid_sample(
+    return torch.nn.functional.grid_sample(
         images, grid, mode="bilinear", align_corners=False, padding_mode="border"
     )
-    return srgb_to_linear(seen.double()).mean(3).view(len(images), 3, ROWS, COLUMNS)
 
 
 def _difference(images: Images, quad: Quad, scene: Scene, match: bool) -> Scores:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
@@ -27,6 +27,15 @@ TAPER = 0.5
 """The share of the profile over which the window falls off (Tukey); the middle half is left as it is."""
 SMALLEST_CONTRAST = 1e-3
 """Edges whose sides differ by less, in relative luminance, are not measured."""
+SMALLEST_MODULATION = 0.02
+"""Nor those whose sides differ by less than this share of their sum: vignetting does that to a wall. The charts of the
+standard have 0.6 (low contrast) and more."""
+LEAST_OVER_NOISE = 0.5
+"""Nor those whose sides differ by less than so many standard deviations of a pixel: an edge that is lost in noise, or a
+wall on which noise alone makes one side brighter. Over a hundred lines an edge of this height is still fitted well."""
+STEADIEST_SLOPE = 0.25
+"""Nor those that go on rising on both sides: by this share of their difference between the outer two eighths of each.
+An even slope has a third, an edge nearly nothing."""
 
 Profile = Float[Tensor, "batch bins"]
 """Luminance across an edge, dark to bright, in quarter pixels; NaN where no edge was found."""
@@ -122,9 +131,24 @@ def edge_profile(part: Luminance) -> Profile:
     sums = part.new_zeros(batch * (bins + 2)).index_add_(0, places, part.flatten())
     counts = part.new_zeros(batch * (bins + 2)).index_add_(0, places, torch.ones_like(part).flatten())
     means = (sums / counts).view(batch, bins + 2)[:, 1:-1]
-    found = means.isfinite().all(1) & offset.isfinite()
-    sides = means[:, 3 * bins // 4 :].mean(1) - means[:, : bins // 4].mean(1)
-    return torch.where((found & (sides > SMALLEST_CONTRAST))[:, None], means, torch.nan)
+    squares = part.new_zeros(batch * (bins + 2)).index_add_(0, places, part.square().flatten())
+    variances = (squares / counts).view(batch, bins + 2)[:, 1:-1] - means.square()
+    found = means.isfinite().all(1) & offset.isfinite() & _is_edge(means, variances)
+    return torch.where(found[:, None], means, torch.nan)
+
+
+def _is_edge(means: Profile, variances: Profile) -> Bool[Tensor, " batch"]:
+    """Whether what was fitted is an edge, by its profile and the variances of the pixels about it."""
+    bins = means.shape[1]
+    quarter, eighth = bins // 4, max(1, bins // 8)
+    dark, bright = means[:, :quarter].mean(1), means[:, -quarter:].mean(1)
+    noise = torch.cat((variances[:, :quarter], variances[:, -quarter:]), 1).mean(1).clamp(min=0).sqrt()
+    before, after = (
+        (x[:, -eighth:].mean(1) - x[:, -2 * eighth : -eighth].mean(1)) for x in (-means.flip(1), means)
+    )
+    least = torch.maximum(LEAST_OVER_NOISE * noise, SMALLEST_MODULATION * (bright + dark))
+    steep = before + after < STEADIEST_SLOPE * (bright - dark)
+    return (bright - dark > least.clamp(min=SMALLEST_CONTRAST)) & steep
 
 
 def _reach(height: int, width: int) -> int:

@@ -39,10 +39,14 @@ def write_dng(
         camera: the name of the camera's model. LibRaw may know better than the file what it knows by name.
 
     Raises:
-        SceneError: a level does not fit into 16 bits, the order is unknown, or the disk refuses.
+        SceneError: the capture is mono, a level does not fit into 16 bits, the order is unknown, or the disk refuses.
     """
     import tifffile
 
+    if capture.mono:
+        raise SceneError(
+            "a capture without colour filters (MONO) cannot be written as a mosaic; use --pipeline raw"
+        )
     if order not in _OFFSETS:
         raise SceneError(f"order {order!r} is none of {', '.join(_OFFSETS)}")
     top, left = _OFFSETS[order]

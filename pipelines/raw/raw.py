@@ -15,12 +15,11 @@ from torch import Tensor
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError, RenderError
 from isptune.facts import EditedFile, PipelineFacts
-from isptune.scenes.raw_capture import NoiseModel, RawCapture
+from isptune.scenes.raw_capture import RawCapture
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Space
 from pipelines.raw.libcamera.writing import left_out, to_libcamera
-from pipelines.raw.stages.raw_denoise import estimate_noise
-from pipelines.raw.stages.sensor import black_level
+from pipelines.raw.stages.noise_estimate import measured_noise
 from pipelines.raw.stages_in_order import STAGES, Knobs, Shot, Stage
 
 PIXELS_A_PIECE = 2_500_000
@@ -117,12 +116,6 @@ class RawISP:
             while len(self._shots) > KEPT:
                 self._shots.popitem(last=False)
         return self._shots[capture]
-
-
-def measured_noise(capture: RawCapture) -> NoiseModel:
-    """Shot and read noise as the capture's own flat areas show them."""
-    none = torch.zeros(1, device=capture.mosaic.device)
-    return estimate_noise(black_level(capture.mosaic, capture.black, capture.white, none))
 
 
 def build(argument: str | None, **options: Any) -> RawISP:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
+from torch.nn.functional import pixel_shuffle
 
 from isptune.scenes.raw_capture import NoiseModel, Optics, RawCapture
 from isptune.space import Choice, Integer, Param, Real
@@ -67,10 +68,14 @@ def _raw_denoise(x: Tensor, k: Any, shot: Shot) -> Tensor:
 
 
 def _white_balance(x: Tensor, k: Any, shot: Shot) -> Tensor:
+    if shot.capture.mono:
+        return x  # four samples of one grey
     return sensor.white_balance(x, shot.capture.white_balance, k["red"], k["blue"])
 
 
 def _demosaic(x: Tensor, k: Any, shot: Shot) -> Tensor:
+    if shot.capture.mono:
+        return pixel_shuffle(x, 2).expand(-1, 3, -1, -1)
     return demosaic.suppress_false_colour(demosaic.demosaic(x, k["method"], held=True), k["median_passes"])
 
 

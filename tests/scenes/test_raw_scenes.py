@@ -10,7 +10,7 @@ import torch
 
 from isptune.errors import ConfigError, SceneError
 from isptune.scenes.images import write_image
-from isptune.scenes.raw_capture import RawCapture, centre_of_about, preview, with_measured_brightness
+from isptune.scenes.raw_capture import RawCapture, centre_of_about, with_measured_brightness
 from isptune.scenes.raw_files import read_raw
 from isptune.scenes.scene import load_scenes, raw_file
 from pipelines.external.dng import write_dng
@@ -52,17 +52,30 @@ def test_a_capture_comes_back_from_its_dng_in_every_order_of_filters(order, capt
     assert facts["white_balance"] == "camera"
 
 
-@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, -1), (8, 1)])
-def test_a_capture_is_turned_upright_and_still_starts_on_red(orientation, turns, capture, dng):
-    with tifffile.TiffFile(dng, mode="r+") as tiff:
-        tiff.pages.first.tags[274].overwrite(orientation)
-    back, _ = read_raw(dng)
+def _shown(frame, orientation):
+    """As EXIF 2.32 puts it in words: 2 mirrored, 3 turned by 180, 4 upside down, 5 mirrored and turned by 270, ..."""
+    mirrored = np.fliplr(frame)
+    return {
+        1: frame, 2: mirrored, 3: np.rot90(frame, 2), 4: np.rot90(mirrored, 2), 5: np.rot90(mirrored, 1),
+        6: np.rot90(frame, -1), 7: np.rot90(mirrored, -1), 8: np.rot90(frame, 1),
+    }[orientation]  # fmt: skip
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("how", ["tag", "key"])
+def test_a_capture_is_turned_upright_and_still_starts_on_red(orientation, how, capture, dng):
+    if how == "tag":
+        with tifffile.TiffFile(dng, mode="r+") as tiff:
+            tiff.pages.first.tags[274].overwrite(orientation)
+    back, facts = read_raw(dng, {"orientation": str(orientation)} if how == "key" else {})
     height, width = back.mosaic.shape[-2:]
-    upright = np.rot90(capture.mosaic[0, 0].numpy(), turns)
-    corners = [upright[y : y + height, x : x + width] for y in (0, 1) for x in (0, 1)]
-    assert any(np.array_equal(back.mosaic[0, 0].numpy(), corner) for corner in corners)
-    red = preview(back)[0, 0].mean()
-    assert float(red) == pytest.approx(float(preview(capture)[0, 0].mean()), abs=0.01)
+    shown = _shown(capture.mosaic[0, 0].numpy(), orientation)
+    left, top = facts["origin"]
+    assert np.array_equal(back.mosaic[0, 0].numpy(), shown[top : top + height, left : left + width])
+    letters = _shown(np.tile([["R", "G"], ["G", "B"]], (48, 64)), orientation)
+    assert letters[top, left] == "R"
+    places = _shown(np.tile([[250.0, 251.0], [252.0, 253.0]], (48, 64)), orientation)
+    assert back.black == tuple(places[top : top + 2, left : left + 2].flat)
 
 
 def test_a_raw_file_is_a_scene_with_a_preview_and_no_reference(dng):
@@ -92,6 +105,12 @@ def test_crops_of_raw_scenes_keep_the_grid_of_the_filters_and_the_lens(dng):
     assert part.sha256 != whole.sha256
 
 
+def test_a_raw_file_with_options_needs_no_name_of_a_source(dng):
+    assert load_scenes([f"{dng}?crop=full&white=5000"])[0].raw.white == 5000
+    with pytest.raises(SceneError, match="no such file"):
+        load_scenes(["missing.dng?white=5000"])
+
+
 def test_what_a_file_does_not_say_can_be_given(dng):
     scene = raw_file(f"{dng}?matrix=identity&white_balance=4,2,3")[0]
     assert scene.raw.matrix == ((1, 0, 0), (0, 1, 0), (0, 0, 1))
@@ -119,6 +138,11 @@ def test_raw_scenes_are_not_resized(dng):
 
 def _x_trans(path):
     _rewrite(path, {33421: (3, 2, (6, 6)), 33422: (1, 36, bytes([1, 1, 0, 1, 1, 2] * 6))})
+
+
+def _quad(path):
+    pattern = np.kron([[0, 1], [1, 2]], np.ones((2, 2))).astype(np.uint8)
+    _rewrite(path, {33421: (3, 2, (4, 4)), 33422: (1, 16, pattern.tobytes())})
 
 
 def _monochrome(path):
@@ -160,9 +184,9 @@ def _rewrite(path, changes, drop=(), photometric=32803, channels=1):
         (lambda path: path.write_bytes(b"no raw file" * 500), "not a raw file that LibRaw reads"),
         (lambda path: path.unlink(), "no such file"),
         (_no_matrix, r"has no colour matrix.*raw:shot\.dng\?matrix=identity"),
-        (_monochrome, "only Bayer sensors"),
         (_linear, "only Bayer sensors"),
         (_x_trans, "only Bayer sensors"),
+        (_quad, "cfa=QUAD-RGGB"),
     ],
 )
 def test_files_that_cannot_be_used_are_refused_in_one_line(spoil, message, dng, capfd):

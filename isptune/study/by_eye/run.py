@@ -21,7 +21,7 @@ from isptune.errors import ConfigError, RenderError, StudyError
 from isptune.parameter_set import ParameterSet, to_toml
 from isptune.registry import build
 from isptune.scenes.images import write_image
-from isptune.scenes.scene import load_scenes
+from isptune.scenes.scene import load_scenes, scene_warnings
 from isptune.space import Space
 from isptune.study.by_eye.search import PAIRS_EACH, EyeSearch, population_for
 from isptune.study.plan.folder import Plan, Stimulus, new_folder, read_study, stimulus_file, write_study
@@ -161,8 +161,11 @@ def start(folder: Path, settings: EyeSettings, say: Callable[[str], Any] = print
     """Make the folder of a new search, with its first generation. Raises ConfigError if something is there."""
     name = slug(Path(settings.scene).stem if Path(settings.scene).suffix else settings.scene)
     plan = Plan(title="Tuning by eye", training=0, repeats=0, anchors=0, break_every=60, seed=settings.seed)
-    names = [f"g000-{k:02d}" for k in range(population_for(_bench(settings)[1]))]
+    evaluator, space = _bench(settings)
+    names = [f"g000-{k:02d}" for k in range(population_for(space))]
     new_folder(folder)
+    for text in scene_warnings(evaluator.scenes):
+        say(f"warning: {text}")
     write_atomically(folder / SETTINGS, json.dumps(plain(settings), indent=1).encode())
     write_study(folder, plan, [Stimulus(name, n, stimulus_file(name, n)) for n in names])
     run = EyeRun(folder, say)

@@ -1,9 +1,6 @@
-"""Denoising of the mosaic, where the noise of a sensor is simple, and the estimate of that noise."""
+"""Denoising of the mosaic, where the noise of a sensor is simple."""
 
-import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from isptune.scenes.raw_capture import NoiseModel
 from pipelines.raw.stages.planes import Values
@@ -54,48 +51,3 @@ def _mix(cells: Cells) -> Cells:
     a, b, c, d = cells.unbind(1)
     upper, lower, left, right = a + b, c + d, a - b, c - d
     return torch.stack((upper + lower, left + right, upper - lower, left - right), 1) * 0.5
-
-
-def estimate_noise(cells: Float[Tensor, "1 4 height width"], block: int = 8) -> NoiseModel:
-    """Shot and read noise of a capture, from its flattest blocks at every brightness.
-
-    A mask that cancels planes and edges along the axes leaves noise of the same variance (Immerkaer 1996, "Fast
-    noise variance estimation", doi:10.1006/cviu.1996.0060). Blocks are sorted by brightness into bins; in each the
-    lower fifth of the variances stands for flat ground, and a line is fitted through the bins. Texture everywhere makes
-    it too large.
-
-    Args:
-        cells: [1, 4, H / 2, W / 2], black level subtracted.
-        block: side of a block.
-    """
-    means, variances = [], []
-    for plane in cells[0].cpu().double().numpy():
-        rows = plane[:-2] - 2 * plane[1:-1] + plane[2:]
-        left = (rows[:, :-2] - 2 * rows[:, 1:-1] + rows[:, 2:]) / 6
-        inner = plane[1:-1, 1:-1]
-        height, width = (n // block * block for n in inner.shape)
-        shape = (height // block, block, width // block, block)
-        usable = inner[:height, :width].reshape(shape).max((1, 3)) < 0.95
-        means.append(inner[:height, :width].reshape(shape).mean((1, 3))[usable])
-        variances.append((left[:height, :width].reshape(shape) ** 2).mean((1, 3))[usable])
-    return _line(np.concatenate(means), np.concatenate(variances), block)
-
-
-def _line(means: np.ndarray, variances: np.ndarray, block: int) -> NoiseModel:
-    """variance = shot * mean + read through the lower fifths of up to 24 bins, neither below 0."""
-    from scipy.optimize import nnls
-    from scipy.stats import chi2
-
-    if len(means) < 8:
-        return NoiseModel(1e-7, 1e-9)
-    order = np.argsort(means)
-    bins = np.array_split(order, max(2, min(24, len(order) // 8)))
-    # A fifth of the blocks of pure noise lie below this share of its variance; neighbours in the mask correlate.
-    freedom = block * block * 0.5
-    share = chi2.ppf(0.2, freedom) / freedom
-    x = np.array([means[index].mean() for index in bins])
-    y = np.array([np.quantile(variances[index], 0.2) for index in bins]) / share
-    weights = 1 / np.maximum(y, 1e-12)
-    design = np.stack([np.maximum(x, 0), np.ones_like(x)], 1) * weights[:, None]
-    shot, read = nnls(design, y * weights)[0]
-    return NoiseModel(float(max(shot, 1e-7)), float(max(read, 1e-10)))

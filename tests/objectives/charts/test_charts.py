@@ -12,7 +12,7 @@ from skimage.color import deltaE_ciede2000
 from isptune.errors import ConfigError, ScoreError
 from isptune.registry import build
 from isptune.scenes.color import linear_to_srgb, srgb_to_linear
-from isptune.scenes.scene import load_scenes, photograph
+from isptune.scenes.scene import load_scenes, photograph, raw_file
 from isptune.testing import check_objective
 from objectives.charts.colour import COLORCHECKER, ciede2000, colorchecker, patch_colours, published_patches
 from objectives.charts.edges import mtf50, overshoot
@@ -20,8 +20,18 @@ from objectives.charts.noise import CLIPPED_NOISE, SNR_CAP_DB, snr, visual_noise
 from objectives.charts.regions import LUMINANCE_BT709
 from objectives.charts.scene import DEAD_LEAVES, _leaves, chart, grey_steps, regions
 from objectives.charts.texture import acutance
+from tests.raw_captures import shared
 
 NAMES = ("mtf50", "overshoot", "snr", "visual_noise", "acutance", "colorchecker")
+
+
+RAWS = shared("data/raw")
+
+REAL_EDGES = (
+    "80x120+790+490", "80x120+975+480", "60x80+225+180", "60x80+385+180", "60x80+1400+180", "60x80+1550+170",
+    "100x60+870+435",
+)  # fmt: skip
+"""Of the squares of a photographed chart, in its full frame."""
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +108,33 @@ def test_where_no_edge_is_there_is_no_number():
     for picture in (flat, upright):
         assert mtf50("box=64x96+0+0").score(picture, photograph("x", picture)).isnan().all()
         assert overshoot("box=64x96+0+0").score(picture, photograph("x", picture)).isnan().all()
+
+
+def _wall(shade, noise, seed=0):
+    """A wall that is brighter on one side by this share, seen with noise."""
+    light = 0.8 * (1 + shade * np.linspace(-0.5, 0.5, 80)) * np.ones((110, 1))
+    return _picture(np.clip(light + np.random.default_rng(seed).normal(0, noise, light.shape), 0, 1))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("shade", "noise"), [(0.0, 0.003), (0.0, 0.03), (0.01, 0.001), (0.02, 0.0), (0.3, 0.0), (0.3, 0.03)]
+)
+def test_a_wall_has_no_edge_however_it_is_lit_and_however_noisy(shade, noise, seed):
+    picture = _wall(shade, noise, seed)
+    assert mtf50("box=80x110+0+0").score(picture, photograph("wall", picture)).isnan().all()
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.2])
+def test_an_edge_in_strong_noise_is_still_an_edge(sigma, scene):
+    assert mtf50().score(_noisy(scene.image.expand(3, -1, -1, -1), sigma), scene).isfinite().all()
+
+
+@pytest.mark.skipif(not RAWS.is_dir(), reason=f"{RAWS} is not there")
+def test_the_edges_of_a_real_chart_are_found():
+    seen = raw_file(f"{RAWS / 'openisp_sfr_chart_rggb10.png'}?cfa=RGGB&black=0&white=1023&crop=full")[0]
+    for box in REAL_EDGES:
+        assert 0.02 < float(mtf50(f"box={box}").score(seen.image, seen)[0]) < 0.5, box
 
 
 @pytest.mark.parametrize("sigma", [0.003, 0.01, 0.03])

@@ -1,0 +1,121 @@
+"""`isptune calibrate`: what a photographed chart says of a camera."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from isptune.scenes.scene import Scene
+    from objectives.charts.colour_matrix import Fitted
+    from objectives.charts.regions import Quad
+
+FAR_OFF = 10.0
+"""Mean CIEDE2000 after the fit above which a chart was not found but something else; real charts had 2 to 7."""
+
+
+@click.group()
+def calibrate() -> None:
+    """Calibrate a camera from a photographed chart.
+
+    \b
+    isptune calibrate colour chart.dng --out profile.toml
+    isptune run --pipeline raw --scene 'raw:shot.dng?matrix=profile.toml'
+    """
+
+
+@calibrate.command()
+@click.argument("shot", metavar="SHOT")
+@click.option(
+    "--out",
+    metavar="FILE",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The profile (TOML) to write; raw:FILE?matrix=FILE&white_balance=FILE reads it.",
+)
+@click.option(
+    "--corners",
+    metavar="x/y/x/y/x/y/x/y",
+    default="",
+    help="Where the field of patches is: its corners from that of dark skin on, clockwise, in pixels of the upright "
+    "picture. Without it the chart is looked for.",
+)
+def colour(shot: str, out: Path, corners: str) -> None:
+    """Fit a colour matrix and a white balance to a ColorChecker (24 patches).
+
+    SHOT is a raw file, or a spec that says what its tags do not: 'raw:shot.dng?cfa=BGGR&black=64'.
+
+    \b
+    Example:
+      isptune calibrate colour chart.dng --out profile.toml
+    """
+    from isptune.scenes.colour_profile import ColourProfile, write_profile
+    from isptune.scenes.scene import scene_warnings
+    from objectives.charts.regions import parse_corners
+
+    scene = _whole(shot)
+    for text in scene_warnings([scene]):
+        click.echo(f"warning: {text}", err=True)
+    fitted = _fitted(scene, parse_corners("--corners", corners))
+    note = f"fitted to a ColorChecker in {scene.metadata.get('file', scene.name)}"
+    write_profile(out, ColourProfile(fitted.matrix, fitted.white_balance, note))
+    _tell(fitted, scene, out)
+
+
+def _whole(shot: str) -> "Scene":
+    """The scene of a raw file, not only its middle."""
+    from isptune.errors import SceneError
+    from isptune.scenes.scene import load_scenes, raw_file
+    from isptune.spec import Spec, parse
+
+    spec = Spec("raw", shot) if Path(shot).exists() else parse(shot)
+    if spec.name == "raw" and spec.argument is not None:
+        whole = Spec("raw", spec.argument, {"crop": "full", **spec.options})
+        return raw_file(str(whole).removeprefix("raw:"))[0]
+    scene = load_scenes([shot])[0]
+    if scene.raw is None:
+        raise SceneError(f"{shot}: is a photograph; a colour matrix is fitted to a raw file")
+    return scene
+
+
+def _fitted(scene: "Scene", corners: "Quad | None") -> "Fitted":
+    import numpy as np
+
+    from isptune.errors import SceneError
+    from objectives.charts.colour_matrix import fit
+    from objectives.charts.find_colorchecker import find_colorcheckers
+
+    assert scene.raw is not None
+    left, top = scene.metadata.get("window", (0, 0))[:2]
+    if corners is not None:
+        first, second, third, fourth = ((x - left, y - top) for x, y in corners)
+        return fit(scene.raw, (first, second, third, fourth), turned=False)
+    found = find_colorcheckers(scene.image)
+    if not found:
+        raise SceneError(
+            f"{scene.name}: no ColorChecker was found; say where it is: --corners x/y/x/y/x/y/x/y"
+        )
+    best = min((fit(scene.raw, quad) for quad in found), key=lambda one: float(np.nanmean(one.after)))
+    left_over = np.nanmean(best.after)
+    if left_over > FAR_OFF:
+        raise SceneError(
+            f"{scene.name}: what looks like a ColorChecker has other colours (CIEDE2000 {left_over:.0f} after "
+            "the fit); say where it is: --corners x/y/x/y/x/y/x/y"
+        )
+    return best
+
+
+def _tell(fitted: "Fitted", scene: "Scene", out: Path) -> None:
+    import numpy as np
+
+    left, top = scene.metadata.get("window", (0, 0))[:2]
+    places = "/".join(f"{x + left:.0f}/{y + top:.0f}" for x, y in fitted.quad)
+    click.echo(f"ColorChecker at --corners {places}")
+    clipped = int(np.isnan(fitted.after).sum())
+    if clipped:
+        click.echo(f"{clipped} of its 24 patches clip and are left out")
+    for name, values in (("before", fitted.before), ("after", fitted.after)):
+        click.echo(f"CIEDE2000 {name}: mean {np.nanmean(values):.2f}, largest {np.nanmax(values):.2f}")
+    click.echo(
+        f"written: {out}; use it as 'raw:FILE?matrix={out}' (&white_balance={out} under the same light)"
+    )
