@@ -19,7 +19,7 @@ from isptune.scenes.raw_capture import RawCapture
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Space
 from pipelines.raw.libcamera.writing import left_out, to_libcamera
-from pipelines.raw.stages.noise_estimate import measured_noise
+from isptune.scenes.noise_estimate import measured_noise
 from pipelines.raw.stages_in_order import STAGES, Knobs, Shot, Stage
 
 PIXELS_A_PIECE = 2_500_000
