@@ -122,8 +122,8 @@ def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> 
 
 
 def scene_warnings(scenes: Iterable[Scene]) -> list[str]:
-    """What readers of scenes found odd in their files, a line each."""
-    return [text for scene in scenes for text in scene.metadata.get("warnings", ())]
+    """What readers of scenes found odd in their files, a line each; what is true of several is said once."""
+    return list(dict.fromkeys(text for scene in scenes for text in scene.metadata.get("warnings", ())))
 
 
 def bundled(argument: str | None) -> list[Scene]:

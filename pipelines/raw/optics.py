@@ -25,5 +25,5 @@ def blurred(light: Images, sigma_px: float) -> Images:
 
 
 def reduced(light: Images, height: int, width: int) -> Images:
-    """Light on fewer and larger pixels, each the mean of what falls on it: nothing rings, nothing folds over."""
+    """Light on fewer and larger pixels, each the mean of what falls on it, as on those of a sensor."""
     return torch.nn.functional.interpolate(light, (height, width), mode="area")
