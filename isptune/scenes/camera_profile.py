@@ -79,7 +79,10 @@ def write_camera_profile(path: Path, profile: CameraProfile) -> None:
     """Write a profile. Raises DiskError."""
     lines = [f"note = {inline(profile.note)}"] if profile.note else []
     if profile.psf is not None:
-        lines += ["# Of lens and pixel, the standard deviation of a Gaussian, pixels.", f"psf = {profile.psf:.4f}"]
+        lines += [
+            "# Of lens and pixel, the standard deviation of a Gaussian, pixels.",
+            f"psf = {profile.psf:.4f}",
+        ]
     if profile.noise:
         lines.append("# The variance of a sample x in [0, 1] is shot x + read.")
     for one in sorted(profile.noise, key=lambda one: one.iso):

@@ -5,9 +5,10 @@ neighbours of the same colours, in the calm parts of the picture, by the median 
 samples' noise averages out and what a row has in common does not.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool
 
 from isptune.scenes.noise_estimate import Samples, light_of
 from isptune.scenes.raw_capture import NoiseModel, RawCapture
@@ -52,16 +53,11 @@ def measured_structure(capture: RawCapture, noise: NoiseModel) -> Structure:
     return Structure(
         _offsets(light, noise),
         _offsets(light.T, noise),
-        hot_share(light, noise),
+        float(hot_pixels(light, noise).mean()),
         0.0 if capture.mono else _greens(light),
         number_step(capture),
         _is_cut(capture),
     )
-
-
-def without_structure(structure: Structure) -> Structure:
-    """The same numbers without noise of their own: step and floor are the camera's, whatever its ISO."""
-    return replace(structure, row=0.0, column=0.0, hot=0.0)
 
 
 def _offsets(light: Samples, noise: NoiseModel) -> float:
@@ -91,8 +87,8 @@ def _offsets(light: Samples, noise: NoiseModel) -> float:
     return float(np.sqrt((found - alone) / 1.5)) if found - alone > SURE * error else 0.0
 
 
-def hot_share(light: Samples, noise: NoiseModel) -> float:
-    """The share of samples that stand out from their own colour and whose neighbours, of others, do not."""
+def hot_pixels(light: Samples, noise: NoiseModel) -> Bool[np.ndarray, "height width"]:
+    """The samples that stand out from their own colour and whose neighbours, of others, do not."""
     from scipy.ndimage import maximum_filter
 
     own = np.zeros((5, 5), dtype=bool)
@@ -100,13 +96,13 @@ def hot_share(light: Samples, noise: NoiseModel) -> float:
     own[2, 2] = False
     others = np.ones((3, 3), dtype=bool)
     others[1, 1] = False
-    sigma = np.sqrt(noise.shot * np.maximum(light, 0) + noise.read)
     around = maximum_filter(light, footprint=own, mode="mirror")
     # A point of light, through a lens, is bright in the samples beside it, too: half as bright as this one at most.
     beside = maximum_filter(light, footprint=others, mode="mirror")
-    least = np.sqrt(noise.shot * np.maximum(around, 0) + noise.read) * HOT_SIGMAS
-    hot = (light - around > least) & (light - beside > np.maximum(HOT_SIGMAS * sigma / 2, 0.5 * (light - around)))
-    return float(hot.mean())
+    noisy = HOT_SIGMAS * np.sqrt(noise.shot * np.maximum(around, 0) + noise.read)
+    # Fine detail stands out from its own colour by a share of it, which a defect does not depend on.
+    excess = light - around
+    return (excess > noisy + 0.5 * np.maximum(around, 0)) & (light - beside > 0.5 * excess)
 
 
 def _greens(light: Samples) -> float:

@@ -193,7 +193,5 @@ def _dng_numbers(path: Path, code: int) -> list[float]:
             pages = [first, *(first.pages or ())]
             said = [page.tags[code].value for page in pages if code in page.tags]
             return [float(value) for value in said[0]] if said else []
-    except (
-        Exception
-    ):  # LibRaw has read the file; whatever makes tifffile stumble, it only says nothing then
+    except Exception:  # LibRaw has read the file; whatever makes tifffile stumble, it only says nothing then
         return []

@@ -73,7 +73,9 @@ def retagged(frame: Frame, tags: Tags) -> Frame:
     if isinstance(tags.noise, CameraProfile):
         iso = tags.iso or frame.iso
         if iso is None:
-            raise SceneError(f"{frame.name}: knows no ISO, by which a profile knows its noise; give it: iso=N")
+            raise SceneError(
+                f"{frame.name}: knows no ISO, by which a profile knows its noise; give it: iso=N"
+            )
         given["noise"] = noise_at_iso(tags.noise.noise, iso, "the profile of noise=").model
     return replace(frame, **given)
 

@@ -89,12 +89,14 @@ def parse_cfa(text: str) -> str:
 
 
 def parse_noise(text: str) -> NoiseModel | CameraProfile:
-    """`SCALE,OFFSET`: the variance of a sample x in [0, 1] is SCALE x + OFFSET; a pair for R, G and B each; a profile."""
+    """`SCALE,OFFSET`: the variance of a sample x in [0, 1] is SCALE x + OFFSET; one for R, G, B each; a profile."""
     if text.lower().endswith(".toml"):
         return read_camera_profile(Path(text))
     numbers = _numbers(text)
     if len(numbers) not in (2, 6) or min(numbers) < 0:
-        raise SceneError(f"noise = {text!r} is neither SCALE,OFFSET nor six such numbers, none below 0, nor a profile (.toml)")
+        raise SceneError(
+            f"noise = {text!r} is neither SCALE,OFFSET nor six such numbers, none below 0, nor a profile (.toml)"
+        )
     return mean_noise(numbers)
 
 

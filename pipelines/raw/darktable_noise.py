@@ -51,7 +51,9 @@ def camera_noise(path: Path, camera: str) -> tuple[NoiseAtISO, ...]:
     if len(found) != 1:
         listed = sorted(found) or _nearest(camera, named)
         what = "is the model of several makers" if found else "has no noise profile in darktable"
-        raise SceneError(f"camera = {camera!r} {what}; {'there are' if found else 'nearest'}: {', '.join(listed)}")
+        raise SceneError(
+            f"camera = {camera!r} {what}; {'there are' if found else 'nearest'}: {', '.join(listed)}"
+        )
     name, (_, _, profiles) = next(iter(found.items()))
     try:
         noise = {float(p["iso"]): _green(p) for p in reversed(profiles) if not p.get("skip", False)}

@@ -69,5 +69,3 @@ def read_like(text: str) -> Shot:
         exposure if exposure is not None else with_measured_brightness(middle).baseline_ev,
         tuple(facts["warnings"]),
     )
-
-

@@ -15,11 +15,11 @@ from torch import Tensor
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError, RenderError
 from isptune.facts import EditedFile, PipelineFacts
+from isptune.scenes.noise_estimate import measured_noise
 from isptune.scenes.raw_capture import RawCapture
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Space
 from pipelines.raw.libcamera.writing import left_out, to_libcamera
-from isptune.scenes.noise_estimate import measured_noise
 from pipelines.raw.stages_in_order import STAGES, Knobs, Shot, Stage
 
 PIXELS_A_PIECE = 2_500_000

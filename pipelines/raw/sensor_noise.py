@@ -32,7 +32,9 @@ class Readout:
     cut: bool = False
 
 
-def exposed(clean: Clean, noise: NoiseAtISO, readout: Readout, seed: int) -> Float[Tensor, "1 1 height width"]:
+def exposed(
+    clean: Clean, noise: NoiseAtISO, readout: Readout, seed: int
+) -> Float[Tensor, "1 1 height width"]:
     """The numbers of a sensor that sees this light; one seed is one noise field."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -51,10 +53,15 @@ def exposed(clean: Clean, noise: NoiseAtISO, readout: Readout, seed: int) -> Flo
     rounding = 0.0 if readout.step is None else float((readout.step / reach.max()) ** 2) / 12
     light = light + normal(1, 1, height, width) * max(noise.read - rounding, 0.0) ** 0.5
     light = light + normal(1, 1, height, 1) * noise.row + normal(1, 1, 1, width) * noise.column
-    is_hot = torch.rand(1, 1, height, width, generator=generator, dtype=torch.float64) < noise.hot
-    heat = torch.rand(1, 1, height, width, generator=generator, dtype=torch.float64)
-    light = light + is_hot * (HOTTEST[0] + heat * (HOTTEST[1] - HOTTEST[0]))
+    light = light + _heat(height, width, noise.hot)
     return _numbers(light * reach, levels, readout)
+
+
+def _heat(height: int, width: int, share: float) -> Tensor:
+    """What hot pixels add. Where they lie is the sensor's, the same in all its pictures."""
+    generator = torch.Generator().manual_seed(height * 65536 + width)
+    draws = torch.rand(2, 1, 1, height, width, generator=generator, dtype=torch.float64)
+    return (draws[0] < share) * (HOTTEST[0] + draws[1] * (HOTTEST[1] - HOTTEST[0]))
 
 
 def _numbers(above_black: Tensor, levels: Tensor, readout: Readout) -> Tensor:

@@ -21,8 +21,8 @@ from pipelines.raw.twin_camera import TwinCamera, twin_camera
 from pipelines.raw.unprocessing import mosaic_of, number, sensor_light
 
 DEFAULT_PSF = 0.5
-"""Pixels, where nobody measured it: with the pixel's own aperture the response falls to one half at 0.32 cycles a pixel,
-as behind a good lens."""
+"""Pixels, where nobody measured it: with the pixel's own aperture the response falls to one half at 0.32 cycles a
+pixel, as behind a good lens."""
 
 OPTIONS = {
     "like": "SHOT, a raw file of the camera",
@@ -72,14 +72,14 @@ def build(argument: str | None) -> list[Scene]:
     target = options.get("target", "sharp")
     if target not in ("sharp", "lens"):
         raise SceneError(f"target = {target!r} is neither sharp nor lens")
-    camera = twin_camera(options, seed)
+    camera = twin_camera(options)
     photo = _small(path, options, camera)
     spread = _point_spread(options, camera)
     sharp = srgb_to_linear(photo.image.double())
     if camera.mono:
         sharp = sharp.mean(1, keepdim=True).expand(-1, 3, -1, -1).contiguous()
     through_lens = blurred(sharp, spread.sigma_px)
-    noise_seed = (seed << 32) + zlib.crc32(photo.name.encode())
+    noise_seed = zlib.crc32(f"{seed} {photo.name}".encode())  # torch's generator takes 32 bits
     capture = take(through_lens, camera, noise_seed)
     reference = linear_to_srgb(sharp if target == "sharp" else through_lens).clamp(0, 1).float()
     return [raw_scene(_name(photo, camera), capture, reference, **_facts(photo, camera, spread))]
@@ -108,7 +108,9 @@ def _small(path: str, options: dict[str, str], camera: TwinCamera) -> Scene:
     """The photograph, reduced and cut to the camera's frame or, without a crop, to a megapixel of it."""
     photo = load_scenes([path])[0]
     if photo.raw is not None:
-        raise SceneError(f"{path}: is a raw file already; twins are made of photographs, and of raw files by like=")
+        raise SceneError(
+            f"{path}: is a raw file already; twins are made of photographs, and of raw files by like="
+        )
     if "resize" in options:
         if "reduce" in options:
             raise SceneError("twin: reduce and resize both say the size; give one of them")
@@ -139,7 +141,8 @@ def _reduced(photo: Scene, factor: float) -> Scene:
     across, down = width / photo.image.shape[-1], height / photo.image.shape[-2]
     if "regions" in facts:
         facts["regions"] = {
-            name: tuple((x * across, y * down) for x, y in corners) for name, corners in facts["regions"].items()
+            name: tuple((x * across, y * down) for x, y in corners)
+            for name, corners in facts["regions"].items()
         }
     return photograph(photo.name, small, **facts)
 
@@ -163,7 +166,9 @@ def _facts(photo: Scene, camera: TwinCamera, spread: PointSpread) -> dict[str, A
     """What is known of a twin besides its samples."""
     told = camera.warnings
     if spread.source == "default":
-        told += (f"twin: the point spread is a default, psf={DEFAULT_PSF:g}; isptune calibrate optics measures one",)
+        told += (
+            f"twin: the point spread is a default, psf={DEFAULT_PSF:g}; isptune calibrate optics measures one",
+        )
     facts = {key: photo.metadata[key] for key in ("regions",) if key in photo.metadata}
     if camera.noise.iso:
         facts["iso"] = camera.noise.iso
@@ -174,6 +179,8 @@ def _facts(photo: Scene, camera: TwinCamera, spread: PointSpread) -> dict[str, A
         "cfa": camera.cfa,
         "psf": spread.sigma_px,
         "psf_from": spread.source,
-        "noise": tuple(getattr(camera.noise, key) for key in ("shot", "read", "row", "column", "hot", "greens")),
+        "noise": tuple(
+            getattr(camera.noise, key) for key in ("shot", "read", "row", "column", "hot", "greens")
+        ),
         "warnings": told,
     }

@@ -1,5 +1,6 @@
 """A camera to make a twin of: what one of its shots says, and what is said of its noise."""
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from pipelines.raw.like_shot import Shot, read_like
 from pipelines.raw.sensor_noise import Readout
 from pipelines.raw.twin_noise import said_noise
 from pipelines.raw.unprocessing import BLACK, WHITE, Camera, random_camera
+
 
 @dataclass(frozen=True)
 class TwinCamera:
@@ -37,12 +39,11 @@ class TwinCamera:
     warnings: tuple[str, ...] = ()
 
 
-def twin_camera(options: Mapping[str, str], seed: int) -> TwinCamera:
+def twin_camera(options: Mapping[str, str]) -> TwinCamera:
     """The camera that the options of `twin:` say.
 
     Args:
         options: like, noise, profile, camera, noiseprofiles, iso, scale, row, column, hot, greens, quantise, below.
-        seed: of the colours of a camera of which no shot is given.
 
     Raises:
         SceneError: nothing says what its noise is, more than one thing does, or one cannot be used.
@@ -51,8 +52,8 @@ def twin_camera(options: Mapping[str, str], seed: int) -> TwinCamera:
     noise, profile, warnings = said_noise(options, shot)
     readout = _readout(options, shot)
     if shot is None:
-        colours = random_camera(seed, 100)
         name = options.get("camera", "camera")
+        colours = random_camera(zlib.crc32(name.casefold().encode()), 100)  # one name is one camera
         return TwinCamera(name, colours, readout, noise, profile=profile, warnings=warnings)
     middle = shot.middle
     # Below 1 a multiplier would let white clip before white is reached.
@@ -60,7 +61,6 @@ def twin_camera(options: Mapping[str, str], seed: int) -> TwinCamera:
     colours = Camera(middle.matrix, middle.white_balance, gain, noise.model)
     warnings = (*shot.warnings, *warnings)
     return TwinCamera(shot.name, colours, readout, noise, shot.cfa, shot.size, middle.mono, profile, warnings)
-
 
 
 def _readout(options: Mapping[str, str], shot: Shot | None) -> Readout:
@@ -74,4 +74,6 @@ def _readout(options: Mapping[str, str], shot: Shot | None) -> Readout:
     if shot is not None:
         black, white = shot.middle.black, shot.middle.white
         step, cut = shot.structure.step, shot.structure.cut
-    return Readout(black, white, step if quantise == "on" else None, cut if below == "auto" else below == "cut")
+    return Readout(
+        black, white, step if quantise == "on" else None, cut if below == "auto" else below == "cut"
+    )

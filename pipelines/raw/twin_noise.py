@@ -33,21 +33,23 @@ def said_noise(options: Mapping[str, str], shot: Shot | None) -> Said:
     return replace(noise, **_switches(options)), profile, warnings
 
 
-def _noise(
-    options: Mapping[str, str], shot: Shot | None
-) -> Said:
+def _noise(options: Mapping[str, str], shot: Shot | None) -> Said:
     """What says the noise: one of the options, or the shot."""
     given = [key for key in ("noise", "profile", "camera") if key in options]
     if len(given) > 1:
         raise SceneError(f"twin: {' and '.join(given)} both say what the noise is; give one of them")
     profile = read_camera_profile(Path(options["profile"])) if "profile" in options else None
-    iso = number(options["iso"], "iso", 1, 1e7) if "iso" in options else shot.iso if shot is not None else None
+    iso = (
+        number(options["iso"], "iso", 1, 1e7) if "iso" in options else shot.iso if shot is not None else None
+    )
     structure = shot.structure if shot is not None else Structure()
     if "noise" in options:
         return _with_structure(iso, _given(options["noise"]), structure), profile, ()
     if not given:
         if shot is None:
-            raise SceneError("twin: nothing says which camera; give like=SHOT, profile=FILE, camera=NAME or noise=S,O")
+            raise SceneError(
+                "twin: nothing says which camera; give like=SHOT, profile=FILE, camera=NAME or noise=S,O"
+            )
         noise, told = _of_shot(shot, iso)
         return noise, None, told
     if iso is None:
