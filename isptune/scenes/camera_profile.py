@@ -21,7 +21,7 @@ class NoiseAtISO:
     Attributes:
         iso: what the camera calls this gain.
         shot: the variance of a sample x in [0, 1] is shot * x + read.
-        read: see there.
+        read: see there; of samples that are independent of each other.
         row: standard deviation of an offset that a row of samples has in common.
         column: the same of a column.
         hot: the share of samples that are hot pixels.
@@ -40,8 +40,8 @@ class NoiseAtISO:
 
     @property
     def model(self) -> NoiseModel:
-        """What `raw_denoise` works with."""
-        return NoiseModel(self.shot, self.read)
+        """What `raw_denoise` works with: of a sample, offsets of its row and its column are noise, too."""
+        return NoiseModel(self.shot, self.read + self.row**2 + self.column**2)
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,9 @@ def transfer(iso: float, captures: Sequence[RawCapture]) -> Transfer | None:
     )
     hot = _hot(captures, model)
     fit, off_by = _goodness(means, variances, model)
-    noise = NoiseAtISO(iso, model.shot, model.read, row, column, hot, greens, fit)
+    # The difference of two shots holds what rows and columns have in common; the directions of single ones do not.
+    read = max(model.read - row**2 - column**2, 0.0) if pairs else model.read
+    noise = NoiseAtISO(iso, model.shot, read, row, column, hot, greens, fit)
     narrow = bool(means.max() < NARROW * max(means.min(), 1e-3))
     return Transfer(iso, means, variances, noise, off_by, pairs, singles, narrow)
 

@@ -61,7 +61,7 @@ def measured_optics(capture: RawCapture, box: Quad | None, name: str) -> Optics:
     picture = balanced(capture)
     height, width = picture.shape[1:]
     if box is not None:
-        part = cut_box(picture[:, None], box)[:, 0]
+        part = cut_box(picture[:, None].expand(-1, 3, -1, -1), box)[:, 0]
         if min(part.shape[1:]) < 16 or not all(0 <= x <= width and 0 <= y <= height for x, y in box):
             raise SceneError(f"{name}: the box is not 16 pixels a side inside {width}x{height}")
         left, top = int(box[0][0]), int(box[0][1])

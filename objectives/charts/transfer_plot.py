@@ -17,7 +17,7 @@ def transfer_plot(transfers: Sequence[Transfer]) -> bytes:
         shown = one.means > 1e-4
         axes.plot(one.means[shown], np.sqrt(one.variances[shown]), ".", color=colour, markersize=5)
         light = np.geomspace(max(1e-4, min(1e-2, abs(float(one.means.min())) + 1e-4)), 1, 100)
-        model = np.sqrt(one.noise.shot * light + one.noise.read)
+        model = np.sqrt(one.noise.shot * light + one.noise.model.read)
         axes.plot(light, model, "-", color=colour, linewidth=1, label=f"ISO {one.iso:g}")
     axes.set_title("Photon transfer")
     axes.set_xlabel("light, share of the range from black to white")

@@ -2,6 +2,8 @@
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from isptune.arrays import Images
 
@@ -24,6 +26,6 @@ def blurred(light: Images, sigma_px: float) -> Images:
     return torch.from_numpy(np.maximum(spread, 0))[None].to(light)
 
 
-def reduced(light: Images, height: int, width: int) -> Images:
+def reduced(light: Images, rows: int, columns: int) -> Float[Tensor, "batch 3 rows columns"]:
     """Light on fewer and larger pixels, each the mean of what falls on it, as on those of a sensor."""
-    return torch.nn.functional.interpolate(light, (height, width), mode="area")
+    return torch.nn.functional.interpolate(light, (rows, columns), mode="area")
