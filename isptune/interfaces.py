@@ -77,6 +77,15 @@ class ReadsParameterFiles(Protocol):
 
 
 @runtime_checkable
+class RendersParameterFiles(Protocol):
+    """A pipeline that loads its parameter files by the program that they are for, to compare the pictures."""
+
+    def render_file(self, file_format: str, data: bytes, scene: Scene) -> Images:
+        """The scene's picture, [1, 3, H, W], as the program makes it of that file. Raises RenderError."""
+        ...
+
+
+@runtime_checkable
 class Objective(Protocol):
     """Scores images, in its own unit and direction."""
 

@@ -3,7 +3,7 @@
 import fnmatch
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -187,6 +187,22 @@ class Space:
     def from_unit(self, point: Sequence[float] | np.ndarray) -> Candidate:
         """The inverse of `to_unit` for the numeric parameters; clips to [0, 1] and rounds integers."""
         return {p.name: _from_unit(p, float(u)) for p, u in zip(self.numeric, point, strict=True)}
+
+
+def reaching(param: Param, value: Value) -> Param:
+    """A parameter that starts at a value, and whose range or options reach to it.
+
+    Raises:
+        SpaceError: the value can be none of its kind.
+    """
+    if isinstance(param, Choice):
+        options = param.options if value in param.options else (*param.options, str(value))
+        return replace(param, options=options, default=str(value))
+    assert not isinstance(value, str), value
+    if isinstance(param, Integer):
+        number = round(value)
+        return replace(param, low=min(param.low, number), high=max(param.high, number), default=number)
+    return replace(param, low=min(param.low, value), high=max(param.high, value), default=float(value))
 
 
 def _check_numeric(param: Numeric) -> None:

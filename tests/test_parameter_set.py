@@ -107,13 +107,15 @@ def test_the_distance_is_the_mean_change_of_the_ranges():
 
 def test_scores_of_scenes_become_one_by_mean_worst_or_quantile():
     scores = [0.2, 0.9, 0.4, 0.5]
-    assert parse_aggregate("mean")(scores, "maximize") == pytest.approx(np.mean(scores))
-    assert parse_aggregate("worst")(scores, "maximize") == 0.2
-    assert parse_aggregate("worst")(scores, "minimize") == 0.9
-    assert parse_aggregate("quantile:0")(scores, "maximize") == 0.2
-    assert parse_aggregate("quantile:0")(scores, "minimize") == 0.9
-    assert parse_aggregate("quantile:0.5")(scores, "minimize") == pytest.approx(np.median(scores))
-    assert parse_aggregate("quantile:0.25")(scores, "maximize") == pytest.approx(0.35)
+    assert parse_aggregate("mean")(scores, "maximize", [1.0] * len(scores)) == pytest.approx(np.mean(scores))
+    assert parse_aggregate("worst")(scores, "maximize", [1.0] * len(scores)) == 0.2
+    assert parse_aggregate("worst")(scores, "minimize", [1.0] * len(scores)) == 0.9
+    assert parse_aggregate("quantile:0")(scores, "maximize", [1.0] * len(scores)) == 0.2
+    assert parse_aggregate("quantile:0")(scores, "minimize", [1.0] * len(scores)) == 0.9
+    assert parse_aggregate("quantile:0.5")(scores, "minimize", [1.0] * len(scores)) == pytest.approx(
+        np.median(scores)
+    )
+    assert parse_aggregate("quantile:0.25")(scores, "maximize", [1.0] * len(scores)) == pytest.approx(0.35)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from isptune.parameter_set import ParameterSet
     from isptune.space import Param
 
@@ -35,11 +37,23 @@ def export(run: str, file_format: str, template: str | None, out: str | None, fo
       isptune export runs/board --format file --template iq.xml --out tuned.xml
       isptune export mine.toml --format json
     """
+
+    refuse_existing(out, force)
+    write_out(_rendered(Path(run), file_format, template), out)
+
+
+def refuse_existing(out: str | None, force: bool) -> None:
+    """Raise ConfigError for a file that is there, unless it may be overwritten."""
     from isptune.errors import ConfigError
 
     if out is not None and Path(out).exists() and not force:
         raise ConfigError(f"{out}: exists; choose another --out, or overwrite it with --force")
-    data = _rendered(Path(run), file_format, template)
+
+
+def write_out(data: bytes, out: str | None) -> None:
+    """Write a file, or standard output. Raises ConfigError, DiskError."""
+    from isptune.errors import ConfigError
+
     if out is None:
         click.echo(data, nl=False)
         return
@@ -52,11 +66,20 @@ def export(run: str, file_format: str, template: str | None, out: str | None, fo
 
 
 def _rendered(source: Path, file_format: str, template: str | None) -> bytes:
-    from isptune.errors import ConfigError
-    from isptune.parameter_set import FORMATS, read_set, to_json, to_toml
+    from isptune.parameter_set import read_set
 
     beside = None if template is None or source.is_dir() else Path(template)
     chosen = read_set(source, beside)  # a program's own file may hold changes of its template
+    return written(chosen, _params(source), file_format, template)
+
+
+def written(
+    chosen: "ParameterSet", params: "Sequence[Param]", file_format: str, template: str | None
+) -> bytes:
+    """A set in a format, with what one should know of it said on standard error. Raises ConfigError."""
+    from isptune.errors import ConfigError
+    from isptune.parameter_set import FORMATS, to_json, to_toml
+
     if chosen.note:
         click.echo(f"note: {chosen.note}", err=True)
     if file_format not in FORMATS:
@@ -64,7 +87,7 @@ def _rendered(source: Path, file_format: str, template: str | None) -> bytes:
     if template is not None:
         raise ConfigError(f"--template is not used by the format {file_format}")
     write = to_json if file_format == "json" else to_toml
-    return write(chosen, _params(source)).encode()
+    return write(chosen, params).encode()
 
 
 def _params(source: Path) -> "tuple[Param, ...]":

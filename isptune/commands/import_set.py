@@ -20,9 +20,10 @@ def import_set(file: str, template: str | None, out: str | None, workers: str | 
     """Start a search from a parameter set: a file, or a run's folder.
 
     FILE is a set as TOML or JSON, or what else `isptune export` writes: a RawTherapee profile (pp3), a darktable
-    sidecar (xmp), rawpy's arguments (JSON), or a tuning file of libcamera (JSON or YAML). Of such a file the
-    knobs are taken that its pipeline has; whatever else it sets is not looked at. A tuning file is by itself what
-    is started from; with --template, what it changed of that one is.
+    sidecar (xmp), rawpy's arguments (Python), or a tuning file of libcamera (JSON or YAML). Of such a file the
+    knobs are taken that its pipeline has. A profile of RawTherapee or a sidecar of darktable is what every
+    candidate is made of: whatever else it sets goes to the program as it is, and is named in a note. A tuning file
+    is by itself what is started from; with --template, what it changed of that one is.
 
     With --pipeline command:isp.toml or remote:board.toml FILE may also be a file that its knobs are written to: it is
     then read in the place of the one beside the description, and everything else in it stays.

@@ -32,12 +32,15 @@ _OPTIONS = [
     PIPELINE_OPTION,
     click.option("--objective", "objectives", metavar="SPEC", multiple=True,
                  help="What is optimised, see `isptune list objectives`; several give a Pareto front. [ssim]"),
+    click.option("--constraint", "constraints", metavar="SPEC<=X", multiple=True,
+                 help="Limit to keep before anything else, as 'overshoot<=10' or 'snr>=30'; may be repeated. [none]"),
     click.option("--prompt", metavar="FILE", help=PROMPT_HELP),
     click.option("--optimizer", metavar="SPEC",
                  help="See `isptune list optimizers`. [auto: cma; catcma with choices]"),
     click.option("--scene", "scenes", metavar="FILE", multiple=True,
                  help="Photograph, raw file, SOURCE:ARGUMENT (unprocessed:, chart:, file:), or a bundled photograph: "
-                 "astronaut, cat, coffee, rocket; may be repeated. [astronaut]"),
+                 "astronaut, cat, coffee, rocket; ?weight=3 and ?roi=WxH+X+Y,... say what counts; may be repeated. "
+                 "[astronaut]"),
     click.option("--holdout", metavar="SHARE|FILE", multiple=True,
                  help="Scenes that the search never sees, to verify the result on: a share of the scenes (0.25), or "
                  "scenes of their own; may be repeated. [none]"),
@@ -95,13 +98,15 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
     start = start_from(options["start"], options.pop("template", None), named, pipeline_options)
     options["start"], pipeline, brought = start.values, start.pipeline, start.pipeline_options
     pipeline_options = {**start.base, **pipeline_options}
-    if pipeline is not None and config is None and options["pipeline"] is None:
+    if pipeline is not None and config is None and options["pipeline"] in (None, pipeline):
         options["pipeline"], pipeline_options = pipeline, {**brought, **pipeline_options}
     options["pipeline_options"] = pipeline_options
     options["tune"] = tuple(part.strip() for pattern in options["tune"] for part in pattern.split(","))
     specs = {options["pipeline"], *options["objectives"], *options["second_opinions"]} - {pipeline}
     settings = load_settings(config, options)
     _refuse_unnamed(settings, specs)
+    for note in start.notes:
+        click.echo(f"note: {note}", err=True)
     lost = start.without_place(settings)
     if lost:
         click.echo(f"note: the file that is started from has no place for: {', '.join(lost)}", err=True)

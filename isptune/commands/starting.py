@@ -25,6 +25,7 @@ class Start:
         pipeline, pipeline_options: of the last set that says which it is for.
         base: options with which the named pipeline takes a file of the user's own for what it starts from.
         files: the sets that were read from a program's or camera's own file.
+        notes: what the user should know of them, a line each.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class Start:
     pipeline_options: Mapping[str, Any] = field(default_factory=dict)
     base: Mapping[str, str] = field(default_factory=dict)
     files: Sequence[ParameterSet] = ()
+    notes: Sequence[str] = ()
 
     def without_place(self, settings: RunSettings) -> list[str]:
         """What is tuned although the file that is started from has no place for it: it could not be exported there."""
@@ -67,6 +69,7 @@ def start_from(
     values: dict[str, Any] = {}
     pipeline, brought, base = None, {}, {}
     files: list[ParameterSet] = []
+    notes: list[str] = []
     beside = None if template is None else Path(template)
     for item in given:
         if "=" in item and not Path(item).exists():
@@ -75,10 +78,11 @@ def start_from(
         chosen, own = _read(Path(item), beside, named, options)
         values |= chosen.values
         base |= own
+        notes += [f"{item}: {chosen.note}"] if chosen.note else []
         files += [chosen] if chosen.file_format is not None or chosen.without_place else []
         if chosen.pipeline is not None:
             pipeline, brought = chosen.pipeline, dict(chosen.pipeline_options)
-    return Start(values, pipeline, brought, base, files)
+    return Start(values, pipeline, brought, base, files, notes)
 
 
 def _read(

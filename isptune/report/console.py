@@ -135,6 +135,10 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
         rows.append(["l1", number(before.l1), number(after.l1), "to 0"])
         rows.append(["l1 normalised", number(before.l1_normalised), number(after.l1_normalised), "to 0"])
     _print_held_out(record, answer, console)
+    for one in answer.constraints:
+        state = "kept" if one.kept else "broken"
+        scores = f"{mean_of(one.scores.default)} -> {mean_of(one.scores.recommended)}"
+        print_line(console, f"limit {one.constraint}: {state} ({scores})", "" if one.kept else "yellow")
     print_table(console, f"evaluated again{over(answer)}", ["", "default", "recommended", "aim"], rows)
     _print_scenes(record, answer, console)
     if answer.cost:
@@ -173,6 +177,8 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
     for row in answer.diagnoses:
         print_line(console, f"{row.judge} on {row.scene}, default: {row.default.words}")
         print_line(console, f"{row.judge} on {row.scene}, recommended: {row.recommended.words}")
+    for file in answer.exported:
+        print_line(console, file.words)
     _print_warnings(answer, bounds_reached(knobs), console)
 
 

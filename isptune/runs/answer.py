@@ -213,18 +213,63 @@ class Diagnosed:
 
 
 @dataclass(frozen=True)
+class ExportedFile:
+    """How far the picture that a file of the recommended set gives is from the one that was chosen.
+
+    Attributes:
+        format: of the file, as `isptune export --format` takes it.
+        scene: whose picture.
+        mean, largest: of the difference of all samples, in levels of 255; None where it could not be loaded.
+        error: why it could not.
+    """
+
+    format: str
+    scene: str
+    mean: float | None = None
+    largest: float | None = None
+    error: str | None = optional(None)
+
+    @property
+    def words(self) -> str:
+        """One line."""
+        if self.mean is None or self.largest is None:
+            return f"{self.scene} from the exported {self.format}: could not be made: {self.error}"
+        if self.largest == 0:
+            return f"{self.scene} from the exported {self.format}: the same picture as was chosen"
+        return (
+            f"{self.scene} from the exported {self.format}: {self.mean:.2g} of 255 levels from the chosen picture on "
+            f"average, {self.largest:.2g} at most"
+        )
+
+
+@dataclass(frozen=True)
 class Rejected:
     """The best that was found, where it is not better than the start beyond the interval: then the start stays.
 
     Attributes:
         params: all parameters.
         objectives: its scores against those of the start; empty where it could not be evaluated again.
-        error: why it could not.
+        error: why it could not, or what else is wrong with it.
     """
 
     params: Candidate
     objectives: Mapping[str, ScorePair] = field(default_factory=dict)
     error: str | None = optional(None)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A limit, and whether the recommended candidate keeps it.
+
+    Attributes:
+        constraint: as it was given.
+        scores: what is limited, of both.
+        kept: whether the recommended candidate is within the limit.
+    """
+
+    constraint: str
+    scores: ScorePair
+    kept: bool
 
 
 @dataclass(frozen=True)
@@ -260,6 +305,7 @@ class Answer:
         objectives: scores by objective, one of all scenes.
         levels, l1, l1_normalised: as in a trial, of `recommended` and `default`; None where they are not known.
         scenes: scores by scene and objective, where there is more than one scene.
+        constraints: limits that were to be kept.
         held_out: the same on scenes that the search never saw, where some were kept; else None.
         distance: how far the tuned knobs went from the default, a mean share of their ranges, 0 to 1.
         cost: what that cost in the search (see `stay_near`), in the first objective's unit.
@@ -268,6 +314,7 @@ class Answer:
         second_opinions: of objectives that took no part.
         diagnoses: what judges find wrong with the pictures, by judge and scene.
         warnings: a sentence each.
+        exported: of pipelines that load their own files, the pictures that these give.
     """
 
     params: Candidate
@@ -282,6 +329,7 @@ class Answer:
     l1: Mapping[str, float | None] | None = None
     l1_normalised: Mapping[str, float | None] | None = None
     scenes: Mapping[str, Mapping[str, ScorePair]] = field(default_factory=dict)
+    constraints: tuple[Kept, ...] = optional(())
     held_out: HeldOut | None = optional(None)
     distance: float | None = None
     cost: float = 0.0
@@ -290,6 +338,7 @@ class Answer:
     second_opinions: tuple[SecondOpinion, ...] = ()
     diagnoses: tuple[Diagnosed, ...] = ()
     warnings: tuple[str, ...] = ()
+    exported: tuple[ExportedFile, ...] = optional(())
 
     @property
     def recommended_distance(self) -> Distance:

@@ -8,6 +8,7 @@ from pathlib import Path
 from isptune.errors import RunFolderError, SpaceError
 from isptune.facts import LevelFacts
 from isptune.runs.answer import Answer, read_answer
+from isptune.runs.constraints import parse_constraint, violation
 from isptune.runs.facts import BenchRecord, LevelsRecord, ObjectiveRecord, read_bench
 from isptune.runs.files import BENCH, PROVENANCE, RECOMMENDED
 from isptune.runs.log import Generation, RunLog, Trial
@@ -65,12 +66,13 @@ class RunRecord:
             yield from generation.trials
 
     def best_trial(self, objective: ObjectiveRecord) -> Trial | None:
-        """The trial with the best score seen; the earliest of equals. None where all failed.
+        """The trial with the best score seen that keeps all limits; the earliest of equals. None where there is none.
 
         Of an objective whose scores hold within a generation only, it is the best of the last one.
         """
         among = [t for g in self.generations[-1:] for t in g.trials] if objective.relative else self.trials()
-        scored = [trial for trial in among if objective.name in trial.scores]
+        limits = tuple(map(parse_constraint, self.config.constraints))
+        scored = [t for t in among if objective.name in t.scores and not violation(limits, t.scores)]
         return max(scored, key=lambda trial: objective.sign * trial.scores[objective.name], default=None)
 
 

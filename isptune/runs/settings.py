@@ -8,6 +8,7 @@ from typing import Any
 
 from isptune.errors import ConfigError, IsptuneError, RunFolderError
 from isptune.runs.aggregate import parse_aggregate
+from isptune.runs.constraints import parse_constraint
 from isptune.runs.files import CONFIG, read_table, write_record
 from isptune.space import Value
 from isptune.system.durations import parse_duration
@@ -22,6 +23,7 @@ class RunSettings:
         pipeline: spec of the pipeline, `NAME` or `NAME:ARGUMENT`.
         pipeline_options: options for the pipeline's factory.
         objectives: specs; the first one is shown while the run goes on.
+        constraints: limits that come before all objectives, `overshoot<=10`; see `isptune.runs.constraints`.
         optimizer: spec, or `auto`: cma; catcma where the space has choices; NSGA-II for several objectives.
         scenes: files, bundled names or `SOURCE:ARGUMENT`.
         holdout: scenes that the search never sees, on which its result is compared with the start: a share of the
@@ -45,6 +47,7 @@ class RunSettings:
     pipeline: str = "synthetic"
     pipeline_options: Mapping[str, Any] = field(default_factory=dict)
     objectives: tuple[str, ...] = ("ssim",)
+    constraints: tuple[str, ...] = optional(())
     optimizer: str = "auto"
     scenes: tuple[str, ...] = ("bundled:astronaut",)
     holdout: tuple[str, ...] = optional(())
@@ -77,6 +80,8 @@ class RunSettings:
         if len(set(self.objectives)) != len(self.objectives):
             raise ConfigError(f"objectives repeat: {', '.join(self.objectives)}")
         parse_aggregate(self.aggregate)
+        for text in self.constraints:
+            parse_constraint(text)
         if self.budget_time is not None:
             parse_duration(self.budget_time, "budget_time")
         if not 0 <= self.stay_near < math.inf:
@@ -132,4 +137,4 @@ def write_settings(folder: Path, settings: RunSettings) -> None:
     write_record(folder, CONFIG, settings)
 
 
-_LISTS = ("objectives", "scenes", "holdout", "tune", "second_opinions")
+_LISTS = ("objectives", "constraints", "scenes", "holdout", "tune", "second_opinions")

@@ -70,6 +70,8 @@ def read_mosaic_picture(path: Path, tags: Tags) -> Frame:
 
 def _array(path: Path) -> np.ndarray:
     try:
-        return np.load(path, allow_pickle=False)
+        return np.load(
+            path, mmap_mode="r", allow_pickle=False
+        )  # a header that claims too much takes no memory
     except (OSError, ValueError, EOFError) as error:
         raise SceneError(f"{path}: is not a NumPy array that can be read: {error}") from error

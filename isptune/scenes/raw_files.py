@@ -12,7 +12,7 @@ from isptune.scenes.mosaic_pictures import is_mosaic_picture, read_mosaic_pictur
 from isptune.scenes.raw_by_libraw import read_by_libraw
 from isptune.scenes.raw_capture import RawCapture
 from isptune.scenes.raw_frame import binned, to_capture, upright
-from isptune.scenes.raw_tags import TAG_OPTIONS, Tags, parse_tags
+from isptune.scenes.raw_tags import QUAD, TAG_OPTIONS, Tags, parse_tags
 
 SUFFIXES = frozenset(
     (
@@ -53,7 +53,8 @@ def read_raw(
     Returns:
         The capture (baseline_ev 0), and what else is known: file, path, frame (width and height of the upright frame),
         origin (where in it the first sample lies: x, y), orientation, white_balance (where it comes from), iso,
-        warnings (what is odd in the tags, a line each).
+        warnings (what is odd in the tags, a line each); and `whole`, the frame where a raw developer that gets the file
+        itself makes a picture of what stands here.
 
     Raises:
         SceneError: the file is missing, empty, damaged or no raw file, its sensor is of a kind that cannot be used, or
@@ -61,6 +62,7 @@ def read_raw(
     """
     path, options = Path(path), options or {}
     tags = parse_tags(options)
+    whole = None
     layout = {key: value for key, value in options.items() if key in LAYOUT_OPTIONS}
     if layout:
         frame = read_headerless(path, layout, tags)
@@ -68,6 +70,8 @@ def read_raw(
         frame = read_mosaic_picture(path, tags)
     else:
         frame = read_by_libraw(path, tags)
+        if not options and not frame.cfa.startswith(QUAD):
+            whole = frame.upright_size
     capture, origin = to_capture(frame)
     height, width = upright(binned(frame).samples, frame.orientation).shape
     facts: dict[str, Any] = {
@@ -81,6 +85,8 @@ def read_raw(
     }
     if frame.iso is not None:
         facts["iso"] = frame.iso
+    if whole is not None:
+        facts["whole"] = whole
     return capture, facts
 
 

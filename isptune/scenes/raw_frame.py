@@ -48,6 +48,12 @@ class Frame:
     iso: float | None = None
     bare: bool = False
 
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height of the frame when it is turned upright."""
+        height, width = self.samples.shape
+        return (height, width) if self.orientation >= 5 else (width, height)
+
 
 def check_file(path: Path) -> None:
     """Raises SceneError where there is no file, or nothing in it."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from isptune.arrays import Images
 from isptune.errors import SceneError, UnknownName
 from isptune.registry import build, installed
+from isptune.scenes.focus import parse_focus, split_focus
 from isptune.scenes.images import MAX_SIDE, read_image, to_images
 from isptune.scenes.raw_capture import RawCapture, centre_of_about, on_grid, preview, with_measured_brightness
 from isptune.scenes.raw_files import FILE_OPTIONS, is_raw, looks_like_raw, read_raw
@@ -111,7 +112,7 @@ def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> 
     elif crop == "full":
         window = (0, 0, *capture.size)
     else:
-        window = on_grid(*_window(crop, capture.size, Path(path).name))
+        window = on_grid(*window_of(crop, capture.size, Path(path).name))
     left, top, width, height = window
     if max(width, height) > MAX_SIDE:
         raise SceneError(f"{path}: {width}x{height} is larger than {MAX_SIDE} pixels a side; crop it")
@@ -143,7 +144,8 @@ def load_scenes(
     """Load files and `SOURCE:ARGUMENT` specs, then crop and resize each.
 
     Args:
-        specs: paths, names of bundled photographs, sources such as `bundled:cat`, or scenes that are loaded already.
+        specs: paths, names of bundled photographs, sources such as `bundled:cat`, or scenes that are loaded already;
+            of any of them but the last `?weight=3&roi=WxH+X+Y` says what counts, see `isptune.scenes.focus`.
         crop: `WIDTHxHEIGHT` from the centre, or `WIDTHxHEIGHT+X+Y`; of raw captures, down to even numbers. Raw
             files are cut to about 1 megapixel without it.
         resize: `WIDTHxHEIGHT`, or one number for the longer side; not for raw captures.
@@ -151,10 +153,22 @@ def load_scenes(
     Raises:
         SceneError: a file cannot be used, or is smaller than the crop, or no spec was given.
     """
-    scenes = [_resize(scene, resize) for spec in specs for scene in _load_cropped(spec, crop)]
+    scenes = [scene for spec in specs for scene in _load_focused(spec, crop, resize)]
     if not scenes:
         raise SceneError("no scene was given")
     return _with_unique_names(scenes)
+
+
+def _load_focused(spec: str | Scene, crop: str | None, resize: str | None) -> list[Scene]:
+    if isinstance(spec, Scene):
+        return [_resize(scene, resize) for scene in _load_cropped(spec, crop)]
+    plain, weight, roi = split_focus(spec)
+    found = []
+    for scene in (_resize(scene, resize) for scene in _load_cropped(plain, crop)):
+        height, width = scene.image.shape[-2:]
+        told = parse_focus(scene.name, (width, height), weight, roi)
+        found.append(replace(scene, metadata={**scene.metadata, **told}))
+    return found
 
 
 def _load_cropped(spec: str | Scene, crop: str | None) -> list[Scene]:
@@ -201,18 +215,35 @@ def crop_scene(scene: Scene, crop: str | None) -> Scene:
     """A part of a scene, as `load_scenes` cuts it; the scene itself for None. Raises SceneError."""
     if crop is None:
         return scene
+    if scene.raw is None and "path" in scene.metadata and scene.reference is None:
+        return _cut_later(scene, crop, window_of(crop.partition("+")[0], (MAX_SIDE, MAX_SIDE), scene.name))
     full_height, full_width = scene.image.shape[-2:]
-    window = _window(crop, (full_width, full_height), scene.name)
+    window = window_of(crop, (full_width, full_height), scene.name)
     left, top, width, height = window if scene.raw is None else on_grid(*window)
     cut = _map_pixels(scene, lambda x: x[..., top : top + height, left : left + width].contiguous())
     cut = _map_regions(cut, lambda corner: (corner[0] - left, corner[1] - top))
     if scene.raw is None:
-        return cut
-    return replace(cut, raw=scene.raw.cropped(left, top, width, height))
+        return _cut_later(cut, crop, window) if "path" in scene.metadata else cut
+    metadata = dict(cut.metadata)
+    if "window" in metadata:
+        metadata["window"] = (metadata["window"][0] + left, metadata["window"][1] + top, width, height)
+    return replace(cut, raw=scene.raw.cropped(left, top, width, height), metadata=metadata)
 
 
-def _window(crop: str, full: tuple[int, int], name: str) -> tuple[int, int, int, int]:
-    """Left, top, width and height of a crop of a frame of this width and height."""
+def _cut_later(scene: Scene, crop: str, window: tuple[int, int, int, int]) -> Scene:
+    """A scene of a file that programs get as it is: what is cut is the picture that they make, when it is there."""
+    image = scene.image if scene.reference is not None else torch.zeros(1, 3, window[3], window[2])
+    return replace(
+        scene, image=image, metadata={**scene.metadata, "crops": (*scene.metadata.get("crops", ()), crop)}
+    )
+
+
+def window_of(crop: str, full: tuple[int, int], name: str) -> tuple[int, int, int, int]:
+    """Left, top, width and height of a crop of a frame of this width and height.
+
+    Raises:
+        SceneError: it is no crop, or the frame has no room for it.
+    """
     size, *offset = crop.split("+")
     try:
         width, height = (int(part) for part in size.lower().split("x"))
@@ -234,6 +265,10 @@ def _resize(scene: Scene, resize: str | None) -> Scene:
     if scene.raw is not None:
         raise SceneError(
             f"{scene.name}: a raw capture cannot be resized, only cropped: its samples are behind filters"
+        )
+    if "path" in scene.metadata:
+        raise SceneError(
+            f"{scene.name}: the picture of a file that a program develops cannot be resized, only cropped"
         )
     full_height, full_width = scene.image.shape[-2:]
     try:

@@ -10,6 +10,7 @@ from isptune.arrays import Images
 from isptune.facts import Direction
 from isptune.interfaces import Diagnoses, Objective, Optimizer, Pipeline, Warns
 from isptune.registry import build, installed
+from isptune.runs.constraints import parse_constraint
 from isptune.runs.description import describe_objective, describe_params, describe_scenes
 from isptune.runs.facts import BenchRecord, LevelsRecord
 from isptune.runs.settings import RunSettings
@@ -49,6 +50,7 @@ class Bench:
 
     Attributes:
         pipeline, objectives, scenes, evaluator: what the settings name, built.
+        constraints: limits; the evaluator scores what they limit, too.
         held_out: scenes that the search never sees; may be none.
         space: what is tuned of the pipeline's space, starting where the settings say.
         rule: from scores to losses.
@@ -73,17 +75,28 @@ class Bench:
         self.objectives: dict[str, Objective] = {
             spec: at_hand.objectives.get(spec) or build("objective", spec) for spec in settings.objectives
         }
+        self.constraints = tuple(map(parse_constraint, settings.constraints))
+        limited = {
+            one.objective: at_hand.objectives.get(one.objective) or build("objective", one.objective)
+            for one in self.constraints
+            if one.objective not in self.objectives
+        }
         scenes = [at_hand.scenes.get(spec, spec) for spec in settings.scenes]
         self.scenes, self.held_out = parted(
             load_scenes(scenes, settings.crop, settings.resize), settings, at_hand.scenes
         )
         self.evaluator = Evaluator(
-            self.pipeline, self.objectives, self.scenes, self.device, settings.aggregate, run_parts
+            self.pipeline,
+            {**self.objectives, **limited},
+            self.scenes,
+            self.device,
+            settings.aggregate,
+            run_parts,
         )
         directions: dict[str, Direction] = {
             name: objective.facts.direction for name, objective in self.objectives.items()
         }
-        self.rule = LossRule(directions, self.space, settings.stay_near)
+        self.rule = LossRule(directions, self.space, settings.stay_near, self.constraints)
         self.seeds = NoiseSeeds(settings.seed, settings.confirm, self.pipeline.facts.uses_seed)
         self.optimizer(0)  # refuses an unknown name, several objectives, choices ...
 
@@ -126,8 +139,8 @@ class Bench:
         """Objectives that took no part and can score these scenes."""
         asked = [name for name in self.settings.second_opinions if name != "none"]
         names = [n for name in asked for n in (installed("second_opinion") if name == "auto" else (name,))]
-        took_part = set(self.objectives)
-        for objective in self.objectives.values():
+        took_part = set(self.evaluator.objectives)
+        for objective in self.evaluator.objectives.values():
             took_part |= set(objective.facts.components)
         at_hand = self.at_hand.objectives
         built = {

@@ -14,6 +14,7 @@ from isptune.interfaces import Objective
 from isptune.scenes.scene import Scene
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.recommend import Reevaluated
+from isptune.tuning.regions import in_regions, regions_of
 
 SMALLEST = 128
 """Side of a crop at least, pixels: many objectives look at several scales."""
@@ -59,6 +60,8 @@ def with_crops(evaluator: Evaluator, entries: Sequence[Reevaluated], seed: int) 
 
 def _of_crops(objective: Objective, pictures: Sequence[Images], scene: Scene) -> list[list[float]]:
     """A row of scores a picture; no rows where the objective cannot score crops."""
+    if regions_of(scene):
+        return _of_regions(objective, pictures, scene)
     for across in ACROSS:
         height, width = (side // across for side in pictures[0].shape[-2:])
         if min(height, width) < SMALLEST:
@@ -72,6 +75,13 @@ def _of_crops(objective: Objective, pictures: Sequence[Images], scene: Scene) ->
         if bool(torch.isfinite(rows).all()):
             return rows.tolist()
     return []
+
+
+def _of_regions(objective: Objective, pictures: Sequence[Images], scene: Scene) -> list[list[float]]:
+    """Where some regions count only, they are the crops."""
+    together = torch.cat(list(pictures))
+    columns = [objective.score(cut(together), part).double().cpu() for part, cut in in_regions(scene)]
+    return torch.stack(columns, 1).tolist() if len(columns) > 1 else []
 
 
 def _at(

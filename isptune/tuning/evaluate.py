@@ -1,13 +1,15 @@
 """Candidates x scenes -> scores: grouping, batching, and one bad candidate costs one trial."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import final
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
-from isptune.arrays import Images
+from isptune.arrays import Images, Scores
 from isptune.errors import RenderError, ScoreError, in_words
 from isptune.interfaces import Objective, Pipeline
 from isptune.runs.aggregate import parse_aggregate
@@ -19,7 +21,8 @@ from isptune.tuning.batches import batch_limit, batches, halves, to_params
 from isptune.tuning.levels import known_levels, level_errors
 from isptune.tuning.memory import Key, Memory
 from isptune.tuning.parts import OnPart, Part, RunParts, Stopwatch
-from isptune.tuning.rivals import RivalPictures, rivals_among, score_beside
+from isptune.tuning.regions import in_regions, regions_of, weights_of
+from isptune.tuning.rivals import RivalPictures, Rivals, rivals_among, score_beside
 
 Result = Mapping[str, float] | str
 """Scores by objective, or why there are none."""
@@ -38,7 +41,8 @@ class Evaluator:
         memory: of the same pipeline on the same scenes; a new one by default.
 
     Attributes:
-        pooled: whether the score of several scenes is their mean.
+        weights: of the scenes' scores, a mean of 1.
+        pooled: whether the score of several scenes is their plain mean.
         render_s, score_s: seconds spent in pipelines and objectives so far; of all workers together.
     """
 
@@ -55,7 +59,8 @@ class Evaluator:
         self.pipeline, self.objectives = pipeline, dict(objectives)
         self.device = torch.device(device)
         self.scenes = tuple(scene.to(self.device) for scene in scenes)
-        self.aggregate, self.pooled = parse_aggregate(aggregate), aggregate == "mean"
+        self.aggregate, self.weights = parse_aggregate(aggregate), weights_of(self.scenes, aggregate)
+        self.pooled = aggregate == "mean" and len(set(self.weights)) == 1
         self.run_parts: RunParts = run_parts or (lambda parts: enumerate(map(self.evaluate_part, parts)))
         self.memory = memory or Memory(pipeline.facts.uses_seed)
         self.render_s = self.score_s = 0.0
@@ -166,11 +171,8 @@ class Evaluator:
         with clock.scoring():
             scores: dict[str, list[float]] = {}
             for name, objective in self.objectives.items():
-                if rivals:
-                    others = rivals.others(part.candidates)
-                    found = score_beside(objective, images, rivals.images, others, scene)
-                else:
-                    found = objective.score(images, scene)
+                others = rivals.others(part.candidates) if rivals else None
+                found = _where_it_counts(objective, images, scene, rivals, others)
                 if found.shape != (len(images),):
                     raise ScoreError(f"gave scores of shape {tuple(found.shape)} for {len(images)} images")
                 scores[name] = found.double().cpu().tolist()
@@ -201,10 +203,31 @@ class Evaluator:
             error = next(f"{name}: {result}" for name, result in found.items() if isinstance(result, str))
             return Trial(0, candidate, {}, {}, levels, l1, l1_normalised, error)
         scores = {
-            name: self.aggregate([row[name] for row in scenes.values()], objective.facts.direction)
+            name: self.aggregate(
+                [row[name] for row in scenes.values()], objective.facts.direction, self.weights
+            )
             for name, objective in self.objectives.items()
         }
         return Trial(0, candidate, scores, scenes if len(scenes) > 1 else {}, levels, l1, l1_normalised)
+
+
+def _where_it_counts(
+    objective: Objective,
+    images: Images,
+    scene: Scene,
+    rivals: Rivals | None,
+    others: Bool[Tensor, "batch other"] | None,
+) -> Scores:
+    """The scores of images, or the means of those of the scene's regions of interest."""
+
+    def score(images: Images, scene: Scene, cut: Callable[[Images], Images]) -> Scores:
+        if rivals is None or others is None:
+            return objective.score(cut(images), scene)
+        return score_beside(objective, cut(images), cut(rivals.images), others, scene)
+
+    if objective.facts.whole_pictures or not regions_of(scene):
+        return score(images, scene, lambda pictures: pictures)
+    return torch.stack([score(images, part, cut) for part, cut in in_regions(scene)]).mean(0)
 
 
 def _finite(scores: dict[str, float]) -> dict[str, float] | str:

@@ -12,6 +12,7 @@ from isptune.runs.answer import (
     Answer,
     FrontMember,
     HeldOut,
+    Kept,
     Over,
     Rejected,
     RepeatAnswer,
@@ -24,6 +25,7 @@ from isptune.space import Candidate
 from isptune.tuning.bench import Bench
 from isptune.tuning.crops import with_crops
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.exported import compare_exports
 from isptune.tuning.opinions import OPINION_SEEDS, look_at, second_opinions
 from isptune.tuning.parts import OnPart, Steps
 from isptune.tuning.recommend import (
@@ -94,6 +96,7 @@ def hand_over(
         "optimizer" if candidate == mean else "best trials"
         for candidate, mean in zip(recommended, own, strict=True)
     ]
+    limits = _kept(bench, before, after)
     answer = Answer(
         params=after.candidate,
         default=start,
@@ -105,6 +108,7 @@ def hand_over(
         objectives=_against(bench, before, after),
         **_distances(before, after),
         scenes=_by_scene(bench, before, after),
+        constraints=limits,
         held_out=held_out,
         distance=bench.space.distance(bench.space.default, recommended[chosen]) if rejected is None else 0.0,
         cost=costs[chosen] if rejected is None else 0.0,
@@ -112,7 +116,8 @@ def hand_over(
         front=_front(bench, optimizers, seeds[0]),
         second_opinions=opinions,
         diagnoses=diagnoses,
-        warnings=(*_warnings(bench, before, rejected, opinions), *unknown, *missing),
+        exported=compare_exports(bench, after.candidate),
+        warnings=(*_warnings(bench, before, rejected, limits, opinions), *unknown, *missing),
     )
     steps.all_done()
     write_answer(folder, answer)
@@ -151,7 +156,8 @@ def _contend(
         if all(entry.error for entry in mine):
             chosen.append(group[0])
             continue
-        chosen.append(group[best(mine, *bench.first_objective, [bench.rule.cost(c) for c in group])])
+        prices = [bench.rule.cost(c) + bench.rule.penalty(e.means) for c, e in zip(group, mine, strict=True)]
+        chosen.append(group[best(mine, *bench.first_objective, prices)])
     return chosen
 
 
@@ -171,7 +177,8 @@ def _best(bench: Bench, start: Reevaluated, entries: Sequence[Reevaluated], cost
     """The best of what the repeats recommend; if none of them works but the start does, the first."""
     if start.error is None and all(entry.error for entry in entries):
         return 0
-    return best(entries, *bench.first_objective, costs)
+    prices = [cost + bench.rule.penalty(entry.means) for cost, entry in zip(costs, entries, strict=True)]
+    return best(entries, *bench.first_objective, prices)
 
 
 def _rejected(bench: Bench, start: Reevaluated, found: Reevaluated, cost: float) -> Rejected | None:
@@ -180,9 +187,29 @@ def _rejected(bench: Bench, start: Reevaluated, found: Reevaluated, cost: float)
         return None
     if found.error is not None:
         return Rejected(found.candidate, error=found.error)
+    broken, before = bench.rule.penalty(found.means), bench.rule.penalty(start.means)
+    if broken < before:  # closer to the limits, or within them: that comes before the score
+        return None
+    if broken > 0:
+        return Rejected(
+            found.candidate,
+            _against(bench, start, found),
+            "the best that was found breaks the limits, and no less than the start",
+        )
     if verdict(start, found, *bench.first_objective, cost) == "better":
         return None
     return Rejected(found.candidate, _against(bench, start, found))
+
+
+def _kept(bench: Bench, start: Reevaluated, chosen: Reevaluated) -> tuple[Kept, ...]:
+    """Each limit with what it limits, of both."""
+    if chosen.error is not None:
+        return ()
+    means = chosen.means
+    return tuple(
+        Kept(str(one), _pair(start, chosen, one.objective), one.violation(means[one.objective]) == 0)
+        for one in bench.constraints
+    )
 
 
 def _over(bench: Bench, entry: Reevaluated) -> Over:
@@ -265,11 +292,16 @@ def _front(bench: Bench, optimizers: Sequence[Optimizer], seed: int) -> tuple[Fr
 
 
 def _warnings(
-    bench: Bench, start: Reevaluated, rejected: Rejected | None, opinions: Sequence[SecondOpinion]
+    bench: Bench,
+    start: Reevaluated,
+    rejected: Rejected | None,
+    kept: Sequence[Kept],
+    opinions: Sequence[SecondOpinion],
 ) -> list[str]:
     warnings = list(bench.warnings)
     if start.error:
         warnings.append(f"the default could not be rendered or scored: {start.error}")
+    warnings += [f"the recommended set breaks the limit {one.constraint}" for one in kept if not one.kept]
     if rejected is not None:
         return [*warnings, in_one_line(rejected, *bench.first_objective)]
     warning = disagreement(" and ".join(bench.objectives), opinions)

@@ -2,13 +2,15 @@
 
 from isptune.functions.own_files import objective_of, pipeline_of
 from isptune.registry import own_file
+from isptune.runs.constraints import parse_constraint
 from isptune.runs.settings import RunSettings
 from isptune.tuning.bench import AtHand
 
 
 def own_specs(settings: RunSettings) -> list[str]:
     """The specs of the form `FILE.py:NAME` among a run's settings."""
-    named = [settings.pipeline, *settings.objectives, *settings.second_opinions]
+    limited = [parse_constraint(text).objective for text in settings.constraints]
+    named = [settings.pipeline, *settings.objectives, *limited, *settings.second_opinions]
     return [spec for spec in named if own_file(spec)]
 
 

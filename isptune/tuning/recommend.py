@@ -36,6 +36,11 @@ class Reevaluated:
     crops: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     pooled: bool = True
 
+    @property
+    def means(self) -> dict[str, float]:
+        """The mean score by objective; empty where it failed."""
+        return {name: float(np.mean(values)) for name, values in self.scores.items()}
+
     def interval(self, objective: str, scene: str | None = None) -> Interval:
         """The score with its interval; of all scenes, or of one."""
         values, crops = self._scores(objective, scene), self._crops(objective, scene)
@@ -157,11 +162,15 @@ def in_one_line(rejected: Rejected, objective: str, direction: Direction) -> str
     begin = (
         f"{objective} calls nothing that was found better than the start, so that the start is recommended"
     )
+    if rejected.objectives and rejected.error is not None:
+        return f"{begin}: {rejected.error}"
     if rejected.error is not None:
         return f"{begin}: what the search recommends failed when it was evaluated again: {rejected.error}"
     gain = rejected.objectives[objective].difference
     sign = 1.0 if direction == "maximize" else -1.0
     change = "better" if sign * gain.mean > 0 else "worse"
+    if gain.mean == 0:
+        return f"{begin}: the best that was found is just as good; more trials or other knobs may find a better one"
     text = f"{begin}: the best that was found is {change} by {abs(gain.mean):.4g}"
     if gain.n > 1:
         text += f" (95 % interval of the difference {gain.low:.4g} to {gain.high:.4g})"

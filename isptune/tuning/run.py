@@ -171,8 +171,10 @@ class _Loop:
             self.best = None
         for trial in generation.trials:
             self.failed += trial.error is not None
-            if trial.error is None and (
-                self.best is None or sign * trial.scores[name] < sign * self.best.scores[name]
+            if (
+                trial.error is None
+                and not self.bench.rule.penalty(trial.scores)
+                and (self.best is None or sign * trial.scores[name] < sign * self.best.scores[name])
             ):
                 self.best = trial
         self.on_generation(

@@ -33,7 +33,7 @@ def begin_or_check(folder: Path, bench: Bench) -> None:
 
 def provenance(bench: Bench) -> Provenance:
     """What a run of this bench is made with, here and now."""
-    plugins = {**bench.objectives, **bench.second_opinions, **bench.diagnosing}
+    plugins = {**bench.evaluator.objectives, **bench.second_opinions, **bench.diagnosing}
     return provenance_of(
         device_name(bench.device),
         torch.get_num_threads(),

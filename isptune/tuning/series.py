@@ -86,6 +86,13 @@ def of_condition(
     return replace(settings, scenes=scenes, start=dict(neighbour), stay_near=smoothness)
 
 
+def read_series_settings(folder: Path) -> SeriesSettings:
+    """What the series in a folder is made of. Raises RunFolderError where there is none."""
+    if not (folder / SERIES).exists():
+        raise RunFolderError(f"{folder}: is no series (there is no {SERIES})")
+    return read_record(folder, SERIES, SeriesSettings)
+
+
 def check_series(
     folder: Path, named: Mapping[str, tuple[str, ...]], settings: RunSettings, smoothness: float
 ) -> None:

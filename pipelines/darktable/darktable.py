@@ -1,87 +1,159 @@
 """darktable as a pipeline: `darktable-cli` with a sidecar (.xmp) for each candidate.
 
 Tested with darktable 4.2.1 (Debian package `darktable`). It runs without a window or OpenCL, in a configuration
-folder of its own with nobody's presets, so that only what the sidecar says and darktable's defaults have a say.
+folder of its own with nobody's presets, so that only what the sidecar says and darktable's defaults have a say. What
+the search starts from is the user's own sidecar, where one is given.
 """
 
+import os
+import re
 from pathlib import Path
 from typing import Any, final
 
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError, RenderError
-from isptune.facts import PipelineFacts
+from isptune.facts import EditedFile, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.program import call_folder, run_program
-from pipelines.darktable.modules import SPACE, modules_of, to_xmp
-from pipelines.external.installed import find_program, timeout_option, version_of
+from isptune.system.records import read_bytes
+from pipelines.darktable.reading import NEUTRAL_SIDECAR, note_on, sidecar_of
+from pipelines.darktable.sidecar import SidecarText
+from pipelines.external.installed import copy_option, file_option, find_program, timeout_option, version_of
 from pipelines.external.scene_files import (
     SceneFiles,
     candidates_of,
     lasting_folder,
     read_result,
+    sha256_of,
     stack,
-    write_text,
+    write_bytes,
 )
+from pipelines.external.templates import template_notes
 
 PROGRAM, PACKAGE = "darktable-cli", "darktable"
 
 
 @final
 class Darktable:
-    """Pipeline and WritesParameterFiles: one call of the program for each image of a batch."""
+    """Pipeline and EditsParameterFiles: one call of the program for each image of a batch.
 
-    space = SPACE
+    Args:
+        timeout_s: of a picture.
+        sidecar: the user's own, which the search starts from; what no knob stands for stays as it is there.
+        copy: develop a copy of the part of a raw file that the scene is, with its camera's tags, and not the file
+            itself: faster where the part is small, and a little another picture.
+    """
 
-    def __init__(self, timeout_s: float = 120.0):
+    def __init__(self, timeout_s: float = 120.0, sidecar: Path | None = None, copy: bool = False):
         self.timeout_s = timeout_s
         self.program = find_program(PROGRAM, PACKAGE)
-        self.facts = PipelineFacts(
-            max_batch=1,
-            uses_seed=False,
-            versions={PACKAGE: version_of([self.program, "--version"])},
-            file_formats=("xmp",),
-        )
-        self._scenes = SceneFiles()
+        self.sidecar = NEUTRAL_SIDECAR if sidecar is None else sidecar_of(read_bytes(sidecar), str(sidecar))
+        self.space = self.sidecar.space
+        if not self.space.params:
+            raise ConfigError(f"{sidecar}: no knob can be set in this sidecar: {note_on(self.sidecar)}")
+        versions = {PACKAGE: version_of([self.program, "--version"])}
+        if sidecar is not None:
+            versions["sidecar"] = sha256_of(sidecar)
+        self.facts = PipelineFacts(max_batch=1, uses_seed=False, versions=versions, file_formats=("xmp",))
+        self._originals = SceneFiles(originals=True)
+        self._scenes = SceneFiles() if copy else self._originals
         self._settings: Path | None = None
 
     def render(self, scene: Scene, params: Params, seed: int) -> Images:
         """Develop the scene for each candidate of the batch; the seed changes nothing. Raises RenderError."""
-        return stack([self._render(scene, values) for values in candidates_of(params, self.space)], scene)
+        sidecars = [self.sidecar.with_values(values) for values in candidates_of(params, self.space)]
+        return stack([self._develop(scene, sidecar.text.data, self._scenes) for sidecar in sidecars], scene)
 
-    def _render(self, scene: Scene, values: Candidate) -> Images:
-        source = self._scenes.path(scene)
+    def render_file(self, file_format: str, data: bytes, scene: Scene) -> Images:
+        """The scene as the program develops it by a sidecar, [1, 3, H, W]. Raises RenderError."""
+        return self._develop(scene, data, self._originals)
+
+    def _develop(self, scene: Scene, data: bytes, files: SceneFiles) -> Images:
+        source = files.path(scene)
         # Kept between calls, since making its databases takes longer than a small picture.
         settings = self._settings = self._settings or lasting_folder(self, "isptune-darktable-")
         with call_folder() as folder:
             sidecar, out = folder / "values.xmp", folder / "out.tif"
-            write_text(sidecar, to_xmp(modules_of(values)))
+            write_bytes(sidecar, data)
             try:
                 said = run_program(
-                    [self.program, str(source), str(sidecar), str(out), *_OPTIONS, *_core(settings)],
+                    [
+                        self.program,
+                        str(source),
+                        str(sidecar),
+                        str(out),
+                        *_OPTIONS,
+                        *_core(settings),
+                        *_users_luts(),
+                    ],
                     folder,
                     self.timeout_s,
                     environment={"HOME": str(settings), "XDG_CACHE_HOME": str(settings)},
                 )
-                return read_result(out, said, scene)
+                _refuse_what_was_left_out(folder, data)
+                return read_result(out, said, scene, files)
             except RenderError:
                 self._settings = None  # a program that was ended may have left locks or half a file
                 raise
 
     def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
-        """The candidate as a sidecar, which darktable loads beside a raw file or from its history panel.
+        """As `edited_file`, of a search that started from the pipeline's defaults."""
+        return self.edited_file(file_format, candidate, {}, template).data
+
+    def edited_file(
+        self, file_format: str, candidate: Candidate, start: Candidate, template: bytes | None
+    ) -> EditedFile:
+        """The sidecar that the search started from with the candidate in it, or a template with what was tuned in it.
+
+        Of a template everything stays that the candidate has as the search started.
 
         Raises:
-            ConfigError: another format, or a template, which this one has not.
+            ConfigError: another format, or a template that is no sidecar.
         """
         if file_format != "xmp":
             raise ConfigError(f"darktable writes the format xmp, not {file_format!r}")
-        if template is not None:
-            raise ConfigError("the format xmp takes no template: the sidecar holds the whole history")
-        return to_xmp(modules_of(candidate)).encode()
+        if template is None:
+            return EditedFile(self.sidecar.with_values(candidate).text.data)
+        start = {**self.space.default, **start}
+        tuned = {name: value for name, value in candidate.items() if value != start[name]}
+        into = sidecar_of(template, "the template")
+        notes = template_notes(into.locked, into.values, tuned, start)
+        return EditedFile(into.with_values(tuned).text.data, notes)
+
+
+_LEFT_OUT = re.compile(
+    r"\[dev_read_history\] (?:the )?module `(\w+)' (version mismatch: [^.\n]*|requested by)"
+)
+
+
+def _refuse_what_was_left_out(folder: Path, sidecar: bytes) -> None:
+    """Raise RenderError if darktable left out a module that is on: it tells and goes on with another picture."""
+    told = "".join((folder / name).read_text(errors="replace") for name in ("stdout.txt", "stderr.txt"))
+    entries = SidecarText(sidecar, "the sidecar").effective.values()
+    on = {entry.operation for entry in entries if entry.enabled}
+    for module, why in _LEFT_OUT.findall(told):
+        if module in on:
+            reason = why if why.startswith("version") else "it does not know it"
+            raise RenderError(
+                f"darktable leaves the module {module} of the sidecar out ({reason}); a newer one is needed"
+            )
 
 
 _OPTIONS = ("--icc-type", "SRGB", "--apply-custom-presets", "false")
+
+
+def _users_luts() -> list[str]:
+    """Where the user's own darktable has the tables that its module `lut3d` names, by its own settings."""
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    file = home / "darktable" / "darktablerc"
+    lines = file.read_text(errors="replace").splitlines() if file.is_file() else []
+    return [
+        word
+        for line in lines
+        if line.startswith("plugins/darkroom/lut3d/def_path=")
+        for word in ("--conf", line)
+    ]
 
 
 def _core(settings: Path) -> list[str]:
@@ -96,12 +168,16 @@ def _core(settings: Path) -> list[str]:
 
 
 def build(argument: str | None, **options: Any) -> Darktable:
-    """`darktable`: darktable-cli; option `timeout_s` (of a picture; 120).
+    """`darktable`: darktable-cli; options `sidecar` (an xmp to start from), `copy` (false), `timeout_s` (120).
 
     Raises:
-        ConfigError: an argument, or an option that is not allowed.
+        ConfigError: an argument, an option that is not allowed, or a sidecar that is none.
         MissingExtra: the program is not installed.
     """
     if argument:
-        raise ConfigError(f"darktable takes no argument, not {argument!r}; its option is timeout_s")
-    return Darktable(timeout_option("darktable", options))
+        raise ConfigError(
+            f"darktable takes no argument, not {argument!r}; its options are sidecar, copy and timeout_s"
+        )
+    sidecar, rest = file_option("sidecar", options)
+    copy, rest = copy_option(rest)
+    return Darktable(timeout_option("darktable", rest, "sidecar", "copy"), sidecar, copy)

@@ -74,13 +74,40 @@ def modules_of(values: Candidate) -> list[Module]:
     ]
 
 
+_OTHER = "mode "
+
+
+def word_of(number: int, numbers: Mapping[str, int]) -> str:
+    """A choice's word; of a mode that is not among ours, its number with `mode` before it."""
+    return {value: word for word, value in numbers.items()}.get(number, f"{_OTHER}{number}")
+
+
+def number_of(word: str, numbers: Mapping[str, int]) -> int:
+    """The inverse of `word_of`."""
+    return numbers[word] if word in numbers else int(word.removeprefix(_OTHER))
+
+
 def _raw_modules(n: Mapping[str, float], words: Mapping[str, str]) -> list[Module]:
     smoothing = int(n["demosaic.color_smoothing"])
-    greens, method = GREENS[words["demosaic.match_greens"]], DEMOSAIC[words["demosaic.method"]]
+    greens = number_of(words["demosaic.match_greens"], GREENS)
+    method = number_of(words["demosaic.method"], DEMOSAIC)
     # green_eq, median_thrs, color_smoothing, demosaicing_method, lmmse_refine, dual_thrs
     found = [Module("demosaic", 4, struct.pack("<ifiiif", greens, 0.0, smoothing, method, 1, 0.2))]
     # mode, blendL, blendC, strength, clip, noise_level, iterations, scales, candidating, combine, recovery, solid_color
-    recovery = (HIGHLIGHTS[words["highlights.mode"]], 1.0, 0.0, 0.0, 1.0, 0.0, 1, 5, 0.4, 2.0, 0, 0.0)
+    recovery = (
+        number_of(words["highlights.mode"], HIGHLIGHTS),
+        1.0,
+        0.0,
+        0.0,
+        1.0,
+        0.0,
+        1,
+        5,
+        0.4,
+        2.0,
+        0,
+        0.0,
+    )
     found.append(Module("highlights", 4, struct.pack("<i5fii2fif", *recovery)))
     if n["raw.denoise"]:
         # threshold, x[4][5], y[4][5]: flat curves over all scales for all, red, green and blue

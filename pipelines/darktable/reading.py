@@ -1,183 +1,191 @@
-"""darktable's sidecars (.xmp) read back: the knobs that the modules of a history stand for.
+"""Sidecars of darktable (.xmp) as what a search starts from: the user's own sidecar is the base.
 
-A sidecar is a file from elsewhere: of its XML only elements and attributes are read, a document type (which could name
-entities) is refused, and compressed parameters may not grow beyond what a module has.
+Of its modules the knobs are read of those whose version is understood. All others stay in the history as they are, and
+active: their order, their instances and masks too. A candidate is the sidecar with the parameters of those modules
+changed whose knobs differ from it; a module that is not there yet is added at the end of the history.
 """
 
-import base64
-import binascii
-import math
-import struct
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-from xml.parsers import expat
-
-import numpy as np
+from typing import final
 
 from isptune.errors import ConfigError
 from isptune.parameter_set import ParameterSet
-from isptune.space import Candidate
-from pipelines.darktable.modules import DEMOSAIC, GREENS, HIGHLIGHTS, SPACE, modules_of
+from isptune.space import Candidate, Space, Value, reaching
+from pipelines.darktable import fields
+from pipelines.darktable.modules import SPACE, Module, modules_of, to_xmp
+from pipelines.darktable.sidecar import Entry, SidecarText, unpacked
 
-_DARKTABLE = "http://darktable.sf.net/"
-_ITEM = "http://www.w3.org/1999/02/22-rdf-syntax-ns# li"
-_MOST_BYTES = 1 << 16
+_ALWAYS_ON: Candidate = {"highlights.mode": "opposed"}
+"""What darktable 4.2 takes for the modules that are on in any case, where that is no default of ours."""
 
-_FLOATS: Mapping[str, Mapping[str, int]] = {
-    "rawdenoise": {"raw.denoise": 0},
-    "hotpixels": {"raw.hot_pixels": 0, "raw.hot_pixel_threshold": 4},
-    "exposure": {"exposure.black": 4, "exposure.ev": 8},
-    "sigmoid": {"tone.contrast": 0, "tone.skew": 4, "tone.hue_preservation": 20},
-    "hazeremoval": {"haze.strength": 0},
-    "shadhi": {"tone.radius": 4, "tone.shadows": 8, "tone.highlights": 16},
-    "bilat": {"local_contrast.detail": 12},
-    "colorbalancergb": {
-        "color.contrast": 124, "color.chroma": 68, "color.saturation": 76, "color.vibrance": 116,
-        "color.brilliance": 96,
-    },
-    "channelmixerrgb": {"white_balance.red": 0, "white_balance.blue": 40},
-    "denoiseprofile": {
-        "denoise.strength": 8, "denoise.preserve_shadows": 12, "denoise.luma": 340, "denoise.chroma": 368,
-    },
-    "sharpen": {"sharpen.radius": 0, "sharpen.amount": 4, "sharpen.threshold": 8},
-}  # fmt: skip
-"""By module: where in its struct a knob's float stands, bytes."""
+_UNSAID = frozenset({"sigmoid"})
+"""Modules that cannot be added, since others do what they do: another tone curve would come on top."""
 
-_WORDS: Mapping[str, Mapping[str, tuple[int, Mapping[str, int]]]] = {
-    "demosaic": {"demosaic.match_greens": (0, GREENS), "demosaic.method": (12, DEMOSAIC)},
-    "highlights": {"highlights.mode": (0, HIGHLIGHTS)},
-}
-"""By module: where a choice stands, and its numbers."""
+OPERATIONS = tuple(fields.SIZES)
 
-_OFF: Mapping[str, Candidate] = {
-    "rawdenoise": {"raw.denoise": 0.0},
-    "hotpixels": {"raw.hot_pixels": 0.0},
-    "hazeremoval": {"haze.strength": 0.0},
-    "shadhi": {"tone.shadows": 0.0, "tone.highlights": 0.0},
-    "bilat": {"local_contrast.detail": 0.0},
-    "colorbalancergb": {
-        f"color.{n}": 0.0 for n in ("contrast", "chroma", "saturation", "vibrance", "brilliance")
-    },
-    "channelmixerrgb": {"white_balance.red": 1.0, "white_balance.blue": 1.0},
-    "denoiseprofile": {"denoise.luma": 0.0, "denoise.chroma": 0.0},
-    "sharpen": {"sharpen.amount": 0.0},
-}
-"""What a module that is off, or not in the history, stands for. Its other knobs have no effect then."""
 
-_EVERYTHING: Candidate = SPACE.complete(
-    {
-        "raw.denoise": 0.01, "raw.hot_pixels": 0.5, "denoise.luma": 0.5, "haze.strength": 0.1, "tone.shadows": 1.0,
-        "local_contrast.detail": 0.1, "color.chroma": 0.1, "white_balance.red": 1.1, "sharpen.amount": 0.5,
-    }
-)  # fmt: skip
-"""A candidate that turns every module on: their versions and sizes are what is understood here."""
+@final
+@dataclass(frozen=True)
+class Sidecar:
+    """A sidecar and what its knobs stand at."""
 
-_UNDERSTOOD: Mapping[str, tuple[int, int]] = {
-    module.operation: (module.version, len(module.params)) for module in modules_of(_EVERYTHING)
-}
+    text: SidecarText
+
+    @cached_property
+    def values(self) -> Candidate:
+        """What the knobs that have an effect stand at."""
+        found: Candidate = {}
+        for operation in OPERATIONS:
+            found |= self._values(operation)
+        return {name: value for name, value in found.items() if name not in self.locked}
+
+    @cached_property
+    def locked(self) -> dict[str, str]:
+        """The knobs that cannot be set in this sidecar, each with the reason."""
+        found: dict[str, str] = {}
+        for operation in OPERATIONS:
+            found |= self._locked(operation)
+        return found
+
+    @cached_property
+    def space(self) -> Space:
+        """The knobs that can be set, starting at the sidecar's values; ranges and words reach to these."""
+        start = {**SPACE.default, **_ALWAYS_ON, **self.values}
+        return Space(tuple(reaching(p, start[p.name]) for p in SPACE if p.name not in self.locked))
+
+    @cached_property
+    def passed_through(self) -> list[str]:
+        """Modules that are on and have no knob, or instances of those that have."""
+        return sorted(
+            entry.operation if entry.priority == "0" else f"{entry.operation} (instance {entry.priority})"
+            for entry in self.text.effective.values()
+            if entry.enabled and (entry.operation not in OPERATIONS or entry.priority != "0")
+        )
+
+    def with_values(self, candidate: Mapping[str, Value]) -> "Sidecar":
+        """The sidecar with those knobs of a candidate set that differ from it; knobs that are locked stay."""
+        start = self.space.default
+        changed = {name: value for name, value in candidate.items() if name in start and value != start[name]}
+        values: Candidate = {**SPACE.default, **start, **changed}
+        fresh = {module.operation: module for module in modules_of(values)}
+        edits: list[tuple[Entry, bytes]] = []
+        added: list[Module] = []
+        for operation in OPERATIONS:
+            knobs = fields.knobs_of(operation)
+            mine = {name: changed[name] for name in knobs if name in changed}
+            entry = self._entry(operation)
+            if not mine or (self._is_off(operation) and self._stays_off(operation, values)):
+                continue
+            if entry is None or not self._understood(entry):
+                added.append(fresh[operation])
+            else:
+                new = mine if entry.enabled else {name: values[name] for name in knobs}
+                edits.append((entry, fields.write(operation, self._params(entry), new)))
+        return Sidecar(self.text.edited(edits, added))
+
+    def _entry(self, operation: str) -> Entry | None:
+        return self.text.effective.get((operation, "0"))
+
+    def _is_off(self, operation: str) -> bool:
+        entry = self._entry(operation)
+        return entry is None or not entry.enabled
+
+    @staticmethod
+    def _stays_off(operation: str, values: Candidate) -> bool:
+        off = fields.OFF.get(operation, {})
+        return bool(off) and all(values[name] == value for name, value in off.items())
+
+    def _params(self, entry: Entry) -> bytes:
+        return unpacked(entry.params, f"{self.text.name}: the parameters of {entry.operation}")
+
+    def _understood(self, entry: Entry) -> bool:
+        try:
+            return fields.understood(entry.operation, entry.version, len(self._params(entry)))
+        except ConfigError:
+            return False
+
+    def _values(self, operation: str) -> Candidate:
+        entry = self._entry(operation)
+        if entry is None or not entry.enabled:
+            return dict(fields.OFF.get(operation, {}))
+        return fields.read(operation, self._params(entry)) if self._understood(entry) else {}
+
+    def _locked(self, operation: str) -> dict[str, str]:
+        knobs, entry = fields.knobs_of(operation), self._entry(operation)
+        if entry is None or not (entry.enabled or self._understood(entry)):
+            where = None if operation not in _UNSAID else f"{operation} is not in the sidecar"
+            where = where or self.text.closed
+            return dict.fromkeys(knobs, where) if where else {}
+        if not entry.enabled:
+            return dict.fromkeys(knobs, f"{operation} is off") if operation in _UNSAID else {}
+        if not self._understood(entry):
+            return dict.fromkeys(
+                knobs, f"{operation} of version {entry.version} is not one that can be edited"
+            )
+        params = self._params(entry)
+        read = fields.read(operation, params)
+        logarithmic = {param.name for param in SPACE.numeric if param.log}
+        usable = [name for name, value in read.items() if name not in logarithmic or float(value) > 0]
+        unread = {
+            name: f"{operation} holds no number for it that can be used"
+            for name in knobs
+            if name not in usable
+        }
+        return {**unread, **fields.overruled(operation, params)}
+
+
+NEUTRAL_SIDECAR = Sidecar(SidecarText(to_xmp(modules_of(SPACE.default)).encode(), "neutral"))
+"""The sidecar of those who give none."""
+
+_MARKS = (b"adobe:ns:meta/", b"http://darktable.sf.net/")
+
+
+def sidecar_of(data: bytes, name: str) -> Sidecar:
+    """The sidecar that a file holds. Raises ConfigError for what is none, or a damaged one."""
+    if not all(mark in data for mark in _MARKS):
+        raise ConfigError(f"{name} is no sidecar of darktable: it has no history of darktable's")
+    found = Sidecar(SidecarText(data, name))
+    found.values  # noqa: B018  read here, so that a damaged one is refused where it is named
+    return found
 
 
 def read_set(data: bytes, path: Path, template: bytes | None = None) -> ParameterSet | None:
-    """The knobs of a sidecar; None for what is no sidecar of darktable. Other modules are not looked at.
+    """What a sidecar says of the knobs; None for what is none. The sidecar itself becomes the pipeline's base.
 
     Numbers come back as the floats of 32 bits that stand there. Of a module that is off, only the knobs come back
     that turn it off.
 
     Raises:
-        ConfigError: damaged XML or parameters, a document type, or a module of another version.
+        ConfigError: damaged XML, a document type, or a style of darktable.
     """
-    if b"adobe:ns:meta/" not in data or _DARKTABLE.encode() not in data:
-        return None
-    values: Candidate = {}
-    for off in _OFF.values():
-        values |= off
-    for operation, attributes in _history(data, path).items():
-        if attributes.get("enabled") == "1":
-            values |= _knobs(operation, attributes, path)
-    return ParameterSet(path.stem, values, "darktable")
-
-
-def _history(data: bytes, path: Path) -> dict[str, dict[str, str]]:
-    """The attributes of the last entry of each module that is understood, up to the end of the history."""
-    entries: list[dict[str, str]] = []
-    end = [math.inf]
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        own = {
-            key.rpartition(" ")[2]: value for key, value in attributes.items() if key.startswith(_DARKTABLE)
-        }
-        if "history_end" in own:
-            end[0] = _whole(own["history_end"], f"{path}: history_end")
-        if tag == _ITEM and "operation" in own:
-            entries.append(own)
-
-    _parse(data, path, start)
-    found: dict[str, dict[str, str]] = {}
-    for place, entry in enumerate(entries):
-        number = _whole(entry.get("num", str(place)), f"{path}: num")
-        if entry["operation"] in _UNDERSTOOD and number < end[0] and entry.get("multi_priority", "0") == "0":
-            found[entry["operation"]] = entry
-    return found
-
-
-def _parse(data: bytes, path: Path, start: Callable[[str, dict[str, str]], None]) -> None:
-    def refuse(*_: Any) -> None:
-        raise ConfigError(f"{path}: has a document type, which no sidecar of darktable has")
-
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartElementHandler = start
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(data, True)
-    except expat.ExpatError as error:
-        raise ConfigError(f"{path}: is no sidecar that can be read: {error}") from error
-
-
-def _knobs(operation: str, attributes: Mapping[str, str], path: Path) -> Candidate:
-    version, size = _UNDERSTOOD[operation]
-    given = attributes.get("modversion", "")
-    params = _bytes_of(attributes.get("params", ""), f"{path}: the parameters of {operation}")
-    if given != str(version) or len(params) != size:
+    if b"<darktable_style" in data[:400]:
         raise ConfigError(
-            f"{path}: {operation} is of version {given!r} with {len(params)} bytes; only version {version} "
-            f"with {size} bytes is understood"
+            f"{path}: is a style of darktable, which darktable-cli takes from its own library only; apply it to a "
+            "picture in darktable and give that picture's sidecar (.xmp)"
         )
-    found: Candidate = {}
-    for knob, offset in _FLOATS.get(operation, {}).items():
-        number = np.frombuffer(params, "<f4", count=1, offset=offset)[0]
-        # The shortest digits that make this float: 0.1, not 0.10000000149. What str() gives, another package that sets
-        # NumPy's printing changes.
-        found[knob] = float(np.format_float_positional(number, unique=True, trim="-"))
-    for knob, (offset, numbers) in _WORDS.get(operation, {}).items():
-        found[knob] = _word(
-            struct.unpack_from("<i", params, offset)[0], numbers, f"{path}: {operation}", knob
-        )
-    if operation == "demosaic":
-        found["demosaic.color_smoothing"] = int(struct.unpack_from("<i", params, 8)[0])
-    return found
+    if not all(mark in data for mark in _MARKS):
+        if (
+            data.lstrip(b"\xef\xbb\xbf \r\n").startswith((b"<?xpacket", b"<?xml", b"<x:xmpmeta"))
+            and _MARKS[0] in data
+        ):
+            raise ConfigError(
+                f"{path}: is a sidecar of another program than darktable: it has no history of modules"
+            )
+        return None
+    found = sidecar_of(data, str(path))
+    options = {"sidecar": str(path.resolve())}
+    return ParameterSet(path.stem, found.values, "darktable", options, note=note_on(found))
 
 
-def _word(number: int, numbers: Mapping[str, int], what: str, knob: str) -> str:
-    words = {value: word for word, value in numbers.items()}
-    if number not in words:
-        raise ConfigError(f"{what} has the mode {number}, which {knob} has not: {', '.join(numbers)}")
-    return words[number]
-
-
-def _bytes_of(text: str, what: str) -> bytes:
-    """Parameters in hexadecimal digits, or `gz`, two digits and base64 of what zlib made of them."""
-    try:
-        if not text.startswith("gz"):
-            return bytes.fromhex(text)
-        packed = base64.b64decode(text[4:], validate=True)
-        return zlib.decompressobj().decompress(packed, _MOST_BYTES)
-    except (ValueError, binascii.Error, zlib.error) as error:
-        raise ConfigError(f"{what} cannot be read: {error}") from error
-
-
-def _whole(text: str, what: str) -> int:
-    if not text.isdecimal() or len(text) > 9:
-        raise ConfigError(f"{what} = {text!r} is no whole number")
-    return int(text)
+def note_on(sidecar: Sidecar) -> str:
+    """What a user should know of a sidecar that a search starts from: what stays as it is, what cannot be tuned."""
+    notes = []
+    if sidecar.passed_through:
+        notes.append(f"left in the history as they are: {', '.join(sidecar.passed_through)}")
+    for reason in dict.fromkeys(sidecar.locked.values()):
+        names = [name for name, why in sidecar.locked.items() if why == reason]
+        notes.append(f"cannot be tuned, since {reason}: {', '.join(names)}")
+    return "; ".join(notes)

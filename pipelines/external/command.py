@@ -116,7 +116,7 @@ class Command:
                 work_in=self.folder,
                 max_file_mb=settings.max_file_mb,
             )
-            return read_result(out, said, scene, settings.size)
+            return read_result(out, said, scene, self._scenes, settings.size)
 
     def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
         """A file of the ISP with a candidate's values in it. Raises ConfigError."""

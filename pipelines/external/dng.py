@@ -5,6 +5,7 @@ readers guess. Every number that a capture holds is in the file; LibRaw uses all
 """
 
 import os
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import numpy as np
 
 from isptune.errors import SceneError
 from isptune.scenes.raw_capture import RawCapture
+from pipelines.external.camera_tags import TakenWith
 
-_CFA, _LINEAR_VERSION = 32803, (1, 4, 0, 0)
+_CFA, _EXIF_DIRECTORY, _LINEAR_VERSION = 32803, 34665, (1, 4, 0, 0)
 _FILTERS = {"R": 0, "G": 1, "B": 2}
 
 _XYZ_TO_SRGB = np.linalg.inv(
@@ -27,7 +29,11 @@ _XYZ_TO_SRGB = np.linalg.inv(
 
 
 def write_dng(
-    path: str | os.PathLike[str], capture: RawCapture, order: str = "RGGB", camera: str = "isptune"
+    path: str | os.PathLike[str],
+    capture: RawCapture,
+    order: str = "RGGB",
+    camera: str = "isptune",
+    taken: TakenWith | None = None,
 ) -> None:
     """Write a capture as a DNG of 16 bits.
 
@@ -37,6 +43,7 @@ def write_dng(
         order: the colours of the first two rows in the file; another one than RGGB shifts the first row or column
             of the mosaic out: the picture is two samples narrower or lower, and reads back from its first red.
         camera: the name of the camera's model. LibRaw may know better than the file what it knows by name.
+        taken: with which camera and exposure, in place of `camera`.
 
     Raises:
         SceneError: the capture is mono, a level does not fit into 16 bits, the order is unknown, or the disk refuses.
@@ -58,8 +65,14 @@ def write_dng(
     pixels = np.ascontiguousarray(np.clip(np.rint(samples), 0, 65535).astype(np.uint16))
     temporary = Path(f"{path}.part")
     try:
-        tags = _tags(capture, order, camera)
-        tifffile.imwrite(temporary, pixels, photometric=_CFA, extratags=tags, metadata=None, software=False)
+        taken = taken or TakenWith()
+        tags = _tags(capture, order, taken.model or camera, taken.make or "isptune")
+        tags += [(_EXIF_DIRECTORY - 1, 4, 1, 0, True)] if taken.exif else []
+        tifffile.imwrite(
+            temporary, pixels, photometric=_CFA, extratags=tags, metadata=None, software=False, byteorder="<"
+        )
+        if taken.exif:
+            _append_exif(temporary, taken)
         os.replace(temporary, path)
     except OSError as error:
         raise SceneError(f"{path}: cannot be written: {error.strerror or error}") from error
@@ -68,17 +81,35 @@ def write_dng(
             temporary.unlink()
 
 
+def _append_exif(path: Path, taken: TakenWith) -> None:
+    """Put the directory of the exposure at the end of a file, and into the tag that was kept free for it.
+
+    tifffile writes no tag that points elsewhere, so that it was given the code before.
+    """
+    import tifffile
+
+    with tifffile.TiffFile(path) as written:
+        tag = written.pages.first.tags[_EXIF_DIRECTORY - 1].offset
+    with open(path, "r+b") as file:
+        offset = file.seek(0, os.SEEK_END)
+        file.write(taken.exif_directory(offset))
+        file.seek(tag)
+        file.write(struct.pack("<HHII", _EXIF_DIRECTORY, 4, 1, offset))
+
+
 _OFFSETS = {"RGGB": (0, 0), "GRBG": (0, 1), "GBRG": (1, 0), "BGGR": (1, 1)}
 """How many rows and columns before the first red sample."""
 
 
-def _tags(capture: RawCapture, order: str, camera: str) -> list[tuple[int, int, int, object, bool]]:
+def _tags(
+    capture: RawCapture, order: str, camera: str, make: str = "isptune"
+) -> list[tuple[int, int, int, object, bool]]:
     """Code, type, count, value; types: 1 byte, 2 text, 3 short, 5 rational, 10 signed rational, 12 double."""
     neutral = [1 / gain for gain in capture.white_balance]
     top, left = _OFFSETS[order]
     black = np.roll(np.reshape(capture.black, (2, 2)), (-top, -left), (0, 1))
     tags: list[tuple[int, int, int, object, bool]] = [
-        (271, 2, 0, "isptune", True),
+        (271, 2, 0, make, True),
         (272, 2, 0, camera, True),
         (274, 3, 1, 1, True),  # upright
         (33421, 3, 2, (2, 2), True),

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from isptune.errors import ConfigError, MissingExtra, one_line
@@ -26,12 +27,33 @@ def version_of(argv: Sequence[str]) -> str:
     return one_line(lines[0])[:100] if lines else "unknown"
 
 
-def timeout_option(pipeline: str, options: Mapping[str, Any]) -> float:
-    """The only option of a pipeline, `timeout_s`. Raises ConfigError for any other, and for what is no time."""
-    unknown = sorted(set(options) - {"timeout_s"})
+def timeout_option(pipeline: str, options: Mapping[str, Any], *others: str) -> float:
+    """The option `timeout_s` of a pipeline. Raises ConfigError for what is no time, and for other options."""
+    known = (*others, "timeout_s")
+    unknown = sorted(set(options) - set(known))
     if unknown:
-        raise ConfigError(f"{pipeline} has no option {unknown[0]!r}; there is: timeout_s")
+        raise ConfigError(f"{pipeline} has no option {unknown[0]!r}; there are: {', '.join(known)}")
     timeout_s = options.get("timeout_s", 120.0)
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s > 0:
         raise ConfigError(f"timeout_s = {timeout_s!r} must be a number above 0")
     return float(timeout_s)
+
+
+def copy_option(options: Mapping[str, Any]) -> tuple[bool, dict[str, Any]]:
+    """The option `copy`, false where it is not given, and the others. Raises ConfigError for what is no truth value."""
+    rest = {name: value for name, value in options.items() if name != "copy"}
+    given = options.get("copy", False)
+    if not isinstance(given, bool):
+        raise ConfigError(f"copy = {given!r} must be true or false")
+    return given, rest
+
+
+def file_option(key: str, options: Mapping[str, Any]) -> tuple[Path | None, dict[str, Any]]:
+    """The file that an option names, None where it is not given, and the other options. Raises ConfigError."""
+    rest = {name: value for name, value in options.items() if name != key}
+    given = options.get(key)
+    if given is None:
+        return None, rest
+    if not isinstance(given, str) or not Path(given).is_file():
+        raise ConfigError(f"{key} = {given!r}: no such file")
+    return Path(given), rest

@@ -133,7 +133,7 @@ class Remote:
                 picture.write_bytes(answer.body)
             except OSError as error:
                 raise RenderError(f"the answer cannot be written: {error.strerror}") from error
-            return read_result(picture, "", scene, self.settings.size)
+            return read_result(picture, "", scene, self._scenes, self.settings.size)
 
 
 @final

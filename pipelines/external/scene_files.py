@@ -17,9 +17,11 @@ from torch import Tensor
 from isptune.arrays import Images, Params
 from isptune.errors import RenderError, SceneError
 from isptune.scenes.images import read_image
-from isptune.scenes.scene import Scene
+from isptune.scenes.raw_files import is_raw
+from isptune.scenes.scene import Scene, window_of
 from isptune.space import Candidate, Integer, Space
 from isptune.spec import refuse_unknown, split_options
+from pipelines.external.camera_tags import TakenWith, taken_with
 from pipelines.external.dng import write_dng
 
 SMALLEST_RAW_FILE = 1 << 17
@@ -48,38 +50,106 @@ def candidates_of(params: Params, space: Space) -> list[Candidate]:
     ]
 
 
+_MIRRORED = (2, 4, 5, 7)
+"""Orientations of Exif (CIPA DC-008) in which left and right are exchanged."""
+
+
 @final
 class SceneFiles:
     """Gives programs a file for each scene.
 
     A scene of `file:PATH` is that file. Of any other what isptune sees of it, cropped and resized, is written once:
-    a raw capture as a DNG, a photograph as a PNG of 16 bits. Their folder goes with this object.
+    a raw capture as a DNG with its camera's tags, a photograph as a PNG of 16 bits. Their folder goes with this object.
+
+    Args:
+        originals: a raw file stands for itself: the program gets it as the user has it, and its picture is cut. So it
+            is except where something was said of the file that is not in it, or it is no raw file to developers.
+        at_least: bytes of a raw file; of a smaller one the program gets the same bytes with zeros behind them.
+        mirrors: whether the program turns a mirrored raw file; else it gets an upright copy.
     """
 
-    def __init__(self):
+    def __init__(self, originals: bool = False, at_least: int = 0, mirrors: bool = True):
+        self._originals, self._at_least, self._mirrors = originals, at_least, mirrors
         self._folder: Path | None = None
         self._written: WeakKeyDictionary[Scene, Path] = WeakKeyDictionary()
 
+    def original(self, scene: Scene) -> bool:
+        """Whether the program gets the user's own file, of which the scene may be a part."""
+        if scene.raw is None:
+            return "path" in scene.metadata
+        turned = self._mirrors or scene.metadata.get("orientation") not in _MIRRORED
+        return self._originals and "whole" in scene.metadata and turned
+
     def path(self, scene: Scene) -> Path:
         """The scene's file, absolute. Raises RenderError if it cannot be written, or is no longer there."""
-        own = None if scene.raw is not None else scene.metadata.get("path")
-        if own is not None:
-            if not Path(own).is_file():
+        if self.original(scene):
+            own = Path(scene.metadata["path"])
+            if not own.is_file():
                 raise RenderError(f"{own}: the scene's file is no longer there")
-            return Path(own)
+            if not is_raw(own) or own.stat().st_size >= self._at_least:
+                return own
         if scene not in self._written:
             self._folder = self._folder or lasting_folder(self, "isptune-scenes-")
-            path = self._folder / f"{len(self._written)}.{'png' if scene.raw is None else 'dng'}"
-            write_scene(path, scene)
-            self._written[scene] = path
+            self._written[scene] = self._write(self._folder / f"{len(self._written)}", scene)
         return self._written[scene]
+
+    def _write(self, path: Path, scene: Scene) -> Path:
+        if self.original(scene):
+            own = Path(scene.metadata["path"])
+            path = path.with_suffix(own.suffix)
+            write_bytes(path, own.read_bytes().ljust(self._at_least, b"\0"))
+        else:
+            path = path.with_suffix(".png" if scene.raw is None else ".dng")
+            write_scene(path, scene)
+        return path
+
+    def part(self, image: Tensor, scene: Scene, smaller: int = 1) -> Tensor:
+        """What the scene is about of a picture that was made of its file, [1, 3, H, W].
+
+        Args:
+            image: the picture.
+            scene: a part of the file, or all of it.
+            smaller: how many samples of a raw file a pixel stands for, across and down.
+
+        Raises:
+            RenderError: the picture has no room for it.
+        """
+        if not self.original(scene):
+            return image
+        if scene.raw is not None:
+            return _at_window(image, scene, smaller)
+        for crop in scene.metadata.get("crops", ()):
+            try:
+                left, top, width, height = window_of(crop, (image.shape[-1], image.shape[-2]), scene.name)
+            except SceneError as error:
+                raise RenderError(f"the program's picture cannot be cut: {error}") from error
+            image = image[..., top : top + height, left : left + width]
+        return image.contiguous()
+
+
+def _at_window(image: Tensor, scene: Scene, smaller: int) -> Tensor:
+    """The part of a whole picture that a raw scene holds.
+
+    Programs leave more or less of a sensor's border out: a picture of another size than the frame is taken to have the
+    same middle.
+    """
+    left, top, width, height = (length // smaller for length in scene.metadata["window"])
+    whole_width, whole_height = (length // smaller for length in scene.metadata["whole"])
+    full_height, full_width = image.shape[-2:]
+    left += (full_width - whole_width) // 2
+    top += (full_height - whole_height) // 2
+    left, top = (
+        max(0, min(start, room)) for start, room in ((left, full_width - width), (top, full_height - height))
+    )
+    return image[..., top : top + height, left : left + width].contiguous()
 
 
 def write_scene(path: Path, scene: Scene) -> None:
     """Write a photograph as a PNG of 16 bits, or a raw capture as a DNG. Raises RenderError."""
     try:
         if scene.raw is not None:
-            write_dng(path, scene.raw)
+            source = scene.metadata.get("path")
+            write_dng(path, scene.raw, taken=TakenWith() if source is None else taken_with(Path(source)))
             os.truncate(path, max(SMALLEST_RAW_FILE, path.stat().st_size))
             return
         pixels = scene.image[0].clamp(0, 1).mul(65535).round().cpu().numpy().astype(np.uint16)
@@ -110,20 +180,28 @@ def sha256_of(path: Path) -> str:
 
 def write_text(file: Path, text: str) -> None:
     """Write the values of a candidate. Raises RenderError."""
+    write_bytes(file, text.encode())
+
+
+def write_bytes(file: Path, data: bytes) -> None:
+    """Write a file of parameters. Raises RenderError."""
     try:
-        file.write_text(text, encoding="utf-8")
+        file.write_bytes(data)
     except OSError as error:
         raise RenderError(f"the parameters cannot be written: {error.strerror}") from error
 
 
-def read_result(path: Path, said: str, scene: Scene, size: tuple[int, int] | None = None) -> Images:
-    """The picture that a program left, [1, 3, H, W].
+def read_result(
+    path: Path, said: str, scene: Scene, files: SceneFiles, size: tuple[int, int] | None = None
+) -> Images:
+    """The picture that a program left, [1, 3, H, W]; of a scene that is a part of a file, that part.
 
     Args:
         path: where it had to write it.
         said: its last words, for the message if there is nothing.
         scene: what was rendered: with a reference, the picture must be of its size.
-        size: the width and height that were announced, if any.
+        files: what it was made of.
+        size: the width and height that were announced of the whole picture, if any.
 
     Raises:
         RenderError: there is none, it is no picture, or its size is wrong.
@@ -136,16 +214,22 @@ def read_result(path: Path, said: str, scene: Scene, size: tuple[int, int] | Non
     except SceneError as error:
         reason = str(error).removeprefix(f"{path}: ")
         raise RenderError(f"the program's picture {path.name} cannot be used: {reason}") from error
-    check_size(image, scene, size)
-    return image
+    if size is not None:
+        _check_size(image, size)
+    return part_of(image, scene, files)
 
 
-def check_size(image: Images, scene: Scene, size: tuple[int, int] | None = None) -> None:
-    """Raises RenderError if a picture has not the announced size, or not that of the scene's reference."""
+def part_of(image: Tensor, scene: Scene, files: SceneFiles) -> Images:
+    """What the scene is about of a picture of its file. Raises RenderError if that has not the reference's size."""
+    part = files.part(image, scene)
+    if scene.reference is not None:
+        _check_size(part, (scene.reference.shape[-1], scene.reference.shape[-2]))
+    return part
+
+
+def _check_size(image: Images, size: tuple[int, int]) -> None:
     height, width = image.shape[-2:]
-    if size is None and scene.reference is not None:
-        size = (scene.reference.shape[-1], scene.reference.shape[-2])
-    if size is not None and (width, height) != size:
+    if (width, height) != size:
         raise RenderError(f"the picture is {width}x{height}, not {size[0]}x{size[1]}")
 
 

@@ -13,6 +13,13 @@ from typing import Any, BinaryIO
 import numpy as np
 import rawpy
 
+ENUMERATIONS = {
+    "demosaic_algorithm": "DemosaicAlgorithm",
+    "fbdd_noise_reduction": "FBDDNoiseReductionMode",
+    "output_color": "ColorSpace",
+}
+"""Arguments that are enumerations, and rawpy's names for these."""
+
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer requests until there are no more."""
@@ -45,22 +52,19 @@ def render(file: str, options: dict[str, Any]) -> np.ndarray:
     options = dict(options)
     factors = options.pop("white_balance", (1.0, 1.0))
     offset, scale = options.pop("black_offset", 0.0), options.pop("white_scale", 1.0)
-    for name, kind in (
-        ("demosaic_algorithm", "DemosaicAlgorithm"),
-        ("fbdd_noise_reduction", "FBDDNoiseReductionMode"),
-        ("output_color", "ColorSpace"),
-    ):
+    for name, kind in ENUMERATIONS.items():
         if isinstance(options.get(name), str):
             options[name] = getattr(getattr(rawpy, kind), options[name])
     for name in ("gamma", "chromatic_aberration"):  # JSON knows no tuples, rawpy no lists
         if name in options:
             options[name] = tuple(options[name])
     with rawpy.imread(file) as raw:
-        options |= _white_balance(raw, factors) | _levels(raw, offset, scale)
+        options |= white_balance(raw, factors) | levels(raw, offset, scale)
         return raw.postprocess(output_bps=16, **options)
 
 
-def _white_balance(raw: Any, factors: tuple[float, float]) -> dict[str, Any]:
+def white_balance(raw: Any, factors: tuple[float, float]) -> dict[str, Any]:
+    """The arguments for factors on the camera's red and blue."""
     camera = [float(gain) for gain in raw.camera_whitebalance]
     if factors[0] == factors[1] == 1.0:
         return {"use_camera_wb": True}
@@ -70,17 +74,18 @@ def _white_balance(raw: Any, factors: tuple[float, float]) -> dict[str, Any]:
     return {"user_wb": [camera[0] / green * factors[0], 1.0, camera[2] / green * factors[1], 1.0]}
 
 
-def _levels(raw: Any, offset: float, scale: float) -> dict[str, Any]:
-    levels: dict[str, Any] = {}
+def levels(raw: Any, offset: float, scale: float) -> dict[str, Any]:
+    """The arguments for a black level that lies so much of the range higher, and for a white level times `scale`."""
+    found = {}
     white = float(raw.white_level)
     if offset:
         red, green, blue, other_green = (int(level) for level in raw.black_level_per_channel)
         lowest = min(red, green, blue, other_green)
-        levels["user_black"] = max(0, round(lowest + offset * (white - lowest)))
-        levels["user_cblack"] = [red - lowest, green - lowest, blue - lowest, other_green - lowest]
+        found["user_black"] = max(0, round(lowest + offset * (white - lowest)))
+        found["user_cblack"] = [red - lowest, green - lowest, blue - lowest, other_green - lowest]
     if scale != 1.0:
-        levels["user_sat"] = round(white * scale)
-    return levels
+        found["user_sat"] = round(white * scale)
+    return found
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Its defaults are LibRaw's own with the camera's white balance. Native code may e
 of LibRaw 0.22.2 does), so it runs in a child: a crash or a time-out costs one trial.
 """
 
-import json
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -16,8 +15,10 @@ from isptune.facts import PipelineFacts
 from isptune.scenes.images import to_images
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Choice, Integer, Real, Space
+from pipelines.external.installed import copy_option, timeout_option
 from pipelines.external.native_child import NativeChild
-from pipelines.external.scene_files import SceneFiles, candidates_of, check_size, stack
+from pipelines.external.scene_files import SceneFiles, candidates_of, part_of, stack
+from pipelines.libraw.arguments import OF_THE_FILE, from_python, to_python
 
 _OFF_ON = ("off", "on")
 _DEMOSAIC = ("linear", "vng", "ppg", "ahd", "dcb", "dht", "aahd")
@@ -63,7 +64,7 @@ class LibRaw:
 
     space = SPACE
 
-    def __init__(self, timeout_s: float = 120.0, half_size: bool = False):
+    def __init__(self, timeout_s: float = 120.0, half_size: bool = False, copy: bool = False):
         self.half_size = half_size
         self.facts = PipelineFacts(
             max_batch=1,
@@ -72,7 +73,8 @@ class LibRaw:
             file_formats=("rawpy",),
         )
         self.child = NativeChild(Path(__file__).with_name("child.py"), "LibRaw", timeout_s)
-        self._scenes = SceneFiles()
+        self._originals = SceneFiles(originals=True)
+        self._scenes = SceneFiles() if copy else self._originals
 
     def render(self, scene: Scene, params: Params, seed: int) -> Images:
         """Develop the scene's raw file for each candidate of the batch; the seed changes nothing.
@@ -84,15 +86,8 @@ class LibRaw:
             raise RenderError(
                 f"{scene.name} is a photograph; libraw needs a raw file, or unprocessed:FILE to make one of it"
             )
-        file = str(self._scenes.path(scene))
-        images = []
-        for values in candidates_of(params, self.space):
-            pixels = self.child.ask({"file": file, "options": self.options(values)})
-            image = to_images(pixels, scene.name)
-            if not self.half_size:
-                check_size(image, scene)
-            images.append(image)
-        return stack(images, scene)
+        batch = candidates_of(params, self.space)
+        return stack([self._develop(scene, self.options(values), self._scenes) for values in batch], scene)
 
     def options(self, values: Candidate) -> dict[str, Any]:
         """What `pipelines.libraw.child.render` takes for a complete candidate."""
@@ -126,7 +121,7 @@ class LibRaw:
         }
 
     def parameter_file(self, file_format: str, candidate: Candidate, template: bytes | None) -> bytes:
-        """The keyword arguments of rawpy's `postprocess` as JSON, and beside them what depends on the file.
+        """The keyword arguments of rawpy's `postprocess` as a Python file, and what depends on the raw file.
 
         Raises:
             ConfigError: another format, or a template, which this one has not.
@@ -135,34 +130,36 @@ class LibRaw:
             raise ConfigError(f"libraw writes the format rawpy, not {file_format!r}")
         if template is not None:
             raise ConfigError("the format rawpy takes no template")
-        options = self.options(candidate)
-        red, blue = options.pop("white_balance")
-        of_the_file = {
-            "camera_whitebalance_times": [red, 1.0, blue, 1.0],
-            "black_level_plus_of_range": options.pop("black_offset"),
-            "white_level_times": options.pop("white_scale"),
-        }
-        arguments = {"output_bps": 16, "use_camera_wb": red == blue == 1.0, **options}
-        return (json.dumps({"postprocess": arguments, **of_the_file}, indent=2) + "\n").encode()
+        return to_python(self.options(candidate)).encode()
+
+    def render_file(self, file_format: str, data: bytes, scene: Scene) -> Images:
+        """The scene as rawpy makes it of such a file's arguments, [1, 3, H, W]. Raises RenderError."""
+        held = from_python(data, Path("the file"))
+        options = dict(held["postprocess"])
+        for key in ("output_bps", "use_camera_wb"):
+            options.pop(key)
+        options |= {key: held[name] for key, name in OF_THE_FILE.items()}
+        return self._develop(scene, options, self._originals)
+
+    def _develop(self, scene: Scene, options: Mapping[str, Any], files: SceneFiles) -> Images:
+        pixels = self.child.ask({"file": str(files.path(scene)), "options": options})
+        image = to_images(pixels, scene.name)
+        return files.part(image, scene, smaller=2) if self.half_size else part_of(image, scene, files)
 
 
 def build(argument: str | None, **options: Any) -> LibRaw:
-    """`libraw`: LibRaw by rawpy; options `timeout_s` (of a picture; 120) and `half_size` (false).
+    """`libraw`: LibRaw by rawpy; options `timeout_s` (of a picture; 120), `half_size` and `copy` (false).
 
     Raises:
         ConfigError: an argument, an unknown option, or a value that is not allowed.
     """
     if argument:
         raise ConfigError(
-            f"libraw takes no argument, not {argument!r}; its options are timeout_s and half_size"
+            f"libraw takes no argument, not {argument!r}; its options are half_size, copy and timeout_s"
         )
-    settings: Mapping[str, Any] = {"timeout_s": 120.0, "half_size": False, **options}
-    unknown = sorted(set(settings) - {"timeout_s", "half_size"})
-    if unknown:
-        raise ConfigError(f"libraw has no option {unknown[0]!r}; there are: timeout_s, half_size")
-    timeout_s = settings["timeout_s"]
-    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s > 0:
-        raise ConfigError(f"timeout_s = {timeout_s!r} must be a number above 0")
-    if not isinstance(settings["half_size"], bool):
-        raise ConfigError(f"half_size = {settings['half_size']!r} must be true or false")
-    return LibRaw(float(timeout_s), settings["half_size"])
+    copy, rest = copy_option(options)
+    half_size = rest.pop("half_size", False)
+    timeout_s = timeout_option("libraw", rest, "half_size", "copy")
+    if not isinstance(half_size, bool):
+        raise ConfigError(f"half_size = {half_size!r} must be true or false")
+    return LibRaw(timeout_s, half_size, copy)

@@ -1,4 +1,7 @@
-"""rawpy's keyword arguments, as `isptune export --format rawpy` writes them, read back as a set of `libraw`."""
+"""rawpy's keyword arguments, as `isptune export --format rawpy` writes them, read back as a set of `libraw`.
+
+Files of isptune before 0.2 were JSON, and are read as well.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ from msgspec import Meta
 from isptune.parameter_set import ParameterSet
 from isptune.space import Candidate
 from isptune.system.records import convert, parse_json
+from pipelines.libraw.arguments import from_python, is_python
 
 _NUMBERS: Mapping[str, str] = {
     "dcb_iterations": "demosaic.dcb_iterations",
@@ -71,7 +75,7 @@ class _File:
     postprocess: _Arguments
     black_level_plus_of_range: Number | None = None
     white_level_times: Number | None = None
-    camera_whitebalance_times: tuple[Number, Number, Number, Number] | None = None
+    camera_whitebalance_times: Annotated[tuple[Number, ...], Meta(min_length=2, max_length=4)] | None = None
 
 
 def read_set(data: bytes, path: Path, template: bytes | None = None) -> ParameterSet | None:
@@ -82,9 +86,10 @@ def read_set(data: bytes, path: Path, template: bytes | None = None) -> Paramete
     Raises:
         ConfigError: an argument that is no knob, or a value that is none.
     """
-    if b'"postprocess"' not in data or not data.lstrip().startswith(b"{"):
+    python = is_python(data)
+    if not python and (b'"postprocess"' not in data or not data.lstrip().startswith(b"{")):
         return None
-    table = parse_json(data, str(path))
+    table = from_python(data, path) if python else parse_json(data, str(path))
     if not isinstance(table, dict) or not isinstance(table.get("postprocess"), dict):
         return None
     held = convert(table, _File, str(path), known_only=True)
@@ -119,6 +124,6 @@ def _of_the_file(held: _File) -> Candidate:
         knob: getattr(held, key) for key, knob in _LEVELS.items() if getattr(held, key) is not None
     }
     times = held.camera_whitebalance_times
-    if times is not None:
-        values |= {"white_balance.red": times[0], "white_balance.blue": times[2]}
+    if times is not None:  # red and blue, or as JSON had them: red, green, blue, other green
+        values |= {"white_balance.red": times[0], "white_balance.blue": times[2 if len(times) > 2 else 1]}
     return values

@@ -1,244 +1,263 @@
-"""RawTherapee's processing profiles (.pp3): which knob stands under which key, and the text of a profile.
+"""Processing profiles of RawTherapee (.pp3) as what a search starts from: the user's own profile is the base.
 
-Keys and neutral values as `rawtherapee-cli -O` of RawTherapee 5.9 writes them; ranges as its window offers them, or a
-part of that. A partial profile is enough: what it does not say is neutral.
+Of a profile the knobs are read that RawTherapee would look at; every other key, whatever a newer version calls it,
+stays where it is and as it is, and goes to the program with the rest. A candidate is the profile with the lines of
+those knobs changed that differ from it.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import final
 
 from isptune.errors import ConfigError
 from isptune.parameter_set import ParameterSet
-from isptune.space import Candidate, Choice, Integer, Param, Real, Space, Value
-
-Keys = Mapping[tuple[str, str], str]
-"""Text by section and key."""
-
-
-@dataclass(frozen=True)
-class Knob:
-    """A parameter, and the keys that it sets.
-
-    Attributes:
-        param: what is tuned.
-        section, key: where its value goes.
-        text: the value as the file has it.
-        enables: whether a value other than the default turns the section's tool on.
-    """
-
-    param: Param
-    section: str
-    key: str
-    text: Callable[[Value], str] = str
-    enables: bool = False
-
-
-def _mixed(position: int) -> Callable[[Value], str]:
-    """A gain as a row of the channel mixer: thousandths of the channel itself, none of the others."""
-
-    def text(gain: Value) -> str:
-        parts = ["0", "0", "0"]
-        parts[position] = str(round(float(gain) * 1000))
-        return ";".join(parts) + ";"
-
-    return text
-
-
-def _on(value: Value) -> str:
-    return "true" if value == "on" else "false"
-
-
-_DEMOSAIC = (
-    "amaze",
-    "rcd",
-    "lmmse",
-    "igv",
-    "dcb",
-    "hphd",
-    "eahd",
-    "ahd",
-    "vng4",
-    "fast",
-    "rcdvng4",
-    "amazevng4",
+from isptune.space import Candidate, Choice, Integer, Space, Value, reaching
+from pipelines.rawtherapee.for_the_program import films_folder, missing_film
+from pipelines.rawtherapee.keyfile import KeyFile, Place
+from pipelines.rawtherapee.knobs import (
+    FORMERLY,
+    KNOBS,
+    MIXER,
+    NEUTRAL,
+    OVERRULED,
+    RELIED_ON,
+    SPACE,
+    TOOLS,
+    UNSAID,
+    Knob,
+    switch,
 )
-_RECOVERY = ("off", "Luminance", "CIELab blending", "Blend", "Color")
-_OFF_ON = ("off", "on")
-_DENOISE, _SHADOWS = "Directional Pyramid Denoising", "Shadows & Highlights"
-_CAPTURE, _TONES = "PostDemosaicSharpening", "FattalToneMapping"
+from pipelines.rawtherapee.sections import SECTIONS
 
-KNOBS: Sequence[Knob] = (
-    Knob(Choice("raw.hot_pixels", _OFF_ON, "off", help="remove bright and dead pixels"), "RAW", "HotPixelFilter", _on),
-    Knob(Integer("raw.hot_pixel_threshold", 20, 200, 100, help="lower removes more"), "RAW", "HotDeadPixelThresh"),
-    Knob(Choice("raw.auto_ca", _OFF_ON, "off", help="measure and correct lateral colour fringes"), "RAW", "CA", _on),
-    Knob(Integer("raw.line_denoise", 0, 200, 0, help="against banding"), "RAW Bayer", "LineDenoise"),
-    Knob(Integer("raw.green_equilibration", 0, 100, 0, unit="%", help="against maze patterns"),
-         "RAW Bayer", "GreenEqThreshold"),
-    Knob(Choice("demosaic.method", _DEMOSAIC, "amaze", help="lmmse and igv suit noise"), "RAW Bayer", "Method"),
-    Knob(Integer("demosaic.false_color_steps", 0, 5, 0, help="medians on colour"), "RAW Bayer", "CcSteps"),
-    Knob(Real("white_balance.red", 0.5, 2.0, 1.0, log=True, help="gain of red after the camera's white balance"),
-         "Channel Mixer", "Red", _mixed(0), enables=True),
-    Knob(Real("white_balance.blue", 0.5, 2.0, 1.0, log=True, help="gain of blue after the camera's white balance"),
-         "Channel Mixer", "Blue", _mixed(2), enables=True),
-    Knob(Real("exposure.compensation", -3.0, 3.0, 0.0, unit="EV", help="linear gain"), "Exposure", "Compensation"),
-    Knob(Integer("exposure.black", -2000, 4000, 0, help="black point: higher deepens shadows"), "Exposure", "Black"),
-    Knob(Integer("exposure.shadow_compression", 0, 100, 50, help="softens the black point"), "Exposure", "ShadowCompr"),
-    Knob(Integer("exposure.highlight_compression", 0, 500, 0, help="softens clipping"), "Exposure", "HighlightCompr"),
-    Knob(Integer("exposure.highlight_threshold", 0, 100, 0, help="where that begins"),
-         "Exposure", "HighlightComprThreshold"),
-    Knob(Choice("highlights.recovery", _RECOVERY, "off", help="how clipped highlights are filled"),
-         "HLRecovery", "Method", enables=True),
-    Knob(Integer("tone.brightness", -100, 100, 0, help="lifts mid-tones"), "Exposure", "Brightness"),
-    Knob(Integer("tone.contrast", -100, 100, 0, help="around the picture's mean"), "Exposure", "Contrast"),
-    Knob(Integer("tone.shadows", 0, 100, 0, help="lift shadows"), _SHADOWS, "Shadows", enables=True),
-    Knob(Integer("tone.highlights", 0, 100, 0, help="lower highlights"), _SHADOWS, "Highlights", enables=True),
-    Knob(Integer("tone.radius", 1, 100, 40, help="of both"), _SHADOWS, "Radius"),
-    Knob(Integer("tone.compression", 0, 100, 0, help="of the dynamic range (Fattal)"), _TONES, "Amount", enables=True),
-    Knob(Real("tone.dehaze", 0.0, 100.0, 0.0, help="strength of haze removal"), "Dehaze",
-         "Strength", lambda value: str(round(float(value))), enables=True),
-    Knob(Real("local_contrast.amount", 0.0, 1.0, 0.0, help="contrast of middle-sized things"),
-         "Local Contrast", "Amount", enables=True),
-    Knob(Integer("local_contrast.radius", 20, 200, 80, unit="px"), "Local Contrast", "Radius"),
-    Knob(Integer("color.saturation", -100, 100, 0, help="of everything"), "Exposure", "Saturation"),
-    Knob(Integer("color.vibrance_pastels", -100, 100, 0, help="of pale colours"), "Vibrance", "Pastels", enables=True),
-    Knob(Integer("color.vibrance_saturated", -100, 100, 0, help="of strong colours"),
-         "Vibrance", "Saturated", enables=True),
-    Knob(Real("denoise.luma", 0.0, 100.0, 0.0, help="strength on brightness"), _DENOISE, "Luma", enables=True),
-    Knob(Real("denoise.luma_detail", 0.0, 100.0, 50.0, help="how much fine detail is kept"), _DENOISE, "Ldetail"),
-    Knob(Real("denoise.chroma", 0.0, 100.0, 0.0, help="strength on colour"), _DENOISE, "Chroma", enables=True),
-    Knob(Real("denoise.gamma", 1.0, 3.0, 1.7, help="higher spares shadows"), _DENOISE, "Gamma"),
-    Knob(Integer("denoise.impulse", 0, 100, 0, help="against single wrong pixels"),
-         "Impulse Denoising", "Threshold", enables=True),
-    Knob(Real("defringe.radius", 0.0, 5.0, 0.0, unit="px", help="against purple fringes"),
-         "Defringing", "Radius", enables=True),
-    Knob(Integer("capture_sharpening.iterations", 0, 60, 0, help="deconvolution after demosaicing"),
-         _CAPTURE, "DeconvIterations", enables=True),
-    Knob(Integer("sharpen.amount", 0, 1000, 0, help="unsharp mask"), "Sharpening", "Amount", enables=True),
-    Knob(Real("sharpen.radius", 0.3, 3.0, 0.5, log=True, unit="px"), "Sharpening", "Radius"),
-    Knob(Integer("sharpen.contrast_threshold", 0, 200, 20, help="areas of less contrast are left"),
-         "Sharpening", "Contrast"),
-    Knob(Integer("sharpen.halo_control", 0, 100, 0, help="higher holds halos back"),
-         "Sharpening", "HalocontrolAmount"),
-    Knob(Integer("sharpen.microcontrast", 0, 100, 0, help="contrast of texture"),
-         "SharpenMicro", "Strength", enables=True),
-)  # fmt: skip
-
-SPACE = Space(tuple(knob.param for knob in KNOBS))
-
-_FIXED: Keys = {
-    ("Version", "AppVersion"): "5.9",
-    ("Version", "Version"): "349",
-    ("Exposure", "Auto"): "false",
-    ("Exposure", "HistogramMatching"): "false",
-    ("White Balance", "Setting"): "Camera",
-    ("Channel Mixer", "Green"): "0;1000;0;",  # without it the other two are not read
-    ("RAW Bayer", "Border"): "0",
-    (_DENOISE, "Method"): "Lab",
-    (_DENOISE, "LMethod"): "SLI",
-    (_DENOISE, "CMethod"): "MAN",
-    ("Sharpening", "Method"): "usm",
-    (_CAPTURE, "DeconvIterCheck"): "false",
-    (_TONES, "Threshold"): "30",
-    ("Color Management", "OutputProfile"): "RTv4_sRGB",
-}
-"""What the knobs rely on. No border: pictures keep the size of the mosaic."""
+_TRUE = ("true", "1")
+_THOUSANDTHS_SINCE = 338
+"""Before this version of the format a channel mixer's rows were whole hundredths, and it was on where it was said."""
 
 
-def keys_of(values: Candidate) -> dict[tuple[str, str], str]:
-    """Every key that a complete candidate sets, with its text."""
-    keys = dict(_FIXED)
-    tools: dict[str, bool] = {}
+@final
+@dataclass(frozen=True)
+class Profile:
+    """A profile and what its knobs stand at."""
+
+    file: KeyFile
+
+    @cached_property
+    def values(self) -> Candidate:
+        """What the profile's picture is made with, of the knobs that have a say."""
+        return {name: value for name, value in self._read.items() if not isinstance(value, _Locked)}
+
+    @cached_property
+    def locked(self) -> dict[str, str]:
+        """The knobs that cannot be set in this profile, each with the reason."""
+        return {name: value.reason for name, value in self._read.items() if isinstance(value, _Locked)}
+
+    @cached_property
+    def space(self) -> Space:
+        """The knobs that can be set, starting at the profile's values; ranges and words reach to these."""
+        params = (param for param in SPACE if param.name in self.values)
+        return Space(tuple(reaching(param, self.values[param.name]) for param in params))
+
+    @cached_property
+    def passed_through(self) -> list[str]:
+        """Sections without a knob that say something: the tools of theirs that are on stay on."""
+        own = {knob.section for knob in KNOBS} | {"Version", "General"}
+        keys = self.file.keys
+        return [
+            name
+            for name in self.file.sections
+            if name not in own and keys.get((name, "Enabled"), "true") in _TRUE
+        ]
+
+    def on(self, section: str) -> bool:
+        """Whether a section's tool works."""
+        told = self.file.keys.get((section, "Enabled"))
+        if section == MIXER and self._percent:
+            return section in self.file.sections
+        return told in _TRUE
+
+    def with_values(self, candidate: Mapping[str, Value]) -> "Profile":
+        """The profile with those knobs of a candidate set that differ from it; knobs that are locked stay."""
+        changed = {
+            knob.param.name: candidate[knob.param.name]
+            for knob in KNOBS
+            if knob.param.name in candidate
+            and candidate[knob.param.name] != self.values.get(knob.param.name, candidate[knob.param.name])
+        }
+        keys: dict[Place, str] = {}
+        for section in dict.fromkeys(knob.section for knob in KNOBS):
+            knobs = [knob for knob in KNOBS if knob.section == section]
+            if any(knob.param.name in changed for knob in knobs):
+                keys |= self._section(section, knobs, {**self.values, **changed}, changed)
+        there = self.file.keys
+        return Profile(
+            self.file.with_keys({p: text for p, text in keys.items() if not _same(there.get(p), text)})
+        )
+
+    def _section(
+        self, section: str, knobs: list[Knob], values: Candidate, changed: Mapping[str, Value]
+    ) -> dict[Place, str]:
+        """The keys of a section that change; a tool that was off gets all that it relies on."""
+        enabling = [knob for knob in knobs if knob.enables and knob.param.name in values]
+        used = any(values[knob.param.name] != knob.param.default for knob in enabling)
+        written = [knob for knob in knobs if knob.param.name in changed]
+        keys: dict[Place, str] = {}
+        if section in TOOLS and used and not self.on(section):
+            keys = {(section, "Enabled"): "true"}
+            keys |= {place: text for place, text in RELIED_ON.items() if place[0] == section}
+            written += [knob for knob in enabling if knob not in written]
+        for knob in written:
+            keys |= self._key(knob, values[knob.param.name], fresh=bool(keys.get((section, "Enabled"))))
+        return keys
+
+    def _place(self, knob: Knob) -> Place:
+        """Where the profile has a knob, or would have it."""
+        place = knob.section, knob.key
+        former = FORMERLY.get(place, place)
+        return former if place not in self.file.keys and former in self.file.keys else place
+
+    def _key(self, knob: Knob, value: Value, fresh: bool) -> dict[Place, str]:
+        place = self._place(knob)
+        if knob.section == MIXER:
+            return {place: self._row(knob, float(value), fresh)}
+        if knob.param.name == "highlights.recovery" and value == "off":
+            return {(knob.section, "Enabled"): "false"}
+        if knob.param.name == "raw.hot_pixels" and place == (knob.section, knob.key):
+            return {place: switch(value), (knob.section, "DeadPixelFilter"): switch(value)}
+        if knob.param.name == "sharpen.halo_control":
+            enabled = {(knob.section, "HalocontrolEnabled"): "true" if value else "false"}
+            return {place: knob.text(value), **enabled} if value else enabled
+        return {place: knob.text(value)}
+
+    def _row(self, knob: Knob, gain: float, fresh: bool) -> str:
+        """A row of the channel mixer: what stands there times the gain's change; of a mixer that was off, its own."""
+        position = 0 if knob.key == "Red" else 2
+        whole = 100 if self._percent else 1000
+        parts = [0.0, 0.0, 0.0]
+        parts[position] = whole * gain
+        if not fresh:
+            old = [float(part) for part in self._text(knob).split(";")[:3]]
+            parts = [part * whole * gain / old[position] for part in old]
+        return "".join(f"{round(part)};" for part in parts)
+
+    @property
+    def _percent(self) -> bool:
+        """Whether the profile is so old that its channel mixer counts otherwise; without a version it is new."""
+        version = self.file.keys.get(("Version", "Version"), "")
+        return version.isdecimal() and int(version) < _THOUSANDTHS_SINCE
+
+    def _text(self, knob: Knob) -> str:
+        place = knob.section, knob.key
+        unsaid = UNSAID.get(place, knob.text(knob.param.default))
+        return self.file.keys.get(self._place(knob)) or unsaid
+
+    @cached_property
+    def _read(self) -> "dict[str, Value | _Locked]":
+        found: dict[str, Value | _Locked] = {knob.param.name: self._value(knob) for knob in KNOBS}
+        for section, key, text, names in OVERRULED:
+            told = self.file.keys.get((section, key), text)
+            if told != text and (section not in TOOLS or self.on(section)):
+                found |= dict.fromkeys(names, _Locked(f"[{section}] {key}={told}"))
+        return found
+
+    def _value(self, knob: Knob) -> "Value | _Locked":
+        if knob.enables and not self.on(knob.section):
+            return knob.param.default
+        halo = self.file.keys.get((knob.section, "HalocontrolEnabled"), "false")
+        if knob.param.name == "sharpen.halo_control" and halo not in _TRUE:
+            return 0
+        text = self._text(knob)
+        if knob.text is switch:
+            return "on" if text in _TRUE else "off"
+        if isinstance(knob.param, Choice):
+            return text
+        try:
+            number = self._gain(knob, text) if knob.section == MIXER else float(text)
+            if not math.isfinite(number) or (knob.param.log and number <= 0):
+                raise ValueError(text)
+        except (ValueError, IndexError, ZeroDivisionError):
+            return _Locked(f"[{knob.section}] {knob.key}={text}")
+        return round(number) if isinstance(knob.param, Integer) else number
+
+    def _gain(self, knob: Knob, text: str) -> float:
+        parts = text.split(";")
+        if not {"Red", "Green", "Blue"} <= {key for section, key in self.file.keys if section == MIXER}:
+            return 1.0  # RawTherapee reads all three rows or none
+        return float(parts[0 if knob.key == "Red" else 2]) / (100 if self._percent else 1000)
+
+
+@final
+@dataclass(frozen=True)
+class _Locked:
+    reason: str
+
+
+def _same(old: str | None, new: str) -> bool:
+    """Whether two texts are the same number, or the same text."""
+    try:
+        return old is not None and (old == new or float(old) == float(new))
+    except ValueError:
+        return False
+
+
+def _neutral() -> KeyFile:
+    """The profile of those who give none: every knob is said, at its default."""
+    keys = dict(NEUTRAL)
     for knob in KNOBS:
-        value = values[knob.param.name]
-        keys[knob.section, knob.key] = knob.text(value)
-        if knob.enables:
-            tools[knob.section] = tools.get(knob.section, False) or value != knob.param.default
-    keys |= {(section, "Enabled"): "true" if on else "false" for section, on in tools.items()}
-    if values["highlights.recovery"] == "off":
-        keys["HLRecovery", "Method"] = "Blend"
-    keys["RAW", "DeadPixelFilter"] = keys["RAW", "HotPixelFilter"]
-    keys["Sharpening", "HalocontrolEnabled"] = "true" if values["sharpen.halo_control"] else "false"
-    return keys
+        place = knob.section, knob.key
+        keys[place] = (
+            UNSAID.get(place, "") if knob.section in (MIXER, "HLRecovery") else knob.text(knob.param.default)
+        )
+    keys |= {(section, "Enabled"): "false" for section in sorted(TOOLS)}
+    keys |= RELIED_ON
+    keys["RAW", "DeadPixelFilter"] = "false"
+    keys["Sharpening", "HalocontrolEnabled"] = "false"
+    in_order = dict.fromkeys(section for section, _ in keys)
+    return KeyFile("").with_keys({k: v for name in in_order for k, v in keys.items() if k[0] == name})
 
 
-def to_pp3(values: Candidate, template: str = "") -> str:
-    """A profile: the template's lines with the candidate's keys set in them, what it lacks at the end.
-
-    Args:
-        values: a complete candidate.
-        template: another profile; keys that are no knob's are kept as they stand.
-    """
-    keys = keys_of(values)
-    lines, section = [], ""
-    for line in template.splitlines():
-        if found := re.fullmatch(r"\[(.+)\]\s*", line):
-            lines += _rest_of(section, keys)
-            section = found.group(1)
-        name = line.partition("=")[0].strip()
-        text = keys.pop((section, name), None) if "=" in line else None
-        lines.append(line if text is None else f"{name}={text}")
-    lines += _rest_of(section, keys)
-    for other in dict.fromkeys(name for name, _ in keys):
-        lines += ["", f"[{other}]", *_rest_of(other, keys)]
-    return "\n".join(lines).lstrip("\n") + "\n"
+NEUTRAL_PROFILE = Profile(_neutral())
 
 
-def _rest_of(section: str, keys: dict[tuple[str, str], str]) -> list[str]:
-    """The lines of a section's keys that are not set yet; they are taken out of `keys`."""
-    own = [key for key in keys if key[0] == section]
-    return [f"{key[1]}={keys.pop(key)}" for key in own]
+def profile_of(data: bytes, name: str) -> Profile:
+    """The profile that a file holds. Raises ConfigError for what is none."""
+    file = KeyFile.of(data)
+    if not _is_profile(file):
+        raise ConfigError(f"{name} is no pp3 profile: it has no section of RawTherapee's, such as [Exposure]")
+    return Profile(file)
+
+
+def _is_profile(file: KeyFile) -> bool:
+    sections = set(file.sections)
+    return bool(sections & SECTIONS) and "values" not in sections
 
 
 def read_set(data: bytes, path: Path, template: bytes | None = None) -> ParameterSet | None:
-    """What a profile says of the knobs; None for what is no profile. Keys of other tools are not looked at.
+    """What a profile says of the knobs; None for what is no profile. The profile itself becomes the pipeline's base.
 
     Gains of white balance come back in thousandths, haze removal in whole numbers: a profile holds no more.
-
-    Raises:
-        ConfigError: a knob's text is no value that it can have.
     """
-    text = data.decode("utf-8-sig", errors="replace")
-    if not re.search(r"^\[Version\]\s*$", text, re.MULTILINE):
+    file = KeyFile.of(data)
+    named_so = path.suffix.lower() == ".pp3" and file.sections  # of a version whose sections are all new
+    if not (named_so or _is_profile(file)):
         return None
-    keys = _keys_in(text)
-    values: Candidate = {}
-    for knob in KNOBS:
-        off = knob.enables and keys.get((knob.section, "Enabled")) == "false"
-        if knob.param.name == "sharpen.halo_control":
-            off = keys.get((knob.section, "HalocontrolEnabled")) == "false"
-        if off:
-            values[knob.param.name] = knob.param.default
-        elif (knob.section, knob.key) in keys:
-            values[knob.param.name] = _value_of(knob, keys[knob.section, knob.key], path)
-    return ParameterSet(path.stem, values, "rawtherapee") if values else None
+    profile = Profile(file)
+    options = {"profile": str(path.resolve())}
+    return ParameterSet(path.stem, profile.values, "rawtherapee", options, note=note_on(profile))
 
 
-def _keys_in(text: str) -> dict[tuple[str, str], str]:
-    keys: dict[tuple[str, str], str] = {}
-    section = ""
-    for line in text.splitlines():
-        if found := re.fullmatch(r"\[(.+)\]\s*", line):
-            section = found.group(1)
-        elif "=" in line:
-            key, _, value = line.partition("=")
-            keys[section, key.strip()] = value.strip()
-    return keys
-
-
-def _value_of(knob: Knob, text: str, path: Path) -> Value:
-    param = knob.param
-    if isinstance(param, Choice):
-        value = {"true": "on", "false": "off"}.get(text, text) if knob.text is _on else text
-        if value in param.options:
-            return value
-        raise ConfigError(
-            f"{path}: {knob.key} = {text!r} in [{knob.section}] is none that {param.name} can have: "
-            + ", ".join(param.options)
-        )
-    try:
-        number = float(text.split(";")[0 if knob.key == "Red" else 2]) / 1000 if ";" in text else float(text)
-        return round(number) if isinstance(param, Integer) else number
-    except (ValueError, OverflowError, IndexError) as error:
-        raise ConfigError(f"{path}: {knob.key} = {text!r} in [{knob.section}] is no number") from error
+def note_on(profile: Profile) -> str:
+    """What a user should know of a profile that a search starts from: what stays as it is, and what cannot be tuned."""
+    notes = []
+    if profile.passed_through:
+        notes.append(f"passed on to RawTherapee as they are: {', '.join(profile.passed_through)}")
+    film = missing_film(profile.file, films_folder())
+    if film is not None:
+        notes.append(f"[Film Simulation] is on with {film}, which is not there: RawTherapee leaves it out")
+    reasons = dict.fromkeys(profile.locked.values())
+    for reason in reasons:
+        names = [name for name, why in profile.locked.items() if why == reason]
+        notes.append(f"cannot be tuned because of {reason}: {', '.join(names)}")
+    return "; ".join(notes)

@@ -20,7 +20,8 @@ from pipelines.darktable import modules as darktable_modules
 from pipelines.darktable.modules import modules_of, to_xmp
 from pipelines.libraw import libraw
 from pipelines.raw.raw import build as raw
-from pipelines.rawtherapee import pp3
+from pipelines.rawtherapee.knobs import SPACE as RAWTHERAPEE
+from pipelines.rawtherapee.pp3 import NEUTRAL_PROFILE
 from tests.pipelines.raw.libcamera.test_libcamera import NEW
 
 FORMATS = ("libcamera", "pp3", "rawpy", "xmp")
@@ -55,10 +56,11 @@ def test_a_reader_is_installed_for_every_format_of_the_pipelines():
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_profile_of_rawtherapee_comes_back(tmp_path, seed):
-    values = _drawn(pp3.SPACE, seed)
-    found = _back(tmp_path, "set.pp3", pp3.to_pp3(values).encode())
+    values = _drawn(RAWTHERAPEE, seed)
+    data = NEUTRAL_PROFILE.with_values(values).file.to_bytes()
+    found = _back(tmp_path, "set.pp3", data)
     assert (found.pipeline, found.name) == ("rawtherapee", "set")
-    assert pp3.SPACE.check(found.values)  # every knob is there, inside its range
+    assert RAWTHERAPEE.check(found.values)  # every knob is there, inside its range
     for name, value in values.items():
         slack = {"white_balance.red": 5.1e-4, "white_balance.blue": 5.1e-4, "tone.dehaze": 0.51}.get(name, 0)
         if slack:
@@ -104,7 +106,7 @@ def test_a_sidecar_of_darktable_comes_back_to_the_same_sidecar(tmp_path, seed):
 @pytest.mark.parametrize("seed", range(8))
 def test_arguments_of_rawpy_come_back(tmp_path, seed):
     values = _drawn(libraw.SPACE, seed)
-    found = _back(tmp_path, "set.json", libraw.LibRaw().parameter_file("rawpy", values, None))
+    found = _back(tmp_path, "set.py", libraw.LibRaw().parameter_file("rawpy", values, None))
     assert (found.pipeline, dict(found.pipeline_options)) == ("libraw", {})
     back = libraw.SPACE.complete(found.values)
     unused = set()
@@ -116,6 +118,19 @@ def test_arguments_of_rawpy_come_back(tmp_path, seed):
         n: v for n, v in values.items() if n not in unused
     }
     assert libraw.LibRaw().options(back) == libraw.LibRaw().options(values)
+
+
+OLD = """{"postprocess": {"output_bps": 16, "use_camera_wb": false, "demosaic_algorithm": "PPG", "gamma": [2.4, 4.5],
+"highlight_mode": 7, "output_color": "sRGB", "half_size": false},
+"camera_whitebalance_times": [1.25, 1.0, 0.75, 1.0], "black_level_plus_of_range": 0.001, "white_level_times": 1.0}"""
+
+
+def test_arguments_that_an_earlier_version_wrote_as_json_are_read(tmp_path):
+    assert _back(tmp_path, "old.json", OLD.encode()).values == {
+        "demosaic.algorithm": "ppg", "tone.gamma": 2.4, "tone.toe_slope": 4.5, "highlights.mode": "reconstruct",
+        "highlights.reconstruct_to": 7, "white_balance.red": 1.25, "white_balance.blue": 0.75,
+        "sensor.black_offset": 0.001, "sensor.white_scale": 1.0, "denoise.wavelet": 0.0,
+    }  # fmt: skip
 
 
 def test_half_size_comes_back_as_an_option(tmp_path):
@@ -214,24 +229,32 @@ BOMB = "gz99" + base64.b64encode(zlib.compress(bytes(50_000_000))).decode()
 
 
 @pytest.mark.parametrize(
+    "entry",
+    [(2, SHARPEN.hex()), (1, "00"), (1, "xyz"), (1, "gz02!!"), (1, BOMB), ("", ""), (1, "gz02" + "é")],
+)
+def test_a_module_that_cannot_be_edited_is_named_and_the_others_are_read(tmp_path, entry):
+    found = _back(tmp_path, "own.xmp", _sidecar("sharpen", *entry))
+    assert not any(name.startswith("sharpen") for name in found.values)
+    assert found.values["exposure.ev"] == 0.0
+    assert "sharpen.radius, sharpen.amount, sharpen.threshold" in found.note
+
+
+@pytest.mark.parametrize(
     ("data", "message"),
     [
-        (_sidecar("sharpen", 2, SHARPEN.hex()), "sharpen is of version '2' with 12 bytes; only version 1 with 12"),
-        (_sidecar("sharpen", 1, "00"), "with 1 bytes; only version 1 with 12 bytes"),
-        (_sidecar("sharpen", 1, "xyz"), "the parameters of sharpen cannot be read"),
-        (_sidecar("sharpen", 1, "gz02!!"), "the parameters of sharpen cannot be read"),
-        (_sidecar("sharpen", 1, BOMB), "with 65536 bytes; only version 1"),
         (_sidecar("sharpen", 1, SHARPEN.hex())[:-20], "is no sidecar that can be read"),
         (_sidecar("sharpen", 1, "&x;", before='<!DOCTYPE x [<!ENTITY x SYSTEM "file:///etc/passwd">]>'),
          "has a document type"),
-        (_sidecar("demosaic", 4, struct.pack("<ifiiif", 0, 0, 0, 99, 1, 0.2).hex()), "demosaic has the mode 99"),
-        (b"[Version]\n[Sharpening]\nEnabled=true\nAmount=much\n", "Amount = 'much' in .Sharpening. is no"),
-        (b"[Version]\n[RAW Bayer]\nMethod=mono\n", "Method = 'mono' in .RAW Bayer. is none that demosaic.method can"),
+        (b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>', "is a sidecar of another program than darktable"),
+        (b'<?xml version="1.0"?><darktable_style version="1.0"/>', "is a style of darktable"),
         (b'{"postprocess": {"bright": "x"}}', "postprocess.bright = 'x' must be a number"),
         (b'{"postprocess": {"gamma": [1]}}', r"postprocess.gamma = \[1\] must be a list of length 2"),
         (b'{"postprocess": {"user_flip": 3}}', "unknown key 'user_flip'; known are: dcb_iterations"),
         (b'{"postprocess": {"highlight_mode": 12}}', "highlight_mode = 12 must be a whole number of 9 or less"),
         (b'{"postprocess": {}', "is not JSON that can be read"),
+        (b"import rawpy\nargs = {'postprocess': {'bright': open('x')}}", "in args is no plain value, and no enumer"),
+        (b"import rawpy\nargs = {", "is no Python that can be read"),
+        (b"import rawpy\n\nargs = {}.x", r"is no plain value"),
         (b"\xff\xfe\x00", "read as a parameter set: is not a TOML file"),
     ],
 )  # fmt: skip
@@ -239,13 +262,6 @@ def test_what_cannot_be_understood_is_refused_in_one_line(tmp_path, data, messag
     with pytest.raises(ConfigError, match=message) as raised:
         _back(tmp_path, "set.file", data)
     assert "\n" not in str(raised.value)
-
-
-def test_a_profile_of_another_hand_gives_what_it_says(tmp_path):
-    text = "[Version]\n[Exposure]\nCompensation=0.7\nClip=0.02\n[Sharpening]\nEnabled=false\nAmount=90\n"
-    assert _back(tmp_path, "own.pp3", text.encode()).values == {
-        "exposure.compensation": 0.7, "sharpen.amount": 0,
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -257,9 +273,9 @@ def test_a_plain_set_is_no_readers_business(tmp_path, name):
 
 def test_a_search_starts_from_a_file_of_another_program(isptune, tmp_path):
     values = libraw.SPACE.complete({"exposure.bright": 1.25, "demosaic.algorithm": "vng"})
-    (tmp_path / "mine.json").write_bytes(libraw.LibRaw().parameter_file("rawpy", values, None))
+    (tmp_path / "mine.py").write_bytes(libraw.LibRaw().parameter_file("rawpy", values, None))
     status, _, err = isptune(
-        "import", "mine.json", "--scene", "unprocessed:cat?crop=64x48", "--objective", "sharpness", "--population", "3",
+        "import", "mine.py", "--scene", "unprocessed:cat?crop=64x48", "--objective", "sharpness", "--population", "3",
         "--generations", "1", "--confirm", "1", "--second-opinion", "none", "--device", "cpu",
         "--tune", "exposure.bright", "--out", "r",
     )  # fmt: skip
@@ -268,5 +284,5 @@ def test_a_search_starts_from_a_file_of_another_program(isptune, tmp_path):
     assert answer["default"] == values
     assert math.isfinite(answer["objectives"]["sharpness"]["recommended"]["mean"])
     (tmp_path / "other.toml").write_text("[values]\nexposure.bright = 2.0\n")
-    status, out, _ = isptune("diff", "other.toml", "mine.json", "--json")
+    status, out, _ = isptune("diff", "other.toml", "mine.py", "--json")
     assert [c["knob"] for c in json.loads(out)["changes"]] == ["exposure.bright"]

@@ -138,6 +138,14 @@ def test_a_grey_picture_is_a_mosaic_where_its_order_is_said(suffix, tmp_path):
         read_raw(path)
 
 
+def test_an_array_that_claims_more_than_its_file_holds_takes_no_memory(tmp_path):
+    np.save(tmp_path / "small.npy", np.zeros((32, 32), np.uint16))
+    claim = (tmp_path / "small.npy").read_bytes().replace(b"(32, 32), }    ", b"(99999, 99999)}")
+    (tmp_path / "claim.npy").write_bytes(claim)
+    with pytest.raises(SceneError, match="not a NumPy array that can be read"):
+        read_raw(tmp_path / "claim.npy", {"cfa": "RGGB"})
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [

@@ -237,12 +237,17 @@ def test_without_the_program_the_package_is_named(monkeypatch):
 def test_a_wrong_option_is_refused():
     with pytest.raises(ConfigError, match="darktable takes no argument, not 'fast'"):
         build("pipeline", "darktable:fast")
-    with pytest.raises(ConfigError, match="darktable has no option 'opencl'; there is: timeout_s"):
+    with pytest.raises(
+        ConfigError, match="darktable has no option 'opencl'; there are: sidecar, copy, timeout_s"
+    ):
         build("pipeline", "darktable", opencl=True)
 
 
 @needs_darktable
 @pytest.mark.parametrize(("file_format", "template"), [("pp3", None), ("xmp", b"<x/>")])
 def test_a_wrong_format_or_template_is_refused(darktable, file_format, template):
-    with pytest.raises(ConfigError, match="darktable writes the format xmp, not 'pp3'|xmp takes no template"):
+    with pytest.raises(
+        ConfigError,
+        match="darktable writes the format xmp, not 'pp3'|the template is no sidecar of darktable",
+    ):
         darktable.parameter_file(file_format, SPACE.default, template)

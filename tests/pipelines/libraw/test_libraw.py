@@ -1,8 +1,9 @@
 """LibRaw as a pipeline: equal to rawpy called directly, and its crashes cost a trial only."""
 
-import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -159,20 +160,32 @@ def test_half_the_size_is_half_the_size(tmp_path):
     half.child.stop()
 
 
-def test_a_set_is_written_as_arguments_of_rawpy(libraw, tmp_path):
-    assert isinstance(libraw, WritesParameterFiles)
-    changed = {"demosaic.algorithm": "ppg", "exposure.bright": 1.3, "highlights.mode": "blend"}
-    written = json.loads(libraw.parameter_file("rawpy", SPACE.complete(changed), None))["postprocess"]
-    written["demosaic_algorithm"] = rawpy.DemosaicAlgorithm[written["demosaic_algorithm"]]
-    written["fbdd_noise_reduction"] = rawpy.FBDDNoiseReductionMode[written["fbdd_noise_reduction"]]
-    for name in ("gamma", "chromatic_aberration"):
-        written[name] = tuple(written[name])
-    written["output_color"] = rawpy.ColorSpace[written["output_color"]]
+def _run(data, tmp_path):
+    """The file as a user runs it, in a process of its own: `args` alone, and `develop`."""
     write_dng(tmp_path / "shot.dng", SCENE.raw)
-    with rawpy.imread(str(tmp_path / "shot.dng")) as raw:
-        expected = raw.postprocess(**written).astype(np.float32) / 65535
+    (tmp_path / "set.py").write_bytes(data)
+    code = (
+        "import numpy, rawpy, set as own; raw = rawpy.imread('shot.dng'); "
+        "numpy.save('args', raw.postprocess(**own.args['postprocess'])); numpy.save('whole', own.develop('shot.dng'))"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=60)
+    return [np.load(tmp_path / f"{name}.npy").astype(np.float32) / 65535 for name in ("args", "whole")]
+
+
+@pytest.mark.parametrize(
+    "of_the_file", [{}, {"white_balance.red": 1.25, "sensor.black_offset": 0.005, "sensor.white_scale": 0.9}]
+)
+def test_a_set_is_written_as_python_that_runs_and_gives_the_same_picture(libraw, tmp_path, of_the_file):
+    assert isinstance(libraw, WritesParameterFiles)
+    changed = {"demosaic.algorithm": "ppg", "exposure.bright": 1.3, "highlights.mode": "blend", "tone.gamma": 2.4,
+               "lens.red_scale": 1.001, "denoise.fbdd": "light"} | of_the_file  # fmt: skip
+    data = libraw.parameter_file("rawpy", SPACE.complete(changed), None)
     values = {name.replace(".", "__"): value for name, value in changed.items()}
-    assert np.array_equal(libraw.render(SCENE, _params(**values), 0)[0].permute(1, 2, 0).numpy(), expected)
+    rendered = libraw.render(SCENE, _params(**values), 0)
+    arguments, whole = _run(data, tmp_path)
+    assert np.array_equal(rendered[0].permute(1, 2, 0).numpy(), whole)
+    assert np.array_equal(arguments, whole) == (not of_the_file)
+    assert libraw.render_file("rawpy", data, SCENE).equal(rendered)
     with pytest.raises(ConfigError, match="the format rawpy takes no template"):
         libraw.parameter_file("rawpy", SPACE.default, b"{}")
 
@@ -181,7 +194,7 @@ def test_a_set_is_written_as_arguments_of_rawpy(libraw, tmp_path):
     ("spec", "options", "message"),
     [
         ("libraw:fast", {}, "libraw takes no argument, not 'fast'"),
-        ("libraw", {"gamma": 2}, "libraw has no option 'gamma'; there are: timeout_s, half_size"),
+        ("libraw", {"gamma": 2}, "libraw has no option 'gamma'; there are: half_size, copy, timeout_s"),
         ("libraw", {"timeout_s": 0}, "timeout_s = 0 must be a number above 0"),
         ("libraw", {"half_size": 1}, "half_size = 1 must be true or false"),
     ],

@@ -15,13 +15,14 @@ from isptune.registry import build
 from isptune.runs.settings import RunSettings
 from isptune.scenes.images import read_image
 from isptune.scenes.scene import load_scenes
-from isptune.space import Space
+from isptune.space import Integer, Real, Space
 from isptune.testing import check_pipeline
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
 from pipelines.external.dng import write_dng
 from pipelines.external.scene_files import write_scene
-from pipelines.rawtherapee.pp3 import KNOBS, SPACE, to_pp3
+from pipelines.rawtherapee.knobs import KNOBS, OVERRULED, SPACE, TOOLS, UNSAID
+from pipelines.rawtherapee.pp3 import NEUTRAL_PROFILE
 from tests.pipelines import developers as look
 from tests.pipelines.developers import SCENE, params_of, put_in_front
 from tests.pipelines.resuming import check_cut_run_ends_with_the_same_bytes
@@ -53,8 +54,12 @@ def _keys(text):
     return found
 
 
+def _text(values):
+    return NEUTRAL_PROFILE.with_values(values).file.text
+
+
 def test_a_profile_says_every_knob_and_turns_tools_on_where_they_are_used():
-    plain = _keys(to_pp3(SPACE.default))
+    plain = _keys(_text({}))
     for knob in KNOBS:
         assert (knob.section, knob.key) in plain
         if knob.enables:
@@ -65,29 +70,14 @@ def test_a_profile_says_every_knob_and_turns_tools_on_where_they_are_used():
         "sharpen.halo_control": 30,
         "raw.hot_pixels": "on",
     }
-    keys = _keys(to_pp3(SPACE.complete(changed)))
+    keys = _keys(_text(changed))
     assert keys["Directional Pyramid Denoising", "Luma"] == "12.5"
     assert keys["Directional Pyramid Denoising", "Enabled"] == "true"
     assert keys["Channel Mixer", "Red"] == "1250;0;0;"
     assert keys["Sharpening", "HalocontrolEnabled"] == "true"
     assert keys["Sharpening", "Enabled"] == "false"  # no amount: nothing to hold back
     assert keys["RAW", "DeadPixelFilter"] == "true"
-
-
-def test_a_template_keeps_all_that_is_no_knobs():
-    template = (
-        "[Version]\nAppVersion=5.8\n\n[Exposure]\nCompensation=2\nClip=0.02\n\n[Resize]\nEnabled=true\n"
-    )
-    text = to_pp3(SPACE.complete({"exposure.compensation": -1.5, "tone.shadows": 20}), template)
-    keys = _keys(text)
-    assert keys["Exposure", "Compensation"] == "-1.5"
-    assert keys["Exposure", "Clip"] == "0.02"
-    assert keys["Resize", "Enabled"] == "true"
-    assert keys["Shadows & Highlights", "Shadows"] == "20"
-    assert text.index("Clip=0.02") < text.index("[Resize]")
-    assert _keys(to_pp3(SPACE.default, text)) == {**_keys(to_pp3(SPACE.default)), **{
-        key: value for key, value in keys.items() if key not in _keys(to_pp3(SPACE.default))
-    }}  # fmt: skip
+    assert NEUTRAL_PROFILE.space == SPACE
 
 
 class _WithoutLumaDenoising:
@@ -178,6 +168,46 @@ def test_the_program_loads_an_exported_set_to_the_same_picture(rawtherapee, tmp_
 
 
 @needs_rawtherapee
+@pytest.mark.slow
+@pytest.mark.parametrize("case", OVERRULED, ids=lambda case: f"{case[0]} {case[1]}")
+def test_knobs_that_are_overruled_have_no_say_with_the_program_either(rawtherapee, case):
+    section, key, _, names = case
+    other = {
+        "Auto": "true",
+        "HistogramMatching": "true",
+        "Method": "rld",
+        "LMethod": "CUR",
+        "CMethod": "AUT",
+    }[key]
+    places = {knob.param.name: (knob.section, knob.key) for knob in KNOBS}
+    tool = {(section, "Enabled"): "true"} if section in TOOLS else {}
+    # An amount of 0 turns sharpening off by any method.
+    sharpening = {("Sharpening", "HalocontrolEnabled"): "true", ("Sharpening", "Amount"): "100"}
+    own = NEUTRAL_PROFILE.file.with_keys({**tool, (section, key): other, **sharpening})
+    plain = rawtherapee.render_file("pp3", own.to_bytes(), SCENE)
+    for name in names:
+        high = next(param.high for param in SPACE.numeric if param.name == name)
+        moved = own.with_keys({places[name]: f"{high:g}"})
+        assert look.change(rawtherapee.render_file("pp3", moved.to_bytes(), SCENE), plain) < 1e-4, name
+
+
+@needs_rawtherapee
+def test_what_a_profile_does_not_say_is_what_the_program_takes_for_it(tmp_path):
+    write_scene(tmp_path / "shot.dng", SCENE)
+    subprocess.run(
+        [shutil.which("rawtherapee-cli"), "-q", "-O", tmp_path / "out.tif", "-t", "-c", tmp_path / "shot.dng"],
+        check=True, capture_output=True, timeout=60,
+        env={**os.environ, "HOME": str(tmp_path), "RT_SETTINGS": str(tmp_path), "RT_CACHE": str(tmp_path)},
+    )  # fmt: skip
+    keys = _keys((tmp_path / "out.tif.pp3").read_text())
+    for knob in KNOBS:
+        place = knob.section, knob.key
+        assert keys[place] == UNSAID.get(place, f"{knob.param.default:g}" if isinstance(knob.param, Integer | Real)
+                                         else knob.text(knob.param.default))  # fmt: skip
+    assert all(keys[place] == text for place, text in UNSAID.items())
+
+
+@needs_rawtherapee
 def test_a_file_that_cannot_be_developed_costs_the_trial(rawtherapee, tmp_path):
     (tmp_path / "broken.dng").write_bytes(b"no raw file")
     (scene,) = load_scenes([f"file:{tmp_path / 'broken.dng'}"])
@@ -224,7 +254,11 @@ def test_without_the_program_the_package_is_named(monkeypatch):
     ("spec", "options", "message"),
     [
         ("rawtherapee:fast", {}, "rawtherapee takes no argument, not 'fast'"),
-        ("rawtherapee", {"timeout": 2}, "rawtherapee has no option 'timeout'; there is: timeout_s"),
+        (
+            "rawtherapee",
+            {"timeout": 2},
+            "rawtherapee has no option 'timeout'; there are: profile, copy, timeout_s",
+        ),
         ("rawtherapee", {"timeout_s": "2"}, "timeout_s = '2' must be a number above 0"),
     ],
 )
@@ -239,7 +273,7 @@ def test_a_wrong_option_is_refused(spec, options, message):
     [
         ("xmp", None, "rawtherapee writes the format pp3, not 'xmp'"),
         ("pp3", b"text", "the template is no pp3 profile: it has no section"),
-        ("pp3", b"\xff\xfe\xff", "the template is no pp3 profile: 'utf-8'"),
+        ("pp3", b"\xff\xfe\xff", "the template is no pp3 profile: it has no section"),
     ],
 )
 def test_a_wrong_format_or_template_is_refused(rawtherapee, file_format, template, message):

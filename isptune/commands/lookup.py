@@ -1,0 +1,51 @@
+"""`isptune lookup`: the set of a condition between those of a series."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("series", metavar="SERIES")
+@click.option(
+    "--iso",
+    "--at",
+    "at",
+    type=float,
+    required=True,
+    metavar="N",
+    help="The condition: a number, on the scale of those in the conditions' names.",
+)
+@click.option(
+    "--format",
+    "file_format",
+    default="toml",
+    show_default=True,
+    metavar="NAME",
+    help="toml, json, or what the series' pipeline writes: libcamera, pp3, xmp, rawpy.",
+)
+@click.option(
+    "--template", metavar="FILE", help="File of the same format to set the values in; the rest is kept."
+)
+@click.option("--out", metavar="FILE", help="Where to write; nothing is overwritten. [standard output]")
+@click.option("--force", is_flag=True, help="Overwrite --out.")
+def lookup(
+    series: str, at: float, file_format: str, template: str | None, out: str | None, force: bool
+) -> None:
+    """The parameter set of a condition that was not tuned, between two that were. SERIES is a folder of tune-series.
+
+    Parameters move evenly over the logarithm of the condition, as exposure does with ISO; choices are those of the
+    nearer condition. Outside of what was tuned it is the set of the end, and that is said.
+
+    \b
+    Examples:
+      isptune lookup runs/series/mine --iso 1250
+      isptune lookup runs/series/mine --iso 1250 --format libcamera --template imx477.json --out iso1250.json
+    """
+    from isptune.commands.export import refuse_existing, write_out, written
+    from isptune.report.lookup import look_up, read_series_folder
+
+    refuse_existing(out, force)
+    found = read_series_folder(Path(series))
+    chosen = look_up(found, at)
+    write_out(written(chosen, found.params, file_format, template), out)
