@@ -39,6 +39,9 @@ def run_with_progress(bench: Bench, folder: Path, console: Console, workers: str
     console.print(
         f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}", highlight=False
     )
+    for scene in bench.scenes:
+        if "note" in scene.metadata:
+            console.print(one_line(f"{scene.name}: {scene.metadata['note']}"), highlight=False, markup=False)
     if not RunLog(folder).generations():
         _try_start(bench, console)
     with RunProgress(console, name, _plan(bench, workers)) as progress:

@@ -19,7 +19,7 @@ def describe_scenes(scenes: Sequence[Scene]) -> tuple[SceneRecord, ...]:
     """Scenes as bench.json has them."""
     sizes = [(scene.image.shape[-1], scene.image.shape[-2]) for scene in scenes]
     return tuple(
-        SceneRecord(scene.name, *size, scene.reference is not None)
+        SceneRecord(scene.name, *size, scene.reference is not None, str(scene.metadata.get("note", "")))
         for scene, size in zip(scenes, sizes, strict=True)
     )
 

@@ -102,12 +102,14 @@ class SceneRecord:
         name: as pictures and scores by scene have it.
         width, height: pixels.
         has_reference: whether it has a picture that others are compared with.
+        note: what that picture is, where there is more to say; left out where there is not.
     """
 
     name: str
     width: int
     height: int
     has_reference: bool
+    note: str = optional("")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from isptune.arrays import Images
@@ -37,12 +38,36 @@ of the first pixel is (0.5, 0.5). Cropping and resizing a scene moves them."""
 
 
 @dataclass(frozen=True, eq=False)
+class RenderedReference:
+    """Says of a scene that its reference is what the pipeline makes of another capture: see `isptune.scenes.pairs`.
+
+    Attributes:
+        scene: of the other capture, of the same size.
+        residual: how far the other's content lies beside the scene's, pixels: x and y; less than two.
+        set_file: values at which it is rendered, as `isptune.parameter_set` reads them; None for the starting set.
+        set_sha256: of that file.
+        unless_neutral: whether the scene's own reference stays where the pipeline is neutral (`PipelineFacts.neutral`).
+    """
+
+    scene: "Scene"
+    residual: tuple[float, float] = (0.0, 0.0)
+    set_file: str | None = None
+    set_sha256: str = ""
+    unless_neutral: bool = False
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """One pristine photograph or raw capture, with what is known of it.
 
     `image` and `reference` have shape [1, 3, H, W]; of a photograph both are the same tensor. Of a raw capture,
     `raw` holds what the sensor recorded, `image` is a plain preview of it, and pictures have the preview's size.
     Of a test chart, `metadata["regions"]` says where its parts are (see `Regions`).
+
+    Where `rendered` is given, a bench makes the reference once it has the pipeline (`isptune.tuning.references`).
+    `masked`, [1, 1, H, W], is True where the reference says nothing of the picture: there objectives that use the
+    reference see it itself in place of the picture (`isptune.tuning.masks`). `metadata["warnings"]` are lines that a
+    run tells, `metadata["note"]` one that its report does.
     """
 
     name: str
@@ -50,10 +75,17 @@ class Scene:
     reference: Images | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     raw: RawCapture | None = None
+    rendered: RenderedReference | None = None
+    masked: Bool[Tensor, "1 1 height width"] | None = None
 
     @property
     def sha256(self) -> str:
-        """A hash of the pixels, for provenance; of a raw capture, of its samples."""
+        """A hash of the pixels, for provenance; of a raw capture, of its samples; of a pair, of both."""
+        if self.rendered is not None and self.raw is not None:
+            other = self.rendered
+            parts = [self.raw.sha256, other.scene.sha256, repr(other.residual), other.set_sha256]
+            mask = b"" if self.masked is None else self.masked.cpu().contiguous().numpy().tobytes()
+            return hashlib.sha256(" ".join(parts).encode() + mask).hexdigest()
         if self.raw is not None:
             return self.raw.sha256
         if "sha256" in self.metadata:  # of a file whose picture only a pipeline can make
@@ -64,7 +96,8 @@ class Scene:
         """The same scene with its tensors on another device."""
         reference = None if self.reference is None else self.reference.to(device)
         raw = None if self.raw is None else self.raw.to(device)
-        return replace(self, image=self.image.to(device), reference=reference, raw=raw)
+        masked = None if self.masked is None else self.masked.to(device)
+        return replace(self, image=self.image.to(device), reference=reference, raw=raw, masked=masked)
 
 
 def photograph(name: str, image: Images, **metadata: Any) -> Scene:
@@ -227,7 +260,12 @@ def crop_scene(scene: Scene, crop: str | None) -> Scene:
     metadata = dict(cut.metadata)
     if "window" in metadata:
         metadata["window"] = (metadata["window"][0] + left, metadata["window"][1] + top, width, height)
-    return replace(cut, raw=scene.raw.cropped(left, top, width, height), metadata=metadata)
+    rendered = scene.rendered
+    if rendered is not None:
+        inner = f"{width}x{height}+{left}+{top}"
+        rendered = replace(rendered, scene=crop_scene(rendered.scene, inner))
+    own = scene.raw.cropped(left, top, width, height)
+    return replace(cut, raw=own, metadata=metadata, rendered=rendered)
 
 
 def _cut_later(scene: Scene, crop: str, window: tuple[int, int, int, int]) -> Scene:
@@ -298,7 +336,8 @@ def _map_pixels(scene: Scene, change: Any) -> Scene:
     image = change(scene.image)
     same = scene.reference is scene.image
     reference = image if same else None if scene.reference is None else change(scene.reference)
-    return replace(scene, image=image, reference=reference)
+    masked = None if scene.masked is None else change(scene.masked)
+    return replace(scene, image=image, reference=reference, masked=masked)
 
 
 def _map_regions(scene: Scene, move: Callable[[Corner], Corner]) -> Scene:

@@ -22,6 +22,7 @@ from isptune.tuning.holdout import parted
 from isptune.tuning.losses import LossRule
 from isptune.tuning.noise_seeds import NoiseSeeds
 from isptune.tuning.parts import RunParts
+from isptune.tuning.references import with_references
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,11 @@ class Bench:
             if one.objective not in self.objectives
         }
         scenes = [at_hand.scenes.get(spec, spec) for spec in settings.scenes]
-        self.scenes, self.held_out = parted(
-            load_scenes(scenes, settings.crop, settings.resize), settings, at_hand.scenes
+        both = parted(load_scenes(scenes, settings.crop, settings.resize), settings, at_hand.scenes)
+        self.seeds = NoiseSeeds(settings.seed, settings.confirm, self.pipeline.facts.uses_seed)
+        self.scenes, self.held_out = (
+            with_references(part, self.pipeline, self.space, self.seeds.to_confirm()[0], self.device)
+            for part in both
         )
         self.evaluator = Evaluator(
             self.pipeline,
@@ -97,7 +101,6 @@ class Bench:
             name: objective.facts.direction for name, objective in self.objectives.items()
         }
         self.rule = LossRule(directions, self.space, settings.stay_near, self.constraints)
-        self.seeds = NoiseSeeds(settings.seed, settings.confirm, self.pipeline.facts.uses_seed)
         self.optimizer(0)  # refuses an unknown name, several objectives, choices ...
 
     def optimizer(self, repeat: int) -> Optimizer:
@@ -164,7 +167,7 @@ class Bench:
         warning = [objective for objective in self.objectives.values() if isinstance(objective, Warns)]
         images = self._start_images() if warning else []
         told = [text for objective in warning for text in objective.warnings(images)]
-        return [*scene_warnings(self.scenes), *told]
+        return [*scene_warnings([*self.scenes, *self.held_out]), *told]
 
     def _start_images(self) -> list[Images]:
         """The start as the objectives will see it, a picture a scene; what cannot be rendered the run itself tells."""

@@ -13,6 +13,7 @@ from isptune.arrays import Images
 from isptune.interfaces import Objective
 from isptune.scenes.scene import Scene
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.masks import compared
 from isptune.tuning.recommend import Reevaluated
 from isptune.tuning.regions import in_regions, regions_of
 
@@ -79,7 +80,7 @@ def _of_crops(objective: Objective, pictures: Sequence[Images], scene: Scene) ->
 
 def _of_regions(objective: Objective, pictures: Sequence[Images], scene: Scene) -> list[list[float]]:
     """Where some regions count only, they are the crops."""
-    together = torch.cat(list(pictures))
+    together = compared(objective.facts, torch.cat(list(pictures)), scene)
     columns = [objective.score(cut(together), part).double().cpu() for part, cut in in_regions(scene)]
     return torch.stack(columns, 1).tolist() if len(columns) > 1 else []
 
@@ -95,9 +96,9 @@ def _at(
 ) -> torch.Tensor:
     part = slice(top, top + height), slice(left, left + width)
     reference = None if scene.reference is None else scene.reference[..., *part].contiguous()
+    masked = None if scene.masked is None else scene.masked[..., *part].contiguous()
     crops = torch.cat([picture[..., *part] for picture in pictures])
-    return (
-        objective.score(crops, replace(scene, image=crops[:1], reference=reference, metadata={}, raw=None))
-        .double()
-        .cpu()
+    own = replace(
+        scene, image=crops[:1], reference=reference, metadata={}, raw=None, rendered=None, masked=masked
     )
+    return objective.score(compared(objective.facts, crops, own), own).double().cpu()

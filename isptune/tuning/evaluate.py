@@ -19,6 +19,7 @@ from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.tuning.batches import batch_limit, batches, halves, to_params
 from isptune.tuning.levels import known_levels, level_errors
+from isptune.tuning.masks import compared
 from isptune.tuning.memory import Key, Memory
 from isptune.tuning.parts import OnPart, Part, RunParts, Stopwatch
 from isptune.tuning.regions import in_regions, regions_of, weights_of
@@ -219,11 +220,13 @@ def _where_it_counts(
     others: Bool[Tensor, "batch other"] | None,
 ) -> Scores:
     """The scores of images, or the means of those of the scene's regions of interest."""
+    images = compared(objective.facts, images, scene)
+    beside = None if rivals is None else compared(objective.facts, rivals.images, scene)
 
     def score(images: Images, scene: Scene, cut: Callable[[Images], Images]) -> Scores:
-        if rivals is None or others is None:
+        if beside is None or others is None:
             return objective.score(cut(images), scene)
-        return score_beside(objective, cut(images), cut(rivals.images), others, scene)
+        return score_beside(objective, cut(images), cut(beside), others, scene)
 
     if objective.facts.whole_pictures or not regions_of(scene):
         return score(images, scene, lambda pictures: pictures)

@@ -26,5 +26,13 @@ def in_regions(scene: Scene) -> Iterator[tuple[Scene, Callable[[Images], Images]
     """For each region the scene as it is there, and what cuts pictures to it."""
     for region in regions_of(scene):
         reference = None if scene.reference is None else region.of(scene.reference)
-        part = replace(scene, image=region.of(scene.image), reference=reference, metadata={}, raw=None)
+        part = replace(
+            scene,
+            image=region.of(scene.image),
+            reference=reference,
+            metadata={},
+            raw=None,
+            rendered=None,
+            masked=None,
+        )
         yield part, region.of

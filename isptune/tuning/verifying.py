@@ -22,6 +22,7 @@ from isptune.tuning.config import parse_assignments
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.noise_seeds import NoiseSeeds
 from isptune.tuning.parts import OnPart
+from isptune.tuning.references import with_references
 from isptune.tuning.verification import Verified, compare_on, verified
 
 
@@ -104,10 +105,11 @@ def verifier(
     if not names:
         raise ConfigError(f"{new}: does not say who judges; give --objective, such as ssim or niqe")
     judges = {name: build("objective", name) for name in names}
+    seeds = NoiseSeeds(seed, confirm, built.facts.uses_seed).to_confirm()
+    found = with_references(found, built, built.space.starting_at(old), seeds[0], choose_device(device))
     evaluator = Evaluator(built, judges, found, choose_device(device))
     _refuse_without_reference(judges, found)
     candidate = built.space.complete(built.space.check(chosen.values, partial=True))
-    seeds = NoiseSeeds(seed, confirm, built.facts.uses_seed).to_confirm()
     return Verifier(evaluator, old_name, chosen.name, old, candidate, seeds, max_loss)
 
 

@@ -8,4 +8,6 @@
 | gmsd | luma at half size | 0 | minimize |
 | fsim | luma and chroma at about 256 pixels | 1 | maximize |
 | vif | luma, four scales | 1 (enhanced images above) | maximize |
+
+All take `fit=none|gain|curve|affine`: a mapping of tone or colour that is fitted before comparing (`fit.py`).
 """

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.facts import ObjectiveFacts
+from objectives.full_reference.fit import fit_option
 from objectives.full_reference.objective import (
     FullReference,
     OneImage,
@@ -28,7 +29,6 @@ from objectives.full_reference.objective import (
     shrink_plane,
 )
 from objectives.full_reference.phase_congruency import Bank, bank, phase_congruency, phase_congruency_plane
-from objectives.options import refuse_argument
 
 YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 """RGB to YIQ with the coefficients of the authors' code."""
@@ -63,9 +63,10 @@ def fsim(argument: str | None = None) -> FullReference:
     384. Range [0, 1]. Against piq 0.8 (`fsim`) and pyiqa 0.1.16 (`fsim`): within 2e-4,
     but for inverted colours (1e-3), where a negative chroma similarity is raised to a power.
     """
-    refuse_argument("fsim", argument)
+    fit = fit_option("fsim", argument)
     return FullReference(
         name="fsim",
+        fit=fit,
         facts=ObjectiveFacts(
             direction="maximize",
             range=(0.0, 1.0),

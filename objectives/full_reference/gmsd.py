@@ -13,6 +13,7 @@ from torch import Tensor
 from isptune.arrays import Images, Scores
 from isptune.facts import ObjectiveFacts
 from isptune.scenes.color import luma
+from objectives.full_reference.fit import fit_option
 from objectives.full_reference.objective import (
     FullReference,
     OtherPlane,
@@ -24,7 +25,6 @@ from objectives.full_reference.objective import (
     shrink,
     shrink_plane,
 )
-from objectives.options import refuse_argument
 
 STABILISER = 170 / 255**2
 """The paper's c = 170 for luma in [0, 255], brought to [0, 1]."""
@@ -39,9 +39,10 @@ def gmsd(argument: str | None = None) -> FullReference:
     population's. Blind to a constant shift in brightness but for the border. Against piq 0.8 (`gmsd`):
     within 1e-6; pyiqa 0.1.16 (`gmsd`): within 2e-4.
     """
-    refuse_argument("gmsd", argument)
+    fit = fit_option("gmsd", argument)
     return FullReference(
         name="gmsd",
+        fit=fit,
         facts=ObjectiveFacts(
             direction="minimize",
             range=(0.0, 0.5),  # the largest standard deviation of numbers in [0, 1]

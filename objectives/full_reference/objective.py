@@ -21,6 +21,7 @@ from isptune.facts import ObjectiveFacts
 from isptune.scenes.color import LUMA_BT601
 from isptune.scenes.scene import Scene
 from isptune.system.threads import in_threads
+from objectives.full_reference.fit import Fit, fitted
 
 Planes = Float32[np.ndarray, "3 height width"]
 """One image in memory on the CPU, red first, in [0, 1]."""
@@ -51,6 +52,7 @@ class FullReference:
         score_planes: one image [3, H, W], the prepared reference and memory to work in, to its score.
         score_tensor: images [batch, 3, H, W] and the prepared reference to scores [batch].
         smallest_side: of the images that it is defined for, pixels.
+        fit: the mapping that is fitted to each image before it is compared, see `objectives.full_reference.fit`.
     """
 
     name: str
@@ -59,6 +61,7 @@ class FullReference:
     score_planes: Callable[[Planes, Any, "Scratch"], float]
     score_tensor: Callable[[Images, Any], Scores]
     smallest_side: int = 1
+    fit: Fit = "none"
     _prepared: dict[tuple[int, int], tuple[Tensor, Any]] = field(default_factory=dict, repr=False)
 
     @torch.no_grad()
@@ -76,6 +79,7 @@ class FullReference:
                 f"{self.name} is defined from {self.smallest_side} pixels a side; images are {width}x{height}"
             )
         prepared = self._prepare_once(reference)
+        images = fitted(images.float(), reference.float(), self.fit, scene.masked)
         if images.device.type != "cpu":
             return self.score_tensor(images.float(), prepared)
         batch = images.float().contiguous().numpy()

@@ -11,8 +11,8 @@ import torch
 
 from isptune.arrays import Images, Scores
 from isptune.facts import ObjectiveFacts
+from objectives.full_reference.fit import fit_option
 from objectives.full_reference.objective import FullReference, OneImage, Planes, Scratch
-from objectives.options import refuse_argument
 
 PSNR_CAP_DB = 100.0
 """The PSNR of equal images, which would be infinite: a finite best keeps means and optimizers sound. It is
@@ -24,9 +24,10 @@ def psnr(argument: str | None = None) -> FullReference:
 
     Capped at 100 dB. Float64 from the squares on; against scikit-image's `peak_signal_noise_ratio`: 1e-4 dB.
     """
-    refuse_argument("psnr", argument)
+    fit = fit_option("psnr", argument)
     return FullReference(
         name="psnr",
+        fit=fit,
         facts=ObjectiveFacts(
             direction="maximize",
             range=(0.0, PSNR_CAP_DB),

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.facts import ObjectiveFacts
+from objectives.full_reference.fit import fit_option
 from objectives.full_reference.objective import (
     FullReference,
     OneImage,
@@ -37,7 +38,6 @@ from objectives.full_reference.objective import (
     filter_valid,
     gaussian_window,
 )
-from objectives.options import refuse_argument
 
 WINDOW = gaussian_window(11, 1.5)
 """Of Wang et al. 2004: 11 pixels wide, standard deviation 1.5 pixels."""
@@ -72,9 +72,10 @@ def ssim(argument: str | None = None) -> FullReference:
     Against scikit-image (float64, per channel, Gaussian weights, population covariance, same region) and piq
     0.8 (`ssim(..., downsample=False)`): within 1e-6.
     """
-    refuse_argument("ssim", argument)
+    fit = fit_option("ssim", argument)
     return FullReference(
         name="ssim",
+        fit=fit,
         facts=ObjectiveFacts(
             direction="maximize",
             range=(-1.0, 1.0),
@@ -104,9 +105,10 @@ def ms_ssim(argument: str | None = None) -> FullReference:
     Against piq 0.8 (`multi_scale_ssim`) in float64: within 1e-6 where every scale has even sides (piq fills odd
     sides with zeros, ours repeats the last pixel as the authors' code does).
     """
-    refuse_argument("ms_ssim", argument)
+    fit = fit_option("ms_ssim", argument)
     return FullReference(
         name="ms_ssim",
+        fit=fit,
         facts=ObjectiveFacts(
             direction="maximize",
             range=(0.0, 1.0),

@@ -41,6 +41,7 @@ class RawISP:
         self.facts = PipelineFacts(
             max_batch=64,
             uses_seed=False,
+            neutral=True,
             file_formats=(FORMAT,),
             left_out={FORMAT: tuple(left_out(self.space.names))},
         )

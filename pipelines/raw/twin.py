@@ -1,19 +1,31 @@
 """Your camera, photographing a picture whose truth is known: scenes `twin:PHOTO?like=SHOT`.
 
+The reference is the photograph where the pipeline is neutral, as `raw` is; a pipeline with a tone of its own is
+compared with its own picture of the twin without noise.
+
 A photograph is reduced, so that it is sharp to the last pixel, blurred by the point spread of a lens, taken back into
 the colours of the camera (`unprocessing.py`), and exposed on its sensor with its noise (`sensor_noise.py`).
 """
 
 import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from isptune.arrays import Images
 from isptune.errors import SceneError
+from isptune.scenes.camera_profile import NoiseAtISO
 from isptune.scenes.color import linear_to_srgb, srgb_to_linear
 from isptune.scenes.raw_capture import MIN_SIDE, Optics, RawCapture, centre_of_about, on_grid
-from isptune.scenes.scene import RAW_PIXELS, Scene, crop_scene, load_scenes, photograph, raw_scene
+from isptune.scenes.scene import (
+    RAW_PIXELS,
+    RenderedReference,
+    Scene,
+    crop_scene,
+    load_scenes,
+    photograph,
+    raw_scene,
+)
 from isptune.spec import refuse_unknown, split_options
 from pipelines.raw.optics import blurred, reduced
 from pipelines.raw.sensor_noise import exposed
@@ -42,6 +54,7 @@ OPTIONS = {
     "reduce": "by which the photograph is reduced, 2",
     "resize": "N or WxH in place of reduce",
     "crop": "WxH, WxH+X+Y or full, of the reduced photograph",
+    "reference": "photograph, or isp: what the pipeline makes of the twin without noise",
     "target": "sharp or lens: the reference without or with the blur of the lens",
     "seed": "of the noise, 0 or more",
 }
@@ -69,9 +82,10 @@ def build(argument: str | None) -> list[Scene]:
         raise SceneError("'twin' needs a photograph: twin:PHOTO?like=SHOT.dng")
     refuse_unknown("twin", options, OPTIONS)
     seed = int(number(options.get("seed", "0"), "seed", 0, 2**31))
-    target = options.get("target", "sharp")
-    if target not in ("sharp", "lens"):
-        raise SceneError(f"target = {target!r} is neither sharp nor lens")
+    kind, target = (
+        _one_of(options, "reference", "photograph", "isp"),
+        _one_of(options, "target", "sharp", "lens"),
+    )
     camera = twin_camera(options)
     photo = _small(path, options, camera)
     spread = _point_spread(options, camera)
@@ -81,8 +95,30 @@ def build(argument: str | None) -> list[Scene]:
     through_lens = blurred(sharp, spread.sigma_px)
     noise_seed = zlib.crc32(f"{seed} {photo.name}".encode())  # torch's generator takes 32 bits
     capture = take(through_lens, camera, noise_seed)
-    reference = linear_to_srgb(sharp if target == "sharp" else through_lens).clamp(0, 1).float()
-    return [raw_scene(_name(photo, camera), capture, reference, **_facts(photo, camera, spread))]
+    picture = linear_to_srgb(through_lens if target == "lens" else sharp).clamp(0, 1).float()
+    scene = raw_scene(_name(photo, camera), capture, picture, **_facts(photo, camera, spread))
+    if kind == "photograph":
+        return [scene]
+    clean = _clean(scene, sharp if target == "sharp" else through_lens, camera)
+    # Files have the camera's order of filters where what they become is compared with what such files become.
+    own = replace(
+        scene, metadata={**scene.metadata, "cfa": camera.cfa}, reference=None if kind == "isp" else picture
+    )
+    return [replace(own, rendered=RenderedReference(clean, unless_neutral=kind is None))]
+
+
+def _one_of(options: dict[str, str], key: str, first: str, second: str) -> str | None:
+    """One of two words, or None where it is not said."""
+    said = options.get(key)
+    if said not in (None, first, second):
+        raise SceneError(f"{key} = {said!r} is neither {first} nor {second}")
+    return said
+
+
+def _clean(scene: Scene, light: Images, camera: TwinCamera) -> Scene:
+    """The same shot by a sensor without noise."""
+    silent = NoiseAtISO(camera.noise.iso, 0.0, 0.0)
+    return raw_scene(f"{scene.name}_clean", take(light, replace(camera, noise=silent), 0), cfa=camera.cfa)
 
 
 def take(light: Images, camera: TwinCamera, seed: int) -> RawCapture:
@@ -176,7 +212,6 @@ def _facts(photo: Scene, camera: TwinCamera, spread: PointSpread) -> dict[str, A
         **facts,
         "file": photo.name,
         "camera": camera.name,
-        "cfa": camera.cfa,
         "psf": spread.sigma_px,
         "psf_from": spread.source,
         "noise": tuple(

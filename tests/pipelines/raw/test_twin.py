@@ -261,3 +261,57 @@ def test_twins_are_scenes_like_others(photo, shot):
     assert [scene.raw.size for scene in scenes] == [(40, 32)] * 2
     assert not torch.equal(scenes[0].raw.mosaic, scenes[1].raw.mosaic)
     assert torch.equal(scenes[0].reference, scenes[1].reference)
+
+
+def test_a_foreign_isp_is_compared_with_its_own_picture_of_the_twin_without_noise(photo, shot):
+    """Which is without the lens where the target is sharp; `raw` keeps the photograph unless it is asked."""
+    auto, isp = one(f"{photo}?like={shot}"), one(f"{photo}?like={shot}&reference=isp&target=sharp")
+    assert auto.reference is not None
+    assert auto.rendered.unless_neutral
+    assert isp.reference is None
+    assert not isp.rendered.unless_neutral
+    silent = one(f"{photo}?like={shot}&noise=off&{QUIET}&reference=photograph")
+    assert silent.rendered is None
+    assert torch.equal(auto.rendered.scene.raw.mosaic, silent.raw.mosaic)
+    no_lens = one(f"{photo}?like={shot}&noise=off&{QUIET}&psf=off")
+    assert torch.equal(isp.rendered.scene.raw.mosaic, no_lens.raw.mosaic)
+
+
+def test_a_run_takes_the_photograph_for_raw_and_the_isps_own_picture_for_libraw(photo, shot):
+    from isptune.registry import build as built
+    from isptune.tuning.references import with_references
+
+    scene, cpu = one(f"{photo}?like={shot}&reduce=1"), torch.device("cpu")
+    for name, same in (("raw", True), ("libraw", False)):
+        pipeline = built("pipeline", name)
+        own = with_references([scene], pipeline, pipeline.space, 0, cpu)[0]
+        assert (own.reference is scene.reference) is same
+    assert own.reference.shape[-2:] != scene.reference.shape[-2:], (
+        "the file has the filters' order of the camera"
+    )
+    params = {p.name: torch.tensor([float(p.default)]) if not isinstance(p.default, str) else p.default
+              for p in pipeline.space}  # fmt: skip
+    picture = pipeline.render(own, params, 0)
+    assert picture.shape == own.reference.shape
+    error = float((picture - own.reference).square().mean())
+    assert 0 < error < 0.01
+
+
+def test_raw_developers_read_a_twins_file(photo, shot, tmp_path):
+    import rawpy
+
+    from pipelines.external.scene_files import write_scene
+
+    scene = one(f"{photo}?like={shot}&reduce=1")
+    write_scene(tmp_path / "scene.dng", scene)
+    with rawpy.imread(str(tmp_path / "scene.dng")) as raw:
+        assert (
+            raw.raw_pattern.tolist() == [[1, 0], [2, 3]]
+            or raw.color_desc.decode()[raw.raw_pattern[0, 1]] == "R"
+        )
+        blacks = {raw.black_level_per_channel[i] for i in raw.raw_colors_visible[:2, :2].flat}
+        assert blacks == set(map(int, BLACKS))
+        assert raw.white_level == 4095
+        assert np.allclose(
+            np.array(raw.camera_whitebalance[:3]) / raw.camera_whitebalance[1], WHITE_BALANCE, rtol=1e-3
+        )
