@@ -22,7 +22,7 @@ def blurred(light: Images, sigma_px: float) -> Images:
     planes = light[0].double().cpu().numpy()
     rows, columns = (np.arange(n) / (2 * n) for n in planes.shape[1:])
     response = np.exp(-2 * (np.pi * sigma_px) ** 2 * (rows[:, None] ** 2 + columns**2))
-    spread = idctn(dctn(planes, axes=(1, 2)) * response, axes=(1, 2))
+    spread = np.asarray(idctn(np.asarray(dctn(planes, axes=(1, 2))) * response, axes=(1, 2)))
     return torch.from_numpy(np.maximum(spread, 0))[None].to(light)
 
 
