@@ -80,6 +80,7 @@ def test_what_was_fitted_to_a_study_keeps_the_contract(scene, pictures, tmp_path
     assert set(inside.facts.components) == {f"study:{tmp_path}", "ssim", "judge:depictqa", "tv"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted((set(READY) | NEEDS_CHART) - WITHOUT_IDENTIFIER))
 def test_a_source_has_an_identifier_under_which_it_is_found(name):
     source = build("objective", name).facts.source

@@ -27,6 +27,7 @@ def _verify(isptune, *arguments):
     return status, out, err
 
 
+@pytest.mark.slow
 def test_a_better_set_passes_and_a_worse_one_does_not(tmp_path, isptune):
     good, bad = _set(tmp_path / "good.toml", 0.2), _set(tmp_path / "bad.toml", -0.2)
     status, out, _ = _verify(isptune, good, "--against", bad, *OTHERS)
@@ -39,6 +40,7 @@ def test_a_better_set_passes_and_a_worse_one_does_not(tmp_path, isptune):
     assert status == 0
 
 
+@pytest.mark.slow
 def test_the_verdict_is_written_for_people_and_for_machines(tmp_path, isptune):
     good, bad = _set(tmp_path / "good.toml", 0.2), _set(tmp_path / "bad<&.toml", -0.2)
     status, out, _ = _verify(isptune, bad, "--against", good, *OTHERS, "--out", "v", "--json")
@@ -60,6 +62,7 @@ def test_the_verdict_is_written_for_people_and_for_machines(tmp_path, isptune):
     assert (status, err.strip()) == (2, "isptune: v: exists; choose another --out")
 
 
+@pytest.mark.slow
 def test_a_run_holds_scenes_out_and_says_first_what_its_set_is_worth_there(tmp_path, isptune):
     status, out, err = isptune("run", *QUICK, *SCENES, "--holdout", "0.5", "--out", "r")
     assert status == 0, err
@@ -79,6 +82,7 @@ def test_a_run_holds_scenes_out_and_says_first_what_its_set_is_worth_there(tmp_p
     assert f"{seen}: is a scene of the search in r" in err
 
 
+@pytest.mark.slow
 def test_which_scenes_are_held_out_depends_on_the_seed_and_not_on_the_order(tmp_path, isptune):
     parts = []
     for number, (scenes, seed) in enumerate(

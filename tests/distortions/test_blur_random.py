@@ -173,6 +173,7 @@ def test_a_shared_field_treats_equal_images_equally(entry):
     assert not torch.equal(first, second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["motion_blur", "gaussian_motion_blur", "glass_blur"])
 def test_a_small_step_of_the_level_is_a_small_step_of_the_image(name):
     entry = getattr(blur_random, name)

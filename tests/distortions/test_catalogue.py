@@ -62,6 +62,7 @@ def test_an_unknown_distortion_is_refused_with_the_names_that_exist():
         get("blurr")
 
 
+@pytest.mark.slow
 @every
 def test_an_image_does_not_depend_on_the_others_of_its_batch(name):
     one, images = get(name), photographs()
@@ -157,6 +158,7 @@ def test_odd_and_tiny_images_work(name):
             assert bool(result.isfinite().all()), (size, level)
 
 
+@pytest.mark.slow
 @every
 def test_flat_images_work(name):
     one = get(name)

@@ -49,6 +49,7 @@ def test_a_batch_is_its_images(one):
     assert_batch_is_its_images(one, images, torch.tensor(LEVELS[one.name]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["color_diffusion", "saturation_lab"])
 def test_published_variants_of_a_batch_are_their_images(name):
     images = torch.cat([photograph(60, 64, top) for top in (40, 100, 160, 220)])
@@ -208,6 +209,7 @@ def test_saturate_is_the_published_scale_and_shift(severity, scale, shift):
     np.testing.assert_allclose(as_array(color.saturate(picture(), severity)), expected, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_saturate_is_continuous_in_severity_and_starts_at_the_image():
     levels = torch.linspace(0, 5, 501)
     images = photograph(24, 24).expand(501, 3, 24, 24)

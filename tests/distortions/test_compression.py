@@ -69,6 +69,7 @@ def test_an_untouched_image_in_a_compressed_batch_stays_untouched():
     assert torch.equal(both, jpeg_tensor(images, [None, 40]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(48, 64), (33, 47), (44, 63), (17, 8), (5, 3), (1, 20), (20, 1)])
 def test_jpeg_in_tensor_arithmetic_equals_libjpeg_sample_for_sample(size):
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)

@@ -48,6 +48,7 @@ def test_there_are_78_ordered_pairs_and_eight_in_one_order_only():
     assert not any({"brighten", "darken"} == set(pair) for pair in pairs)
 
 
+@pytest.mark.slow
 def test_multi_draws_allowed_pairs_at_severities_up_to_three():
     recipes = [recipe for recipe in draw(1500, kind="multi") if recipe.steps]
     assert {categories_of(recipe) for recipe in recipes} == set(allowed_pairs())
@@ -61,6 +62,7 @@ def test_mixed_draws_one_as_often_as_two_and_five_percent_pristine():
         assert abs(lengths[length] / 1500 - share) < 4 * (share * (1 - share) / 1500) ** 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["single", "multi"])
 def test_without_a_reference_nothing_slight_and_subtle_is_drawn(kind):
     recipes = draw(kind=kind, reference=False)

@@ -128,6 +128,7 @@ def test_impulses_overwrite_each_other_as_draws_with_replacement_do():
     assert (spoiled == 1).float().mean().item() == pytest.approx(math.exp(-0.25) - math.exp(-0.5), abs=0.003)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.01, 0.7, 2.0, 3.99])
 def test_few_photons_follow_the_poisson_distribution_exactly(rate):
     normal = torch.randn(50_000, generator=generators(1)[0])
@@ -136,6 +137,7 @@ def test_few_photons_follow_the_poisson_distribution_exactly(rate):
     assert (ours != theirs).mean() <= 1e-4  # single precision decides ties
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [4.0, 10.0, 100.0, 10_000.0])
 def test_many_photons_are_at_most_one_off(rate):
     normal = torch.randn(50_000, generator=generators(1)[0])

@@ -45,6 +45,7 @@ def test_distortions_are_those_of_the_catalogue_and_the_seed_is_theirs(cat):
     assert not np.array_equal(noisy[0], noisy[2])
 
 
+@pytest.mark.slow
 def test_a_description_names_what_is_wrong(cat):
     diagnosis = isptune.describe(isptune.distort(cat, "gaussian_blur", 4.0))
     assert "blur" in {finding.category for finding in diagnosis.findings}

@@ -39,6 +39,7 @@ def result(tmp_path_factory):
     return tuned(out=tmp_path_factory.mktemp("tuned") / "r")
 
 
+@pytest.mark.slow
 def test_an_isp_and_a_metric_of_a_few_lines_are_tuned(result):
     assert set(result.recommended) == {"gain", "window", "order"}
     assert result.default == {"gain": 1.0, "window": 3, "order": "rgb"}
@@ -62,6 +63,7 @@ def test_trials_are_a_table_with_or_without_pandas(result, pandas_is_there, monk
     assert {"generation", "repeat", "gain", "window", "order", "python:redness", "error"} <= columns
 
 
+@pytest.mark.slow
 def test_a_temporary_folder_goes_with_the_result():
     kept = tuned()
     folder = kept.folder
@@ -70,6 +72,7 @@ def test_a_temporary_folder_goes_with_the_result():
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_given_back_and_can_be_loaded(result):
     assert tuned(out=result.folder).recommended == result.recommended
     assert isptune.load_run(result.folder).recommended == result.recommended
@@ -100,6 +103,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(result, tmp_path):
         assert (cut / name).read_bytes() == (result.folder / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_functions_on_batches_get_the_whole_population():
     sizes = []
 
@@ -118,11 +122,13 @@ def test_functions_on_batches_get_the_whole_population():
     assert found.recommended["gain"] > 1
 
 
+@pytest.mark.slow
 def test_less_is_better_where_the_decorator_says_so():
     darkness = isptune.objective(direction="minimize")(lambda image: image.mean())
     assert tuned(objective=darkness).recommended["gain"] < 1
 
 
+@pytest.mark.slow
 def test_several_objectives_give_a_front():
     found = tuned(objective=[redness, "sharpness"])
     assert found.front
@@ -152,6 +158,7 @@ def test_a_mistake_in_a_function_is_told_in_one_line(objective, message):
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.slow
 def test_one_bad_candidate_costs_one_trial():
     def picky(image):
         if image.mean() > 0.6:

@@ -138,6 +138,7 @@ def test_half_size_comes_back_as_an_option(tmp_path):
     assert _back(tmp_path, "set.json", data).pipeline_options == {"half_size": True}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_a_tuning_file_comes_back_beside_its_template(tmp_path, seed):
     isp = raw(None)
@@ -271,6 +272,7 @@ def test_a_plain_set_is_no_readers_business(tmp_path, name):
         assert read(text.encode(), Path("set"), None) is None
 
 
+@pytest.mark.slow
 def test_a_search_starts_from_a_file_of_another_program(isptune, tmp_path):
     values = libraw.SPACE.complete({"exposure.bright": 1.25, "demosaic.algorithm": "vng"})
     (tmp_path / "mine.py").write_bytes(libraw.LibRaw().parameter_file("rawpy", values, None))

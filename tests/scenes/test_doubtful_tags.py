@@ -56,6 +56,7 @@ def _known_raws():
         yield name, samples, order, float(known.get("black", 0)), float(known["white"])
 
 
+@pytest.mark.slow
 @needs_raws
 def test_no_raw_of_the_collection_is_doubted_at_any_place_of_its_pattern_and_each_is_where_it_is_wrong():
     for name, samples, order, black, white in _known_raws():

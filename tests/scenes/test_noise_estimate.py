@@ -45,6 +45,7 @@ def texture():
     return grey(np.linspace(0.05, 0.5, 480) * np.clip(1 + 0.2 * leaves / leaves.std(), 0.2, 1.8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shot", "read"), [(1e-4, 1e-5), (1e-3, 1e-6), (1e-2, 1e-4)])
 @pytest.mark.parametrize("scene", [ramp, edges, texture])
 def test_it_is_found_in_flat_ground_beside_edges_and_in_texture(scene, shot, read):
@@ -55,6 +56,7 @@ def test_it_is_found_in_flat_ground_beside_edges_and_in_texture(scene, shot, rea
         assert ratio == pytest.approx(1, abs=0.5 if scene is texture and shot < 1e-3 else 0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "iso"), [("astronaut", 1600), ("cat", 6400), ("coffee", 1600), ("rocket", 6400)]
 )
@@ -68,6 +70,7 @@ def test_photographs_of_a_sensor_at_one_speed_show_one_noise(name, iso):
         assert sigma / true == pytest.approx(1, abs=0.08)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CASES.is_dir(), reason=f"{CASES} is not there")
 def test_a_flat_scene_and_foliage_give_the_noise_that_their_file_says():
     for name in ("c11_flat.dng", "c11_foliage.dng"):
@@ -77,6 +80,7 @@ def test_a_flat_scene_and_foliage_give_the_noise_that_their_file_says():
         assert np.sqrt(found.shot * 0.18 + found.read) == pytest.approx(0.0135, abs=0.0004)
 
 
+@pytest.mark.slow
 def test_noise_that_is_cut_off_at_no_light_is_not_taken_for_less():
     found = measured_noise(capture(ramp() * 0.3, 1e-3, 1e-4, black=100.0))
     assert found.shot * 0.1 + found.read == pytest.approx(1e-3 * 0.1 + 1e-4, rel=0.15)
@@ -87,6 +91,7 @@ def test_of_a_capture_that_is_too_small_no_noise_is_assumed():
     assert measured_noise(small).shot * 0.5 < 1e-6
 
 
+@pytest.mark.slow
 def test_without_noise_it_is_nearly_none():
     found = measured_noise(capture(ramp(), 0.0, 0.0))
     assert found.shot * 0.4 + found.read < 1e-7  # the least that is assumed

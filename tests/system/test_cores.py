@@ -46,6 +46,7 @@ def test_what_the_user_has_set_stays(machine, monkeypatch):
     assert (os.environ["OMP_WAIT_POLICY"], os.environ["OMP_NUM_THREADS"]) == ("ACTIVE", "4")
 
 
+@pytest.mark.slow
 def test_the_library_prepares_threads_before_torch_is_loaded():
     program = "import isptune, os; isptune.tune; assert os.environ['OMP_WAIT_POLICY'] == 'PASSIVE'"
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}

@@ -81,6 +81,7 @@ def _end_within(pids, seconds):
     return all(map(_ended, pids))
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize(
     ("number", "status", "message"),
@@ -155,6 +156,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert _end_within([int(ended.stdout)], 10)
 
 
+@pytest.mark.slow
 def test_what_was_let_go_is_left_alone():
     script = """
 import subprocess, sys

@@ -28,6 +28,7 @@ class _Loads(toys.Tint):
         return self.render(scene, params, 0)
 
 
+@pytest.mark.slow
 def test_the_end_of_a_run_says_how_far_the_exported_file_is_from_what_was_chosen(
     isptune, tmp_path, monkeypatch
 ):

@@ -168,6 +168,7 @@ def test_a_gain_that_costs_more_than_it_is_worth_is_not_handed_over(tmp_path):
     assert (answer["cost"], answer["distance"]) == (0, 0)
 
 
+@pytest.mark.slow
 def test_that_the_start_stays_is_said_wherever_the_set_goes(tmp_path, isptune):
     start = ["--start", "tint.red=0.3", "--seed", "3"]
     status, out, _ = isptune("run", *TOY, *SHORT, *start, "--tune", "tint.green", "--out", "run")
@@ -186,6 +187,7 @@ def test_that_the_start_stays_is_said_wherever_the_set_goes(tmp_path, isptune):
     assert "note: run: this run found nothing better" in text
 
 
+@pytest.mark.slow
 def test_without_noise_the_interval_is_over_crops_and_is_called_so(tmp_path, isptune):
     quick = ["--pipeline", "raw", "--scene", "unprocessed:cat?iso=3200", "--tune", "exposure.*", *SHORT]
     status, out, _ = isptune("run", *quick, "--objective", "psnr", "--second-opinion", "none", "--out", "run")

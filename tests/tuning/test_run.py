@@ -176,6 +176,7 @@ def test_an_unfinished_run_does_not_go_on_with_other_threads(tmp_path):
         run(_bench(), folder)
 
 
+@pytest.mark.slow
 def test_two_processes_cannot_work_in_one_folder(tmp_path):
     def again(status):
         with pytest.raises(RunFolderError, match="another process is at work"):
@@ -222,6 +223,7 @@ def test_when_all_candidates_fail_the_run_ends_with_the_reason(tmp_path):
     assert RunLog(tmp_path / "run").generations() == []
 
 
+@pytest.mark.slow
 def test_failed_trials_are_logged_with_their_message_and_rank_last(tmp_path):
     settings = {"pipeline": "moody", "population": 10, "generations": 8, "repeats": 1}
     folder = run(_bench(**settings), tmp_path / "run")
@@ -233,6 +235,7 @@ def test_failed_trials_are_logged_with_their_message_and_rank_last(tmp_path):
     assert recommended["params"]["tint.red"] <= 0.2
 
 
+@pytest.mark.slow
 def test_fixed_parameters_keep_their_start_values(tmp_path):
     bench = _bench(tune=("tint.red",), start={"tint.green": 0.25})
     folder = run(bench, tmp_path / "run")
@@ -249,6 +252,7 @@ def test_choices_lead_to_catcma_by_themselves(tmp_path):
     assert json.loads((folder / "recommended.json").read_text())["params"]["tint.order"] in ("rg", "gr")
 
 
+@pytest.mark.slow
 def test_several_objectives_give_a_front_that_nothing_dominates(tmp_path):
     bench = _bench(objectives=("redness", "greenness"), optimizer="auto", generations=6, population=12)
     assert bench.optimizer_spec.lower().startswith("optuna:nsga")

@@ -178,6 +178,7 @@ def test_a_time_budget_ends_the_forecast(minutes):
     assert clock.in_words().endswith("; the time budget of 1h is enough for about 30 trials")
 
 
+@pytest.mark.slow
 def test_a_long_run_is_announced_once_its_pace_is_known(isptune, minutes, monkeypatch):
     real = toys.Tint.render
 

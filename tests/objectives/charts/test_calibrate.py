@@ -35,6 +35,7 @@ def _quad(scene):
     return scene.metadata["regions"]["colorchecker"]
 
 
+@pytest.mark.slow
 def test_the_matrix_of_a_known_camera_is_found_and_white_stays_white(shot):
     fitted = fit(shot.raw, _quad(shot))
     np.testing.assert_allclose(fitted.matrix, shot.raw.matrix, atol=0.03)
@@ -61,6 +62,7 @@ def test_patches_that_clip_are_left_out_and_a_chart_that_is_white_is_refused(sho
         fit(replace(raw, white=1100.0, mosaic=raw.mosaic.clamp(max=1100.0)), _quad(shot))
 
 
+@pytest.mark.slow
 @needs_detector
 def test_a_chart_is_found_by_itself_and_its_profile_is_read_by_raw_scenes(shot, tmp_path):
     path, profile = tmp_path / "shot.dng", tmp_path / "profile.toml"
@@ -90,6 +92,7 @@ def test_without_a_detector_the_corners_are_asked_for(monkeypatch, shot):
         find_colorcheckers(shot.image)
 
 
+@pytest.mark.slow
 @needs_detector
 @pytest.mark.skipif(not RAWS.is_dir(), reason=f"{RAWS} is not there")
 @pytest.mark.parametrize("name", CHARTS)

@@ -80,6 +80,7 @@ def test_mtf50_of_a_gaussian_blur_is_the_closed_form_within_one_per_cent(degrees
     assert found == pytest.approx(math.sqrt(math.log(2) / 2) / (math.pi * sigma), rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [0.7, 1.5])
 def test_mtf50_of_the_chart_is_that_of_its_pixels_and_the_blur_together(scene, sigma):
     frequencies = np.linspace(0, 1, 100001)
@@ -130,6 +131,7 @@ def test_an_edge_in_strong_noise_is_still_an_edge(sigma, scene):
     assert mtf50().score(_noisy(scene.image.expand(3, -1, -1, -1), sigma), scene).isfinite().all()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not RAWS.is_dir(), reason=f"{RAWS} is not there")
 def test_the_edges_of_a_real_chart_are_found():
     seen = raw_file(f"{RAWS / 'openisp_sfr_chart_rggb10.png'}?cfa=RGGB&black=0&white=1023&crop=full")[0]
@@ -156,6 +158,7 @@ def test_a_patch_without_noise_is_capped_and_one_that_is_clipped_does_not_pay(sc
     assert visual_noise().score(images, scene).tolist() == pytest.approx([0.0, CLIPPED_NOISE, CLIPPED_NOISE])
 
 
+@pytest.mark.slow
 def test_coarse_noise_is_seen_more_than_fine_noise_and_luma_more_than_chroma(scene):
     noise = torch.randn(scene.image.shape, generator=torch.Generator().manual_seed(3))
     coarse = torch.nn.functional.avg_pool2d(noise, 5, 1, 2)

@@ -223,12 +223,14 @@ def test_the_bundled_network_names_what_is_plain_to_see(bundled, bundled_beside,
             assert float(judge.prefer(original, spoilt, scene)) > 0.5
 
 
+@pytest.mark.slow
 def test_the_bundled_network_finds_nothing_wrong_beside_an_equal_reference(bundled_beside):
     original = photograph()
     diagnosis = bundled_beside.describe(original, Scene("", original, original))[0]
     assert diagnosis.findings == ()
 
 
+@pytest.mark.slow
 def test_a_heat_map_shows_where_the_noise_is(bundled):
     image = torch.cat([photograph(), photograph()], 3)
     noise = 0.2 * torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(1))

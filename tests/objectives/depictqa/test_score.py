@@ -29,6 +29,7 @@ def test_the_score_is_the_expected_sum_of_severities():
     assert DepictQaScore(judge).score(images, scene).tolist() == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", ["depictqa", "depictqa:reference"])
 def test_spoiling_a_photograph_raises_the_score(spec):
     sharp = photograph()

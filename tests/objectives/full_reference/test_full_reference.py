@@ -127,6 +127,7 @@ def test_fsim_of_an_odd_size_matches_too(scene, spoilt):
     np.testing.assert_allclose(scores, expected, atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_tensor_path_equals_the_cpu_path(name, scene, spoilt):
     objective = made(name)

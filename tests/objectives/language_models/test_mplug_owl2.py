@@ -63,6 +63,7 @@ def test_names_and_shapes_are_the_official_ones(network):
     assert ours == oracle.official_shapes()
 
 
+@pytest.mark.slow
 def test_the_published_size_has_the_published_number_of_parameters():
     with torch.device("meta"):
         network = MPlugOwl2(OwlSize())
@@ -128,6 +129,7 @@ def test_safetensors_are_preferred(tmp_path, state):
     assert {file.suffix for file in weights_files(folder)} == {".safetensors"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16])
 def test_half_precision_computes_in_bfloat16_unless_told_otherwise(tmp_path, state, network, stored):
     folder = oracle.write_folder(
@@ -142,6 +144,7 @@ def test_half_precision_computes_in_bfloat16_unless_told_otherwise(tmp_path, sta
     assert relative(run(half), run(network)) < 0.1
 
 
+@pytest.mark.slow
 def test_a_wrong_layout_is_refused_with_the_names(tmp_path, state):
     missing = {name: tensor for name, tensor in state.items() if "vit_eos" not in name}
     llama = {

@@ -112,6 +112,7 @@ def test_half_size_is_that_of_matlabs_cubic(shape):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [3, 20])
 def test_brisque_features_are_those_of_the_paper(photo, levels):
     image = noisy(photo, levels)
@@ -120,6 +121,7 @@ def test_brisque_features_are_those_of_the_paper(photo, levels):
     np.testing.assert_allclose(ours, oracles.brisque_features(image[0].double().numpy()), atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [3, 20])
 def test_niqe_is_that_of_the_paper(scene, photo, levels):
     objective = niqe()
@@ -139,6 +141,7 @@ def test_features_for_opencv_are_those_of_its_quality_module():
     torch.testing.assert_close(ours[18:22], second, atol=1.5e-3, rtol=0)
 
 
+@pytest.mark.slow
 def test_distortions_make_both_worse(scene):
     image = scene.image[:, :, 8:392, 44:556].contiguous()
     versions = torch.cat([image, blurred(image, 2), blurred(image, 5), noisy(image, 12), noisy(image, 40)])

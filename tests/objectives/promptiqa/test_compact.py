@@ -77,6 +77,7 @@ def test_regressions_are_those_of_gaussian_processes():
             np.testing.assert_allclose(predicted[row, :, 4 + kernel], outer.max(1), atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [3, 10, 20])
 def test_the_order_of_a_prompt_does_not_matter_and_it_may_have_3_to_20_pictures(objective, pictures, count):
     features = objective.encode(pictures[torch.arange(count) % 12])

@@ -79,6 +79,7 @@ def test_the_network_has_the_published_layout():
     assert sum(value.numel() for value in network.parameters()) == 318_159_200
 
 
+@pytest.mark.slow
 def test_sizes_are_read_off_a_checkpoint(network):
     shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     assert shapes == layout(TINY)
@@ -222,6 +223,7 @@ def test_nan_in_one_image_gives_nan_for_it_alone(prompt, weights, population, sc
     assert scores.isnan().tolist() == [False, True, False, False, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -118,6 +118,7 @@ def test_versions_and_sizes_are_those_that_the_installed_modules_describe():
     }.items() <= described.items()
 
 
+@pytest.mark.slow
 @needs_darktable
 def test_it_is_a_pipeline_whose_pictures_have_the_size_of_the_mosaic(darktable, neutral):
     assert isinstance(darktable, Pipeline)
@@ -125,6 +126,7 @@ def test_it_is_a_pipeline_whose_pictures_have_the_size_of_the_mosaic(darktable, 
     assert darktable.render(SCENE, params_of(SPACE), 1).equal(neutral)
 
 
+@pytest.mark.slow
 @needs_darktable
 @pytest.mark.parametrize(
     ("values", "measure", "sign"),
@@ -153,6 +155,7 @@ def test_a_knob_moves_the_picture_the_way_that_its_name_says(darktable, neutral,
     assert sign * moved > 0.002 * abs(measure(neutral))
 
 
+@pytest.mark.slow
 @needs_darktable
 def test_the_program_loads_an_exported_set_to_the_same_picture(darktable, tmp_path):
     assert isinstance(darktable, WritesParameterFiles)
@@ -218,6 +221,7 @@ def _first_generation_of(folder):
     return head + end if end else b""
 
 
+@pytest.mark.slow
 @needs_darktable
 def test_a_file_that_cannot_be_developed_costs_the_trial(darktable, tmp_path):
     (tmp_path / "broken.dng").write_bytes(b"no raw file")

@@ -149,6 +149,7 @@ def _history(data):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", _files())
 def test_a_sidecar_comes_back_byte_for_byte_and_a_changed_knob_changes_its_module_only(data):
     sidecar = sidecar_of(data, "own.xmp")
@@ -251,6 +252,7 @@ def test_a_set_goes_into_a_template_and_leaves_what_nobody_tuned(isptune, tmp_pa
         build("pipeline", "darktable", sidecar="none.xmp")
 
 
+@pytest.mark.slow
 @needs("darktable-cli", "darktable")
 def test_a_module_that_the_program_leaves_out_costs_the_trial(tmp_path):
     (tmp_path / "own.xmp").write_bytes(SYNTHETIC["newer"])

@@ -44,6 +44,7 @@ def test_the_program_gets_the_scene_and_the_values_and_its_picture_comes_back(tm
     assert (rendered - expected).abs().max() <= 1.01 / 65535  # two roundings to 16 bits
 
 
+@pytest.mark.slow
 def test_the_contract_of_pipelines_is_kept(tmp_path):
     check_pipeline(build("pipeline", write_isp(tmp_path, PLAIN), out_suffix=".ppm"), SCENE)
 
@@ -78,6 +79,7 @@ def test_no_shell_reads_what_is_passed_on(tmp_path):
     assert not (tmp_path / "bad").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "settings", "message"),
     [
@@ -115,6 +117,7 @@ def test_a_file_that_was_written_before_the_limit_was_set_is_found_afterwards(tm
         isp.render(SCENE, params_of(), 0)
 
 
+@pytest.mark.slow
 def test_a_program_that_hangs_is_stopped_with_all_of_its_children(tmp_path, temporary_folder):
     script = """
 import pathlib, subprocess, sys, time
@@ -167,6 +170,7 @@ def _children(pid):
     return [*own, *(grandchild for child in own for grandchild in _children(child))]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_children_that_outlive_a_good_program_are_ended_too(tmp_path):
     script = (
@@ -231,6 +235,7 @@ open(sys.argv[3], "wb").write(b"P5 4 %d 255 " % side + bytes(4 * side))
         isp.render(scene, params, 0)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_past_failures_and_is_the_same_after_it_was_cut_off(tmp_path):
     script = PLAIN + "\nif values['tone.gain'] > 1.2: sys.exit('too bright')\n"
     settings = RunSettings(

@@ -181,6 +181,7 @@ def test_what_lies_between_the_nodes_is_interpolated(interpolate, nodes, values)
     assert found == pytest.approx(values)
 
 
+@pytest.mark.slow
 def test_a_program_gets_copies_with_the_values_of_its_candidate(isp, folder):
     params = {name: value if isinstance(value, str) else [value] for name, value in isp.space.default.items()}
     import torch
@@ -197,6 +198,7 @@ def test_a_program_gets_copies_with_the_values_of_its_candidate(isp, folder):
         assert (folder / name).read_bytes() == text.encode()
 
 
+@pytest.mark.slow
 def test_the_contract_of_pipelines_is_kept(isp):
     assert all(isinstance(isp, p) for p in (WritesParameterFiles, EditsParameterFiles, ReadsParameterFiles))
     check_pipeline(isp, SCENE)
@@ -215,6 +217,7 @@ def test_a_template_keeps_what_the_search_did_not_change(isp):
     assert elsewhere.notes == ("iq.xml has no place for a change of offset: 0 -> 3; that stands in reg.h",)
 
 
+@pytest.mark.slow
 def test_a_file_of_the_users_own_is_what_a_search_starts_from(isp, folder, isptune):
     night = folder / "iq_night.xml"
     night.write_bytes(XML.replace("1.000", "1.75").replace("mine", "night").encode())
@@ -233,6 +236,7 @@ def test_a_file_of_the_users_own_is_what_a_search_starts_from(isp, folder, isptu
     assert (status, out) == (0, night.read_bytes().decode())
 
 
+@pytest.mark.slow
 def test_knobs_without_a_place_are_named_before_the_run(folder, isptune):
     spec = f"command:{folder / 'isp.toml'}"
     status, _, err = isptune("run", "--pipeline", spec, "--tune", "none")

@@ -79,6 +79,7 @@ def shot(tmp_path):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orientation", [1, 2, 6, 8])
 def test_a_raw_developer_gets_the_users_own_file_and_its_picture_is_cut(shot, orientation):
     with tifffile.TiffFile(shot, mode="r+") as file:

@@ -45,11 +45,13 @@ def render(isp, scene, *changes):
     return isp.render(scene, batch_of(isp, *changes), 0)
 
 
+@pytest.mark.slow
 def test_the_registered_pipeline_keeps_the_contract(scene):
     with torch.inference_mode():
         check_pipeline(build_plugin("pipeline", "raw"), scene)
 
 
+@pytest.mark.slow
 def test_it_keeps_the_contract_with_every_choice(scene):
     for choices in (
         {"demosaic.method": "malvar2004", "highlights.method": "neutral"},
@@ -113,6 +115,7 @@ def test_a_batch_shares_what_its_candidates_have_in_common(scene):
         assert torch.equal(image, render(RawISP(), scene, candidate)[0])
 
 
+@pytest.mark.slow
 def test_what_is_kept_does_not_grow_and_belongs_to_its_scene(scene):
     isp = RawISP()
     shades = [raw_scene(str(i), replace(scene.raw, white=4095.0 + 100 * i)) for i in range(6)]

@@ -94,6 +94,7 @@ class _WithoutLumaDenoising:
         return self.rawtherapee.render(scene, {**params, "denoise.luma": none}, seed)
 
 
+@pytest.mark.slow
 @needs_rawtherapee
 def test_the_contract_of_pipelines_is_kept(rawtherapee):
     check_pipeline(_WithoutLumaDenoising(rawtherapee), SCENE)
@@ -104,6 +105,7 @@ def test_pictures_have_the_size_of_the_mosaic(neutral):
     assert neutral.shape == SCENE.image.shape
 
 
+@pytest.mark.slow
 @needs_rawtherapee
 @pytest.mark.parametrize(
     ("low", "high", "measure"),
@@ -215,6 +217,7 @@ def test_a_file_that_cannot_be_developed_costs_the_trial(rawtherapee, tmp_path):
         rawtherapee.render(scene, params_of(SPACE), 0)
 
 
+@pytest.mark.slow
 @needs_rawtherapee
 def test_a_mixed_space_is_searched_past_a_killed_and_a_hanging_program_and_goes_on_to_the_same_end(
     tmp_path, monkeypatch

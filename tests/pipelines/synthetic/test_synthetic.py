@@ -47,6 +47,7 @@ def test_relative_levels_stay_within_one_and_vanish_only_at_the_optimum(family, 
         assert t.abs().max() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_local_search_over_the_levels_ends_at_the_one_optimum(family):
     hidden = hidden_map(family, 5, 1)

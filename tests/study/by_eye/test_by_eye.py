@@ -47,6 +47,7 @@ def test_votes_without_error_lead_close_to_perfect():
     assert level_error(pipeline, search.recommend()) < 0.2 * before
 
 
+@pytest.mark.slow
 def test_votes_for_the_worse_lead_away():
     pipeline = build("pipeline", "synthetic")
     search = EyeSearch(pipeline.space, POPULATION, PAIRS_EACH, seed=1)

@@ -30,6 +30,7 @@ def test_a_data_set_is_made_counted_and_shown_again(isptune, tmp_path):
     assert tree(tmp_path / "set") == before
 
 
+@pytest.mark.slow
 def test_few_photographs_may_leave_a_part_without_any_and_it_is_said(isptune, tmp_path):
     photographs(tmp_path / "photos", names=("dune",))
     status, out, _ = isptune("dataset", "make", "set", *SMALL, "--tasks", "identification")
@@ -66,6 +67,7 @@ def test_a_mistake_gets_one_clear_line_and_makes_nothing(isptune, tmp_path, opti
     assert not (tmp_path / "set").exists()
 
 
+@pytest.mark.slow
 def test_another_seed_does_not_go_on_in_the_same_folder(isptune, tmp_path):
     photographs(tmp_path / "photos", names=("dune",))
     arguments = ["dataset", "make", "set", *SMALL, "--tasks", "identification"]

@@ -33,6 +33,7 @@ def test_single_pairs_have_at_most_one_distortion_and_differ():
         assert (categories_of(first), severities_of(first)) != (categories_of(second), severities_of(second))
 
 
+@pytest.mark.slow
 def test_of_a_multi_pair_one_picture_has_two_distortions():
     lengths = [{len(recipe.steps) for recipe in pair} for pair in draw(kind="multi")]
     assert all(2 in pair for pair in lengths)
@@ -47,6 +48,7 @@ def test_a_fourth_of_the_pairs_or_more_have_the_same_types():
     assert 0.12 < len(same) / len(pairs) < 0.35
 
 
+@pytest.mark.slow
 def test_without_a_reference_both_pictures_show_what_they_have():
     assert all(map(noticed_without_reference, sum(draw(kind="multi", reference=False), ())))
 

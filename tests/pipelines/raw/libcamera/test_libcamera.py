@@ -316,6 +316,7 @@ KNOB_LINES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not MEASURED, reason="the shipped tuning files are in ../shared/data/measured, which is not here"
 )
