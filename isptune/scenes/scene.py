@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isptune.arrays import Images
@@ -72,11 +72,11 @@ class Scene:
 
     name: str
     image: Images
-    reference: Images | None = None
+    reference: Float[Tensor, "batch 3 _ _"] | None = None  # of the size of pictures
     metadata: Mapping[str, Any] = field(default_factory=dict)
     raw: RawCapture | None = None
     rendered: RenderedReference | None = None
-    masked: Bool[Tensor, "1 1 height width"] | None = None
+    masked: Bool[Tensor, "1 1 _ _"] | None = None
 
     @property
     def sha256(self) -> str:
@@ -264,8 +264,8 @@ def crop_scene(scene: Scene, crop: str | None) -> Scene:
     if rendered is not None:
         inner = f"{width}x{height}+{left}+{top}"
         rendered = replace(rendered, scene=crop_scene(rendered.scene, inner))
-    own = scene.raw.cropped(left, top, width, height)
-    return replace(cut, raw=own, metadata=metadata, rendered=rendered)
+    raw = scene.raw.cropped(left, top, width, height)
+    return replace(cut, raw=raw, metadata=metadata, rendered=rendered)
 
 
 def _cut_later(scene: Scene, crop: str, window: tuple[int, int, int, int]) -> Scene:

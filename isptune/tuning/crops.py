@@ -80,8 +80,11 @@ def _of_crops(objective: Objective, pictures: Sequence[Images], scene: Scene) ->
 
 def _of_regions(objective: Objective, pictures: Sequence[Images], scene: Scene) -> list[list[float]]:
     """Where some regions count only, they are the crops."""
-    together = compared(objective.facts, torch.cat(list(pictures)), scene)
-    columns = [objective.score(cut(together), part).double().cpu() for part, cut in in_regions(scene)]
+    together = torch.cat(list(pictures))
+    columns = [
+        objective.score(compared(objective.facts, cut(together), part), part).double().cpu()
+        for part, cut in in_regions(scene)
+    ]
     return torch.stack(columns, 1).tolist() if len(columns) > 1 else []
 
 

@@ -220,13 +220,12 @@ def _where_it_counts(
     others: Bool[Tensor, "batch other"] | None,
 ) -> Scores:
     """The scores of images, or the means of those of the scene's regions of interest."""
-    images = compared(objective.facts, images, scene)
-    beside = None if rivals is None else compared(objective.facts, rivals.images, scene)
 
     def score(images: Images, scene: Scene, cut: Callable[[Images], Images]) -> Scores:
-        if beside is None or others is None:
-            return objective.score(cut(images), scene)
-        return score_beside(objective, cut(images), cut(beside), others, scene)
+        if rivals is None or others is None:
+            return objective.score(compared(objective.facts, cut(images), scene), scene)
+        shown, beside = (compared(objective.facts, cut(each), scene) for each in (images, rivals.images))
+        return score_beside(objective, shown, beside, others, scene)
 
     if objective.facts.whole_pictures or not regions_of(scene):
         return score(images, scene, lambda pictures: pictures)

@@ -26,13 +26,10 @@ def in_regions(scene: Scene) -> Iterator[tuple[Scene, Callable[[Images], Images]
     """For each region the scene as it is there, and what cuts pictures to it."""
     for region in regions_of(scene):
         reference = None if scene.reference is None else region.of(scene.reference)
+        inside = slice(region.top, region.top + region.height), slice(region.left, region.left + region.width)
+        masked = None if scene.masked is None else scene.masked[..., *inside].contiguous()
+        image = region.of(scene.image)
         part = replace(
-            scene,
-            image=region.of(scene.image),
-            reference=reference,
-            metadata={},
-            raw=None,
-            rendered=None,
-            masked=None,
+            scene, image=image, reference=reference, metadata={}, raw=None, rendered=None, masked=masked
         )
         yield part, region.of

@@ -126,7 +126,7 @@ def test_a_mean_of_shots_leaves_out_what_only_one_of_them_shows():
 def test_two_shots_that_disagree_are_not_asked():
     frames = [planes(shot(iso=400, noise_seed=seed, thing=seed == 1)) for seed in range(2)]
     unknown = stacked(frames, [1.0, 1.0]).unknown
-    assert unknown[54:66, 84:96].mean() > 0.9
+    assert unknown[62:69, 88:98].mean() > 0.9  # where what stands there is of another brightness
     assert unknown[:, :70].mean() < 0.01
 
 

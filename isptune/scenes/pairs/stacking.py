@@ -22,7 +22,9 @@ LEVELS = 24
 CLIPPED = 0.985
 """Samples above this part of the range count as clipped."""
 
-_HOT_SIGMAS, _HOT = 8.0, 0.02
+_HOT_SIGMAS, _HOT, _ALONE = 8.0, 0.05, 0.1
+"""A hot pixel is twice as bright as all of its colour around it and so many standard deviations, or so much of the
+range, above them; the cell's other colours differ from theirs by less than a tenth of that."""
 
 
 @dataclass(frozen=True)
@@ -95,20 +97,16 @@ def _large(apart: np.ndarray) -> np.ndarray:
 
 
 def without_hot_pixels(cells: Planes) -> Planes:
-    """Single samples far above all of their colour around them, while the other colours of their cell are not.
+    """Single samples far above all of their colour around them, while their cell's other colours do not stand out.
 
     They become the median of their neighbours. What a lens draws lights up the cell's other samples, too.
     """
     ring = np.ones((3, 3), bool)
     ring[1, 1] = False
-    result = cells.copy()
-    excess = []
-    for plane in cells:
-        highest = ndimage.maximum_filter(plane, footprint=ring)
-        noise = 1.4826 * float(np.median(np.abs(plane - ndimage.median_filter(plane, 3))))
-        excess.append(plane - highest - max(_HOT, _HOT_SIGMAS * noise, 0) - 0.25 * np.clip(highest, 0, None))
-    hot = np.stack(excess) > 0
-    lonely = hot & (hot.sum(0) == 1)
-    for plane, own, new in zip(cells, lonely, result, strict=True):
-        new[own] = ndimage.median_filter(plane, footprint=ring)[own]
-    return result
+    around = np.stack([ndimage.median_filter(plane, footprint=ring) for plane in cells])
+    highest = np.stack([ndimage.maximum_filter(plane, footprint=ring) for plane in cells])
+    above = np.abs(cells - around)
+    noise = 1.4826 * np.median(above, (1, 2), keepdims=True)
+    high = cells > 2 * np.clip(highest, 0, None) + np.maximum(_HOT, _HOT_SIGMAS * noise)
+    others = np.stack([np.delete(above, colour, 0).max(0) for colour in range(4)])
+    return np.where(high & (others < _ALONE * above), around, cells)
