@@ -77,6 +77,8 @@ class PipelineFacts:
         file_formats: of its parameter files, as `isptune export --format` takes them; it has
             `WritesParameterFiles.parameter_file`.
         left_out: by format, the names of params that such a file has no place for.
+        neutral: whether, but for noise, it brings out the photograph that a capture was made of: it has no tone and no
+            colours of its own, so that the photograph is the reference of such scenes (`twin:`).
     """
 
     max_batch: int
@@ -85,6 +87,7 @@ class PipelineFacts:
     versions: Mapping[str, str] = field(default_factory=dict)
     file_formats: tuple[str, ...] = ()
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    neutral: bool = False
 
     def without_any_place(self, names: Sequence[str]) -> dict[str, str]:
         """The params that none of its file formats has a place for, with words that say so."""

@@ -30,8 +30,8 @@ _CAMERA_MATRIX_IS_SET = 0.125
 _ORIENTATIONS = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 """LibRaw's `flip` (1: columns backwards, 2: rows backwards, 4: rows and columns exchanged first) as EXIF's number."""
 
-_NOISE_PROFILE = 51041
-"""The DNG's tag."""
+_NOISE_PROFILE, _BASELINE_EXPOSURE = 51041, 50730
+"""The DNG's tags."""
 
 
 def read_by_libraw(path: Path, tags: Tags) -> Frame:
@@ -169,21 +169,29 @@ def noise_profile(path: Path) -> NoiseModel | None:
     In the DNG specification (1.4, chapter 6) the variance of a linear sample x in [0, 1] is scale x + offset. A noise
     of 0 says nothing, as other numbers that cannot be: then it is measured.
     """
+    numbers = _dng_numbers(path, _NOISE_PROFILE)
+    if len(numbers) not in (2, 6, 8) or not all(0 <= value < 1 for value in numbers) or not max(numbers) > 0:
+        return None
+    return mean_noise(numbers)
+
+
+def baseline_exposure(path: Path) -> float | None:
+    """By how many EV a DNG asks to be brightened (tag 50730, BaselineExposure); None where it does not say."""
+    numbers = _dng_numbers(path, _BASELINE_EXPOSURE)  # a fraction
+    if len(numbers) != 2 or numbers[1] == 0 or abs(numbers[0] / numbers[1]) > 10:
+        return None
+    return numbers[0] / numbers[1]
+
+
+def _dng_numbers(path: Path, code: int) -> list[float]:
+    """The numbers of a tag, of the first directory or of one below it; none where there are none."""
     import tifffile
 
     try:
         with silenced("tifffile"), tifffile.TiffFile(path) as tiff:
             first = tiff.pages.first
-            pages = [
-                first,
-                *(first.pages or ()),
-            ]  # the raw picture is in the first directory or in one below it
-            said = [page.tags[_NOISE_PROFILE].value for page in pages if _NOISE_PROFILE in page.tags]
-            numbers = [float(value) for value in said[0]] if said else []
-    except (
-        Exception
-    ):  # LibRaw has read the file; whatever makes tifffile stumble, it only holds no profile then
-        return None
-    if len(numbers) not in (2, 6, 8) or not all(0 <= value < 1 for value in numbers) or not max(numbers) > 0:
-        return None
-    return mean_noise(numbers)
+            pages = [first, *(first.pages or ())]
+            said = [page.tags[code].value for page in pages if code in page.tags]
+            return [float(value) for value in said[0]] if said else []
+    except Exception:  # LibRaw has read the file; whatever makes tifffile stumble, it only says nothing then
+        return []

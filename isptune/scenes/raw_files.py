@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from isptune.scenes.camera_profile import CameraProfile, beyond
 from isptune.scenes.doubtful_tags import doubts
 from isptune.scenes.headerless import LAYOUT_OPTIONS, read_headerless
 from isptune.scenes.mosaic_pictures import is_mosaic_picture, read_mosaic_picture
 from isptune.scenes.raw_by_libraw import read_by_libraw
 from isptune.scenes.raw_capture import RawCapture
 from isptune.scenes.raw_frame import binned, to_capture, upright
-from isptune.scenes.raw_tags import QUAD, TAG_OPTIONS, parse_tags
+from isptune.scenes.raw_tags import QUAD, TAG_OPTIONS, Tags, parse_tags
 
 SUFFIXES = frozenset(
     (
@@ -80,10 +81,17 @@ def read_raw(
         "origin": origin,
         "orientation": frame.orientation,
         "white_balance": frame.white_balance_from,
-        "warnings": tuple(doubts(frame, tags)),
+        "warnings": (*doubts(frame, tags), *_beyond_profile(tags, frame.iso)),
     }
     if frame.iso is not None:
         facts["iso"] = frame.iso
     if whole is not None:
         facts["whole"] = whole
     return capture, facts
+
+
+def _beyond_profile(tags: Tags, iso: float | None) -> list[str]:
+    """A line where the noise of a profile was extrapolated."""
+    if not isinstance(tags.noise, CameraProfile) or iso is None:
+        return []
+    return beyond(tags.noise.noise, iso, "the profile of noise=")

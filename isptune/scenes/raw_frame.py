@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from isptune.errors import SceneError
+from isptune.scenes.camera_profile import CameraProfile, noise_at_iso
 from isptune.scenes.raw_capture import IDENTITY, MIN_SIDE, Matrix, NoiseModel, Optics, RawCapture
 from isptune.scenes.raw_tags import MONO, QUAD, Tags
 
@@ -65,16 +66,23 @@ def check_file(path: Path) -> None:
 
 
 def retagged(frame: Frame, tags: Tags) -> Frame:
-    """The frame with what is said in place of its tags."""
+    """The frame with what is said in place of its tags. Raises SceneError for a profile of noise without an ISO."""
     given = {
         key: value
-        for key in ("cfa", "black", "white", "orientation", "matrix", "noise")
+        for key in ("cfa", "black", "white", "orientation", "matrix", "noise", "iso")
         if (value := getattr(tags, key)) is not None
     }
     balance = tags.white_balance
     if balance is not None:
         given["white_balance"] = balance
         given["white_balance_from"] = "grey mean" if isinstance(balance, str) else "given"
+    if isinstance(tags.noise, CameraProfile):
+        iso = tags.iso or frame.iso
+        if iso is None:
+            raise SceneError(
+                f"{frame.name}: knows no ISO, by which a profile knows its noise; give it: iso=N"
+            )
+        given["noise"] = noise_at_iso(tags.noise.noise, iso, "the profile of noise=").model
     return replace(frame, **given)
 
 

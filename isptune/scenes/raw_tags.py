@@ -9,6 +9,7 @@ from typing import NoReturn
 import numpy as np
 
 from isptune.errors import SceneError
+from isptune.scenes.camera_profile import CameraProfile, read_camera_profile
 from isptune.scenes.colour_profile import read_profile, white_kept
 from isptune.scenes.raw_capture import IDENTITY, Matrix, NoiseModel
 
@@ -30,7 +31,8 @@ TAG_OPTIONS = {
     "cfa": "RGGB, GRBG, GBRG, BGGR, QUAD-RGGB and the like, or MONO",
     "black": "N, or four numbers, one a position of the first 2x2 samples",
     "white": "N",
-    "noise": "SCALE,OFFSET as a DNG's NoiseProfile, or six numbers, a pair for R, G and B",
+    "noise": "SCALE,OFFSET as a DNG's NoiseProfile, six numbers, a pair for R, G and B, or a profile's TOML file",
+    "iso": "N",
     "orientation": "1 to 8 as in EXIF, or normal, mirror, rotate90 and the like",
     "matrix": "identity, nine numbers from white-balanced camera RGB to sRGB, or a profile's TOML file",
     "white_balance": "R,G,B, grey, or a profile's TOML file",
@@ -46,7 +48,8 @@ class Tags:
         cfa: an order of BAYER, `QUAD-` and an order, or MONO.
         black: levels of no light at the first 2x2 samples of the frame as it is stored, row by row.
         white: the level at which samples clip.
-        noise: of the sensor's samples.
+        noise: of the sensor's samples, or a profile that knows it by ISO.
+        iso: at which it was taken.
         orientation: EXIF's number.
         matrix: from white-balanced camera RGB to linear sRGB.
         white_balance: multipliers of R, G and B, or `grey` (the mean of the picture is grey).
@@ -55,7 +58,8 @@ class Tags:
     cfa: str | None = None
     black: tuple[float, float, float, float] | None = None
     white: float | None = None
-    noise: NoiseModel | None = None
+    noise: NoiseModel | CameraProfile | None = None
+    iso: float | None = None
     orientation: int | None = None
     matrix: Matrix | None = None
     white_balance: tuple[float, float, float] | str | None = None
@@ -68,6 +72,7 @@ def parse_tags(options: Mapping[str, str]) -> Tags:
         "black": _parse_black,
         "white": _parse_white,
         "noise": parse_noise,
+        "iso": _parse_iso,
         "orientation": parse_orientation,
         "matrix": parse_matrix,
         "white_balance": parse_white_balance,
@@ -83,11 +88,15 @@ def parse_cfa(text: str) -> str:
     raise SceneError(f"cfa = {text!r} is none of {', '.join(BAYER)}, one of these behind {QUAD}, or {MONO}")
 
 
-def parse_noise(text: str) -> NoiseModel:
-    """`SCALE,OFFSET`: the variance of a sample x in [0, 1] is SCALE x + OFFSET; or a pair for R, G and B each."""
+def parse_noise(text: str) -> NoiseModel | CameraProfile:
+    """`SCALE,OFFSET`: the variance of a sample x in [0, 1] is SCALE x + OFFSET; one for R, G, B each; a profile."""
+    if text.lower().endswith(".toml"):
+        return read_camera_profile(Path(text))
     numbers = _numbers(text)
     if len(numbers) not in (2, 6) or min(numbers) < 0:
-        raise SceneError(f"noise = {text!r} is neither SCALE,OFFSET nor six such numbers, none below 0")
+        raise SceneError(
+            f"noise = {text!r} is neither SCALE,OFFSET nor six such numbers, none below 0, nor a profile (.toml)"
+        )
     return mean_noise(numbers)
 
 
@@ -149,6 +158,13 @@ def _parse_black(text: str) -> tuple[float, float, float, float]:
         raise SceneError(f"black = {text!r} is neither one number nor four, none below 0")
     first, second, third, fourth = numbers * (4 // len(numbers))
     return first, second, third, fourth
+
+
+def _parse_iso(text: str) -> float:
+    numbers = _numbers(text)
+    if len(numbers) != 1 or not 1 <= numbers[0] <= 1e7:
+        raise SceneError(f"iso = {text!r} is not a number from 1 to 10000000")
+    return numbers[0]
 
 
 def _parse_white(text: str) -> float:

@@ -46,12 +46,14 @@ class RenderedReference:
         residual: how far the other's content lies beside the scene's, pixels: x and y; less than two.
         set_file: values at which it is rendered, as `isptune.parameter_set` reads them; None for the starting set.
         set_sha256: of that file.
+        unless_neutral: whether the scene's own reference stays where the pipeline is neutral (`PipelineFacts.neutral`).
     """
 
     scene: "Scene"
     residual: tuple[float, float] = (0.0, 0.0)
     set_file: str | None = None
     set_sha256: str = ""
+    unless_neutral: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,8 +156,8 @@ def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> 
 
 
 def scene_warnings(scenes: Iterable[Scene]) -> list[str]:
-    """What readers of scenes found odd in their files, a line each."""
-    return [text for scene in scenes for text in scene.metadata.get("warnings", ())]
+    """What readers of scenes found odd in their files, a line each; what is true of several is said once."""
+    return list(dict.fromkeys(text for scene in scenes for text in scene.metadata.get("warnings", ())))
 
 
 def bundled(argument: str | None) -> list[Scene]:

@@ -34,7 +34,7 @@ def with_references(
     """
     return [
         scene
-        if scene.rendered is None
+        if scene.rendered is None or (scene.rendered.unless_neutral and pipeline.facts.neutral)
         else _with_reference(scene, scene.rendered, pipeline, space, seed, device)
         for scene in scenes
     ]

@@ -1,9 +1,12 @@
-"""`isptune calibrate`: what a photographed chart says of a camera."""
+"""`isptune calibrate`: what shots say of a camera."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from objectives.charts.calibrate_noise import noise
+from objectives.charts.calibrate_optics import optics
 
 if TYPE_CHECKING:
     from isptune.scenes.scene import Scene
@@ -16,10 +19,12 @@ FAR_OFF = 10.0
 
 @click.group()
 def calibrate() -> None:
-    """Calibrate a camera from a photographed chart.
+    """Calibrate a camera from its raw files: colours, noise by ISO, the lens.
 
     \b
     isptune calibrate colour chart.dng --out profile.toml
+    isptune calibrate noise flats/*.dng --out camera.toml
+    isptune calibrate optics chart.dng --out camera.toml
     isptune run --pipeline raw --scene 'raw:shot.dng?matrix=profile.toml'
     """
 
@@ -52,30 +57,15 @@ def colour(shot: str, out: Path, corners: str) -> None:
     from isptune.scenes.colour_profile import ColourProfile, write_profile
     from isptune.scenes.scene import scene_warnings
     from objectives.charts.regions import parse_corners
+    from objectives.charts.shots import whole_shot
 
-    scene = _whole(shot)
+    scene = whole_shot(shot, "a colour matrix is fitted to")
     for text in scene_warnings([scene]):
         click.echo(f"warning: {text}", err=True)
     fitted = _fitted(scene, parse_corners("--corners", corners))
     note = f"fitted to a ColorChecker in {scene.metadata.get('file', scene.name)}"
     write_profile(out, ColourProfile(fitted.matrix, fitted.white_balance, note))
     _tell(fitted, scene, out)
-
-
-def _whole(shot: str) -> "Scene":
-    """The scene of a raw file, not only its middle."""
-    from isptune.errors import SceneError
-    from isptune.scenes.scene import load_scenes, raw_file
-    from isptune.spec import Spec, parse
-
-    spec = Spec("raw", shot) if Path(shot).exists() else parse(shot)
-    if spec.name == "raw" and spec.argument is not None:
-        whole = Spec("raw", spec.argument, {"crop": "full", **spec.options})
-        return raw_file(str(whole).removeprefix("raw:"))[0]
-    scene = load_scenes([shot])[0]
-    if scene.raw is None:
-        raise SceneError(f"{shot}: is a photograph; a colour matrix is fitted to a raw file")
-    return scene
 
 
 def _fitted(scene: "Scene", corners: "Quad | None") -> "Fitted":
@@ -119,3 +109,7 @@ def _tell(fitted: "Fitted", scene: "Scene", out: Path) -> None:
     click.echo(
         f"written: {out}; use it as 'raw:FILE?matrix={out}' (&white_balance={out} under the same light)"
     )
+
+
+calibrate.add_command(noise)
+calibrate.add_command(optics)

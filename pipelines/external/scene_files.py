@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 from weakref import WeakKeyDictionary, finalize
@@ -17,6 +18,7 @@ from torch import Tensor
 from isptune.arrays import Images, Params
 from isptune.errors import RenderError, SceneError
 from isptune.scenes.images import read_image
+from isptune.scenes.raw_capture import RawCapture
 from isptune.scenes.raw_files import is_raw
 from isptune.scenes.scene import Scene, window_of
 from isptune.space import Candidate, Integer, Space
@@ -149,7 +151,9 @@ def write_scene(path: Path, scene: Scene) -> None:
     try:
         if scene.raw is not None:
             source = scene.metadata.get("path")
-            write_dng(path, scene.raw, taken=TakenWith() if source is None else taken_with(Path(source)))
+            taken = TakenWith() if source is None else taken_with(Path(source))
+            order = str(scene.metadata.get("cfa", "RGGB"))
+            write_dng(path, _before_red(scene.raw, order), order, taken=taken)
             os.truncate(path, max(SMALLEST_RAW_FILE, path.stat().st_size))
             return
         pixels = scene.image[0].clamp(0, 1).mul(65535).round().cpu().numpy().astype(np.uint16)
@@ -160,6 +164,17 @@ def write_scene(path: Path, scene: Scene) -> None:
         raise RenderError(f"the scene {scene.name} cannot be written: {error.strerror}") from error
     except SceneError as error:
         raise RenderError(f"the scene {scene.name} cannot be written: {error}") from error
+
+
+def _before_red(capture: RawCapture, order: str) -> RawCapture:
+    """The capture with so much more, mirrored, at its left and top that in this order its picture keeps its size.
+
+    Its content moves by a pixel: orders are for scenes whose reference is made of such a file, too.
+    """
+    rows, columns = (2 * (order.index("R") // 2), 2 * (order.index("R") % 2))
+    return replace(
+        capture, mosaic=torch.nn.functional.pad(capture.mosaic, (columns, 0, rows, 0), mode="reflect")
+    )
 
 
 def lasting_folder(owner: object, prefix: str) -> Path:

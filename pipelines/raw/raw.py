@@ -15,11 +15,11 @@ from torch import Tensor
 from isptune.arrays import Images, Params
 from isptune.errors import ConfigError, RenderError
 from isptune.facts import EditedFile, PipelineFacts
+from isptune.scenes.noise_estimate import measured_noise
 from isptune.scenes.raw_capture import RawCapture
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Space
 from pipelines.raw.libcamera.writing import left_out, to_libcamera
-from pipelines.raw.stages.noise_estimate import measured_noise
 from pipelines.raw.stages_in_order import STAGES, Knobs, Shot, Stage
 
 PIXELS_A_PIECE = 2_500_000
@@ -41,6 +41,7 @@ class RawISP:
         self.facts = PipelineFacts(
             max_batch=64,
             uses_seed=False,
+            neutral=True,
             file_formats=(FORMAT,),
             left_out={FORMAT: tuple(left_out(self.space.names))},
         )

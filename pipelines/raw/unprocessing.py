@@ -109,12 +109,7 @@ def unprocess(
     encoded = photograph.double()
     if smoothstep:
         encoded = 0.5 - torch.sin(torch.asin(1 - 2 * encoded) / 3)
-    light = srgb_to_linear(encoded)
-    back = torch.linalg.inv(torch.tensor(camera.matrix, dtype=torch.float64))
-    colours = (back @ light.flatten(2)).view_as(light)
-    gains = 1 / (torch.tensor(camera.white_balance, dtype=torch.float64) * camera.gain)
-    sensor = _apply_gains(colours, gains.view(1, 3, 1, 1), clipped).clamp(0, 1)
-    mosaic = _mosaic(sensor)
+    mosaic = mosaic_of(sensor_light(srgb_to_linear(encoded), camera, clipped))
     generator = torch.Generator().manual_seed(noise_seed)
     field = torch.randn(mosaic.shape, generator=generator, dtype=torch.float64)
     noisy = mosaic + field * (camera.noise.shot * mosaic + camera.noise.read).sqrt()
@@ -133,6 +128,14 @@ def unprocess(
     )
 
 
+def sensor_light(light: Images, camera: Camera, clipped: bool = False) -> Images:
+    """What falls behind the filters of a camera, [1, 3, H, W] in [0, 1], from linear sRGB in float64."""
+    back = torch.linalg.inv(torch.tensor(camera.matrix, dtype=torch.float64))
+    colours = (back @ light.flatten(2)).view_as(light)
+    gains = 1 / (torch.tensor(camera.white_balance, dtype=torch.float64) * camera.gain)
+    return _apply_gains(colours, gains.view(1, 3, 1, 1), clipped).clamp(0, 1)
+
+
 def _apply_gains(colours: Tensor, gains: Tensor, clipped: bool) -> Tensor:
     if not clipped:
         return colours * gains
@@ -141,7 +144,8 @@ def _apply_gains(colours: Tensor, gains: Tensor, clipped: bool) -> Tensor:
     return colours * torch.maximum(mask + (1 - mask) * gains, gains)
 
 
-def _mosaic(images: Float[Tensor, "1 3 height width"]) -> Float[Tensor, "1 1 height width"]:
+def mosaic_of(images: Float[Tensor, "1 3 height width"]) -> Float[Tensor, "1 1 height width"]:
+    """Every sample behind its filter, from the first red one on."""
     mosaic = images[:, 1:2].clone()
     mosaic[..., ::2, ::2] = images[:, :1, ::2, ::2]
     mosaic[..., 1::2, 1::2] = images[:, 2:, 1::2, 1::2]
@@ -159,8 +163,8 @@ def build(argument: str | None) -> list[Scene]:
     if not path:
         raise SceneError("'unprocessed' needs a photograph: unprocessed:FILE[?iso=1600]")
     refuse_unknown("unprocessed", options, _OPTIONS)
-    iso = _number(options.pop("iso", "1600"), "iso", 50, 25600)
-    seed = int(_number(options.pop("seed", "0"), "seed", 0, 2**31))
+    iso = number(options.pop("iso", "1600"), "iso", 50, 25600)
+    seed = int(number(options.pop("seed", "0"), "seed", 0, 2**31))
     smoothstep = _one_of(options.pop("tone", "none"), "tone", ("none", "smoothstep"))
     clipped = _one_of(options.pop("highlights", "exact"), "highlights", ("exact", "clipped"))
     photo = load_scenes([path], None, options.get("resize"))[0]
@@ -177,7 +181,8 @@ def build(argument: str | None) -> list[Scene]:
     return [raw_scene(f"{photo.name}_iso{iso:g}", capture, image, file=photo.name, iso=iso, **facts)]
 
 
-def _number(text: str, name: str, low: float, high: float) -> float:
+def number(text: str, name: str, low: float, high: float) -> float:
+    """The number of an option. Raises SceneError where it is none from low to high."""
     try:
         value = float(text)
     except ValueError:

@@ -13,6 +13,8 @@ is mostly grey, and thrice as fine in the mosaic. And the directions are found i
 in the other: the smallest of measured variances would be too small.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Float
 
@@ -44,24 +46,47 @@ Patches = Float[np.ndarray, "patches samples"]
 OtherPatches = Float[np.ndarray, "others samples"]
 
 
+class Levels(NamedTuple):
+    """What a capture shows of its noise.
+
+    Attributes:
+        means: of light at some levels, in shares of the range from black to white.
+        variances: of the noise there.
+        noise: the line through them.
+    """
+
+    means: np.ndarray
+    variances: np.ndarray
+    noise: NoiseModel
+
+
 def measured_noise(capture: RawCapture) -> NoiseModel:
     """Shot and read noise of a capture, in shares of the range from black to white."""
-    patches, odd = _patches(_light(capture))
+    found = noise_levels(capture)
+    return UNKNOWN if found is None else found.noise
+
+
+def noise_levels(capture: RawCapture) -> Levels | None:
+    """The variance of the noise of a capture at up to eight levels of light; None where it is too small to show it."""
+    means, variances = np.zeros(0), np.zeros(0)
+    patches, odd = _patches(light_of(capture))
     noise = NoiseModel(1e-3, 1e-5)
     for _ in range(ROUNDS):
         inside = _unclipped(patches, noise, capture)
         kept, half = patches[inside], odd[inside]
         if len(kept) < FEWEST_PATCHES:
-            return UNKNOWN
+            return None
         count = min(LEVELS, max(1, len(kept) // FEWEST_PATCHES))
         levels = np.array_split(np.argsort(kept.mean(1)), count)
         means = np.array([kept[level].mean() for level in levels])
         ratios = np.array([_excess(_stabilised(kept[level], noise), half[level]) for level in levels])
-        noise = _line(means, ratios * (noise.shot * np.maximum(means, 0) + noise.read))
-    return noise
+        variances = ratios * (noise.shot * np.maximum(means, 0) + noise.read)
+        noise = noise_line(means, variances)
+    return Levels(means, variances, noise)
 
 
-def _light(capture: RawCapture) -> Samples:
+def light_of(capture: RawCapture) -> Samples:
+    """The samples in shares of the range from black to white."""
     samples = capture.mosaic[0, 0].cpu().double().numpy()
     height, width = samples.shape
     black = np.tile(np.reshape(capture.black, (2, 2)), (height // 2, width // 2))
@@ -123,7 +148,7 @@ def _measured(known: OtherPatches, patches: Patches) -> float:
     return float(np.square(np.median(np.abs(smooth), 0) / _NORMAL_MEDIAN).mean())
 
 
-def _line(means: np.ndarray, variances: np.ndarray) -> NoiseModel:
+def noise_line(means: np.ndarray, variances: np.ndarray) -> NoiseModel:
     """variance = shot * mean + read, neither below 0, by least squares of relative errors."""
     from scipy.optimize import nnls
 

@@ -5,10 +5,10 @@ import pytest
 import scipy.ndimage
 import torch
 
+from isptune.scenes.noise_estimate import measured_noise
 from isptune.scenes.raw_capture import NoiseModel, RawCapture
 from isptune.scenes.raw_files import read_raw
 from isptune.scenes.scene import load_scenes
-from pipelines.raw.raw import measured_noise
 from tests.raw_captures import mosaic_of, shared
 
 CASES = shared("cases/raws_sets")
