@@ -1,5 +1,7 @@
 """Where two captures that lie over each other do not show the same."""
 
+from typing import cast
+
 import numpy as np
 from jaxtyping import Bool
 from scipy import ndimage
@@ -52,9 +54,9 @@ def _differs(own: Plane, other: Plane) -> Mask:
 def _things(found: Mask) -> Mask:
     """Without specks, and with a margin."""
     solid = ndimage.binary_opening(found, np.ones((2, 2), bool))
-    labels, count = ndimage.label(solid)
+    labels, count = cast(tuple[np.ndarray, int], ndimage.label(solid))
     if count:
         sizes = ndimage.sum_labels(solid, labels, np.arange(1, count + 1))
         solid = np.isin(labels, 1 + np.flatnonzero(np.asarray(sizes) >= _SMALLEST))
     grown = ndimage.binary_dilation(solid, iterations=_MARGIN)
-    return ndimage.binary_fill_holes(grown) if grown.any() else grown
+    return np.asarray(ndimage.binary_fill_holes(grown)) if grown.any() else grown

@@ -58,7 +58,7 @@ class Offset(NamedTuple):
 
 def offset_between(first: Plane, second: Plane) -> Offset:
     """How far the second frame's content is moved against the first's; planes of one size, one value a cell."""
-    rows, columns, _ = _peak(first, second)
+    rows, columns, clear = _peak(first, second)
     for _ in range(2):  # what lies under the same window biases nothing once the frames lie over each other
         down, right = round(rows), round(columns)
         rest_rows, rest_columns, clear = _peak(*_overlapping(first, second, down, right))
@@ -174,6 +174,6 @@ def _finer(
     steps = np.arange(-round(reach * parts), round(reach * parts) + 1) / parts
     left = np.exp(2j * np.pi * np.outer(rows + steps, down))
     across = np.exp(2j * np.pi * np.outer(right, columns + steps))
-    surface = (left @ cross @ across).real
+    surface = np.real(left @ cross @ across)
     y, x = np.unravel_index(int(np.argmax(surface)), surface.shape)
     return float(rows + steps[int(y)]), float(columns + steps[int(x)])
