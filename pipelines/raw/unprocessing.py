@@ -175,10 +175,14 @@ def build(argument: str | None) -> list[Scene]:
     width, height = on_grid(image.shape[-1], image.shape[-2])
     image = image[..., :height, :width].contiguous()
     # One camera for a seed; its noise differs from scene to scene.
-    noise_seed = (seed << 32) + zlib.crc32(photo.name.encode())
-    capture = unprocess(image, random_camera(seed, iso), noise_seed, smoothstep, clipped)
+    capture = unprocess(image, random_camera(seed, iso), noise_seed(photo.name, seed), smoothstep, clipped)
     facts = {key: photo.metadata[key] for key in ("regions",) if key in photo.metadata}  # of a test chart
     return [raw_scene(f"{photo.name}_iso{iso:g}", capture, image, file=photo.name, iso=iso, **facts)]
+
+
+def noise_seed(name: str, seed: int) -> int:
+    """The seed of a scene's noise field: another one for every name and seed, in the 32 bits that torch's CPU takes."""
+    return zlib.crc32(name.encode(), seed)
 
 
 def number(text: str, name: str, low: float, high: float) -> float:

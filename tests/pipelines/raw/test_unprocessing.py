@@ -12,7 +12,7 @@ from pipelines.external.dng import write_dng
 from pipelines.raw.raw import RawISP
 from pipelines.raw.stages.sensor import black_level
 from pipelines.raw.stages_in_order import STAGES
-from pipelines.raw.unprocessing import BLACK, WHITE, build, noise_at, random_camera, unprocess
+from pipelines.raw.unprocessing import BLACK, WHITE, build, noise_at, noise_seed, random_camera, unprocess
 from tests.raw_captures import photograph
 
 PLAIN = {
@@ -74,6 +74,12 @@ def test_its_noise_is_the_law_of_the_paper_at_the_iso_that_was_asked_for(photo):
     # 5,000 samples: the standard error of a standard deviation is 1 per cent.
     assert float(normed[inside].std()) == pytest.approx(1, abs=0.05)
     assert noisy.noise == model
+
+
+def test_another_seed_or_name_is_another_noise_field():
+    seeds = [noise_seed(name, seed) for name in ("cat", "dog") for seed in (0, 1, 2, 2**31 - 1)]
+    fields = {float(torch.rand(1, generator=torch.Generator().manual_seed(seed))) for seed in seeds}
+    assert len(fields) == len(seeds)
 
 
 def test_one_seed_is_one_camera_and_another_noise_for_every_photograph(photo, tmp_path):
