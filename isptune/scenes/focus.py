@@ -9,10 +9,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from isptune.arrays import Images
 from isptune.errors import SceneError
 
 KEYS = ("weight", "roi")
@@ -30,8 +29,8 @@ class Region:
     width: int
     height: int
 
-    def of(self, images: Images) -> Float[Tensor, "batch 3 rows columns"]:
-        """What lies in it."""
+    def of(self, images: Float[Tensor, "*any _ _"] | Bool[Tensor, "*any _ _"]) -> Tensor:
+        """What lies in it of pictures, or of a mask."""
         return images[..., self.top : self.top + self.height, self.left : self.left + self.width].contiguous()
 
     def __str__(self) -> str:

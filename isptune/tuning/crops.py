@@ -4,18 +4,19 @@ Rendered again such a picture is the same, so that there is no noise to take an 
 content: the candidate will be used on other pictures. The crops of those that are there are a small sample of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
 
 from isptune.arrays import Images
 from isptune.interfaces import Objective
+from isptune.scenes.focus import Region
 from isptune.scenes.scene import Scene
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.masks import compared
 from isptune.tuning.recommend import Reevaluated
-from isptune.tuning.regions import in_regions, regions_of
+from isptune.tuning.regions import part_of, regions_of
 
 SMALLEST = 128
 """Side of a crop at least, pixels: many objectives look at several scales."""
@@ -36,7 +37,7 @@ def with_crops(evaluator: Evaluator, entries: Sequence[Reevaluated], seed: int) 
         entries: candidates; those that failed are left as they are.
         seed: of the noise that is not drawn.
     """
-    if evaluator.memory.draws_noise:
+    if evaluator.pipeline.facts.uses_seed:
         return list(entries)
     working = [entry for entry in entries if entry.error is None]
     objectives = {
@@ -61,47 +62,30 @@ def with_crops(evaluator: Evaluator, entries: Sequence[Reevaluated], seed: int) 
 
 def _of_crops(objective: Objective, pictures: Sequence[Images], scene: Scene) -> list[list[float]]:
     """A row of scores a picture; no rows where the objective cannot score crops."""
-    if regions_of(scene):
-        return _of_regions(objective, pictures, scene)
-    for across in ACROSS:
-        height, width = (side // across for side in pictures[0].shape[-2:])
-        if min(height, width) < SMALLEST:
-            continue
-        places = [(y * height, x * width) for y in range(across) for x in range(across)]
+    together = torch.cat(list(pictures))
+    for regions in _grids(scene, together.shape[-1], together.shape[-2]):
         try:
-            columns = [_at(objective, pictures, scene, y, x, height, width) for y, x in places]
+            rows = torch.stack([_at(objective, together, scene, region) for region in regions], 1)
         except Exception:  # a plug-in may raise anything; larger crops may do
             continue
-        rows = torch.stack(columns, 1)
         if bool(torch.isfinite(rows).all()):
             return rows.tolist()
     return []
 
 
-def _of_regions(objective: Objective, pictures: Sequence[Images], scene: Scene) -> list[list[float]]:
-    """Where some regions count only, they are the crops."""
-    together = torch.cat(list(pictures))
-    columns = [
-        objective.score(compared(objective.facts, cut(together), part), part).double().cpu()
-        for part, cut in in_regions(scene)
-    ]
-    return torch.stack(columns, 1).tolist() if len(columns) > 1 else []
+def _grids(scene: Scene, width: int, height: int) -> Iterator[Sequence[Region]]:
+    """Crops to try: a grid of many, then of fewer and larger ones; where some regions alone count, these are they."""
+    if own := regions_of(scene):
+        if len(own) > 1:
+            yield own
+        return
+    for across in ACROSS:
+        down, right = height // across, width // across
+        if min(down, right) >= SMALLEST:
+            yield [Region(x * right, y * down, right, down) for y in range(across) for x in range(across)]
 
 
-def _at(
-    objective: Objective,
-    pictures: Sequence[Images],
-    scene: Scene,
-    top: int,
-    left: int,
-    height: int,
-    width: int,
-) -> torch.Tensor:
-    part = slice(top, top + height), slice(left, left + width)
-    reference = None if scene.reference is None else scene.reference[..., *part].contiguous()
-    masked = None if scene.masked is None else scene.masked[..., *part].contiguous()
-    crops = torch.cat([picture[..., *part] for picture in pictures])
-    own = replace(
-        scene, image=crops[:1], reference=reference, metadata={}, raw=None, rendered=None, masked=masked
-    )
-    return objective.score(compared(objective.facts, crops, own), own).double().cpu()
+def _at(objective: Objective, pictures: Images, scene: Scene, region: Region) -> torch.Tensor:
+    crops = region.of(pictures)
+    part = replace(part_of(scene, region), image=crops[:1])
+    return objective.score(compared(objective.facts, crops, part), part).double().cpu()

@@ -1,7 +1,8 @@
 """Candidates x scenes -> scores: grouping, batching, and one bad candidate costs one trial."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import final
 
@@ -9,7 +10,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from isptune.arrays import Images, Scores
+from isptune.arrays import Images, OtherImages, Scores
 from isptune.errors import RenderError, ScoreError, in_words
 from isptune.interfaces import Objective, Pipeline
 from isptune.runs.aggregate import parse_aggregate
@@ -22,7 +23,7 @@ from isptune.tuning.levels import known_levels, level_errors
 from isptune.tuning.masks import compared
 from isptune.tuning.memory import Key, Memory
 from isptune.tuning.parts import OnPart, Part, RunParts, Stopwatch
-from isptune.tuning.regions import in_regions, regions_of, weights_of
+from isptune.tuning.regions import part_of, regions_of, weights_of
 from isptune.tuning.rivals import RivalPictures, Rivals, rivals_among, score_beside
 
 Result = Mapping[str, float] | str
@@ -86,17 +87,15 @@ class Evaluator:
             run_parts: evaluates the parts in place of the evaluator's own.
             keep: whether the same pictures will be asked for again, see `Memory`.
         """
-        count = max((o.facts.rivals for o in self.objectives.values()), default=0)
-        # Under other noise, and among other rivals, the same candidate scores differently.
-        known = {} if self.memory.draws_noise or count else self._known
-        rivals, scenes = rivals_among(candidates, count), range(len(self.scenes))
+        known = self._known if self._scores_stand else {}
+        rivals, scenes = rivals_among(candidates, self._rivals_asked), range(len(self.scenes))
         keys = [[self.memory.key(candidate, scene, seed) for candidate in candidates] for scene in scenes]
         parts = [
             Part(batch, scene, seed, rivals, keep)
             for scene in scenes
             for batch in self._batches(candidates, keys[scene], known, scene)
         ]
-        results = dict(known)
+        results: ChainMap[Key, Result] = ChainMap({}, known)  # what is new goes into the first
         missing = sum(len(part.candidates) for part in parts)
         done = len(candidates) * len(scenes) - missing
         for number, outcome in (run_parts or self.run_parts)(parts):  # in whatever order they come
@@ -107,7 +106,7 @@ class Evaluator:
                 results[self.memory.key(candidate, part.scene, seed)] = result
             done += len(part.candidates)
             on_part(done / len(scenes), len(candidates))
-        known.update((key, result) for key, result in results.items() if not isinstance(result, str))
+        known.update((key, new) for key, new in results.maps[0].items() if not isinstance(new, str))
         found = [
             {scene.name: results[row[i]] for scene, row in zip(self.scenes, keys, strict=True)}
             for i in range(len(candidates))
@@ -117,12 +116,20 @@ class Evaluator:
 
     def learn(self, trial: Trial, candidate: Candidate) -> None:
         """What an earlier session found of a complete candidate need not be found again where no noise is drawn."""
-        rivals = any(objective.facts.rivals for objective in self.objectives.values())
-        if self.memory.draws_noise or rivals or trial.error is not None:
+        if not self._scores_stand or trial.error is not None:
             return
         for number, scene in enumerate(self.scenes):
             scores = trial.scenes.get(scene.name) or trial.scores
             self._known[self.memory.key(candidate, number, 0)] = scores
+
+    @property
+    def _rivals_asked(self) -> int:
+        return max((objective.facts.rivals for objective in self.objectives.values()), default=0)
+
+    @property
+    def _scores_stand(self) -> bool:
+        """Whether a candidate scores the same whenever it is asked: not under other noise or among other rivals."""
+        return not (self.pipeline.facts.uses_seed or self._rivals_asked)
 
     def _batches(
         self, candidates: Sequence[Candidate], keys: Sequence[Key], known: Mapping[Key, Result], scene: int
@@ -221,15 +228,21 @@ def _where_it_counts(
 ) -> Scores:
     """The scores of images, or the means of those of the scene's regions of interest."""
 
-    def score(images: Images, scene: Scene, cut: Callable[[Images], Images]) -> Scores:
-        if rivals is None or others is None:
-            return objective.score(compared(objective.facts, cut(images), scene), scene)
-        shown, beside = (compared(objective.facts, cut(each), scene) for each in (images, rivals.images))
-        return score_beside(objective, shown, beside, others, scene)
+    def score(scene: Scene, images: Images, beside: OtherImages | None) -> Scores:
+        shown = compared(objective.facts, images, scene)
+        if beside is None or others is None:
+            return objective.score(shown, scene)
+        return score_beside(objective, shown, compared(objective.facts, beside, scene), others, scene)
 
-    if objective.facts.whole_pictures or not regions_of(scene):
-        return score(images, scene, lambda pictures: pictures)
-    return torch.stack([score(images, part, cut) for part, cut in in_regions(scene)]).mean(0)
+    beside = None if rivals is None else rivals.images
+    regions = () if objective.facts.whole_pictures else regions_of(scene)
+    if not regions:
+        return score(scene, images, beside)
+    parts = [
+        score(part_of(scene, region), region.of(images), None if beside is None else region.of(beside))
+        for region in regions
+    ]
+    return torch.stack(parts).mean(0)
 
 
 def _finite(scores: dict[str, float]) -> dict[str, float] | str:

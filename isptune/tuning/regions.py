@@ -1,9 +1,8 @@
 """The weights and the regions of interest of scenes; see `isptune.scenes.focus`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from isptune.arrays import Images
 from isptune.errors import ConfigError
 from isptune.scenes.focus import Region
 from isptune.scenes.scene import Scene
@@ -22,14 +21,14 @@ def regions_of(scene: Scene) -> tuple[Region, ...]:
     return tuple(scene.metadata.get("roi", ()))
 
 
-def in_regions(scene: Scene) -> Iterator[tuple[Scene, Callable[[Images], Images]]]:
-    """For each region the scene as it is there, and what cuts pictures to it."""
-    for region in regions_of(scene):
-        reference = None if scene.reference is None else region.of(scene.reference)
-        inside = slice(region.top, region.top + region.height), slice(region.left, region.left + region.width)
-        masked = None if scene.masked is None else scene.masked[..., *inside].contiguous()
-        image = region.of(scene.image)
-        part = replace(
-            scene, image=image, reference=reference, metadata={}, raw=None, rendered=None, masked=masked
-        )
-        yield part, region.of
+def part_of(scene: Scene, region: Region) -> Scene:
+    """The scene as it is in a region, for objectives that score pictures cut to it."""
+    return replace(
+        scene,
+        image=region.of(scene.image),
+        reference=None if scene.reference is None else region.of(scene.reference),
+        masked=None if scene.masked is None else region.of(scene.masked),
+        metadata={},
+        raw=None,
+        rendered=None,
+    )
