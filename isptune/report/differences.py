@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isptune.errors import ConfigError
+from isptune.facts import Direction
 from isptune.parameter_set import ParameterSet, build_pipeline, read_set
 from isptune.report.changes import Change, between
 from isptune.report.digits import limits_of, mean_of, number, percent
@@ -42,7 +43,7 @@ class Difference:
     missing: Mapping[str, str]
     effects: Effects
     failed: Mapping[str, str]
-    objectives: Mapping[str, str]
+    objectives: Mapping[str, Direction]
     notes: tuple[str, ...] = ()
 
 
@@ -148,10 +149,9 @@ def stage(param: Param) -> str:
     return first if dot else ""
 
 
-def _effect(interval: Interval, direction: str) -> str:
-    sign = 1 if direction == "maximize" else -1
-    low, high = sorted((sign * interval.low, sign * interval.high))
-    says = "worse" if high < 0 else "better" if low > 0 else "no clear change"
+def _effect(interval: Interval, direction: Direction) -> str:
+    said = interval.as_gain(direction)
+    says = "no clear change" if said == "same" else said
     spread = f" ({limits_of(interval)})" if interval.n > 1 and interval.high > interval.low else ""
     return f"{mean_of(interval)}{spread} {says}"
 

@@ -52,10 +52,16 @@ class Interval:
     def half_width(self) -> float:
         return (self.high - self.low) / 2
 
-    def as_gain(self, direction: Direction) -> Verdict:
-        """What it says as a difference, new minus old, of scores that are better in this direction."""
+    def as_gain(self, direction: Direction, cost: float = 0.0, rounding: float = 0.0) -> Verdict:
+        """What it says as a difference, new minus old, of scores that are better in this direction.
+
+        Args:
+            direction: of the scores.
+            cost: what has to be gained first, 0 or more.
+            rounding: of the scores: what lies within it is no change.
+        """
         low, high = (self.low, self.high) if direction == "maximize" else (-self.high, -self.low)
-        return "better" if low > 0 else "worse" if high < 0 else "same"
+        return "better" if low - cost > rounding else "worse" if high - cost < -rounding else "same"
 
 
 UNKNOWN = Interval(math.nan, math.nan, math.nan, 0)

@@ -73,12 +73,10 @@ class Bench:
         )
         marks = self.pipeline.facts.without_any_place(self.pipeline.space.names)
         self.space: Space = self.pipeline.space.starting_at(settings.start).select(settings.tune, marks)
-        self.objectives: dict[str, Objective] = {
-            spec: at_hand.objectives.get(spec) or build("objective", spec) for spec in settings.objectives
-        }
+        self.objectives: dict[str, Objective] = {spec: self._objective(spec) for spec in settings.objectives}
         self.constraints = tuple(map(parse_constraint, settings.constraints))
         limited = {
-            one.objective: at_hand.objectives.get(one.objective) or build("objective", one.objective)
+            one.objective: self._objective(one.objective)
             for one in self.constraints
             if one.objective not in self.objectives
         }
@@ -102,6 +100,9 @@ class Bench:
         }
         self.rule = LossRule(directions, self.space, settings.stay_near, self.constraints)
         self.optimizer(0)  # refuses an unknown name, several objectives, choices ...
+
+    def _objective(self, spec: str) -> Objective:
+        return self.at_hand.objectives.get(spec) or build("objective", spec)
 
     def optimizer(self, repeat: int) -> Optimizer:
         """A fresh optimizer for one of the lockstep repeats."""
@@ -145,10 +146,7 @@ class Bench:
         took_part = set(self.evaluator.objectives)
         for objective in self.evaluator.objectives.values():
             took_part |= set(objective.facts.components)
-        at_hand = self.at_hand.objectives
-        built = {
-            name: at_hand.get(name) or build("objective", name) for name in names if name not in took_part
-        }
+        built = {name: self._objective(name) for name in names if name not in took_part}
         referenced = all(scene.reference is not None for scene in self.scenes)
         return {name: o for name, o in built.items() if referenced or not o.facts.uses_reference}
 

@@ -46,7 +46,7 @@ CONTENDERS = 6
 def evaluations_of(bench: Bench) -> int:
     """How many evaluations of a candidate a hand-over takes, about, for forecasts."""
     repeats = bench.settings.repeats
-    if not bench.evaluator.memory.draws_noise:  # what the search rendered is known
+    if not bench.pipeline.facts.uses_seed:  # what the search rendered is known
         return repeats + 1
     contenders = (1 + _rivals(bench)) * len(bench.seeds.to_select()) if len(bench.objectives) == 1 else 0
     return repeats * contenders + (repeats + 1) * len(bench.seeds.to_confirm())
@@ -82,7 +82,9 @@ def hand_over(
     seeds = bench.seeds.to_confirm()
     evaluated = reevaluate(bench.evaluator, [start, *candidates], seeds, steps.stage())
     before, *entries = with_crops(bench.evaluator, evaluated, seeds[0])
-    chosen = _best(bench, before, entries, costs)
+    # Where nothing works but the start, that stays, whatever was found.
+    nothing_works = before.error is None and all(entry.error for entry in entries)
+    chosen = 0 if nothing_works else _best(bench, recommended, entries)
     rejected = _rejected(bench, before, entries[chosen], costs[chosen])
     after = entries[chosen] if rejected is None else before
     opinions = (
@@ -156,8 +158,7 @@ def _contend(
         if all(entry.error for entry in mine):
             chosen.append(group[0])
             continue
-        prices = [bench.rule.cost(c) + bench.rule.penalty(e.means) for c, e in zip(group, mine, strict=True)]
-        chosen.append(group[best(mine, *bench.first_objective, prices)])
+        chosen.append(group[_best(bench, group, mine)])
     return chosen
 
 
@@ -173,11 +174,12 @@ def _held_out(bench: Bench, start: Candidate, recommended: Candidate) -> tuple[H
         return None, [f"on the scenes that were held out {error}"]
 
 
-def _best(bench: Bench, start: Reevaluated, entries: Sequence[Reevaluated], costs: Sequence[float]) -> int:
-    """The best of what the repeats recommend; if none of them works but the start does, the first."""
-    if start.error is None and all(entry.error for entry in entries):
-        return 0
-    prices = [cost + bench.rule.penalty(entry.means) for cost, entry in zip(costs, entries, strict=True)]
+def _best(bench: Bench, candidates: Sequence[Candidate], entries: Sequence[Reevaluated]) -> int:
+    """Which of them is the best, less what it costs and breaks. Raises AllFailed."""
+    prices = [
+        bench.rule.cost(candidate) + bench.rule.penalty(entry.means)
+        for candidate, entry in zip(candidates, entries, strict=True)
+    ]
     return best(entries, *bench.first_objective, prices)
 
 
@@ -207,7 +209,7 @@ def _kept(bench: Bench, start: Reevaluated, chosen: Reevaluated) -> tuple[Kept, 
         return ()
     means = chosen.means
     return tuple(
-        Kept(str(one), _pair(start, chosen, one.objective), one.violation(means[one.objective]) == 0)
+        Kept(str(one), chosen.against(start, one.objective), one.violation(means[one.objective]) == 0)
         for one in bench.constraints
     )
 
@@ -217,27 +219,19 @@ def _over(bench: Bench, entry: Reevaluated) -> Over:
     name, _ = bench.first_objective
     if entry.interval(name).n < 2:
         return ""
-    return "noise seeds" if bench.evaluator.memory.draws_noise else "crops"
+    return "noise seeds" if bench.pipeline.facts.uses_seed else "crops"
 
 
 def _against(bench: Bench, start: Reevaluated, chosen: Reevaluated) -> dict[str, ScorePair]:
-    return {name: _pair(start, chosen, name) for name in bench.objectives}
+    return {name: chosen.against(start, name) for name in bench.objectives}
 
 
 def _by_scene(bench: Bench, start: Reevaluated, chosen: Reevaluated) -> dict[str, dict[str, ScorePair]]:
     """By scene and objective the scores of both, and the gain; empty for one scene."""
     return {
-        scene: {name: _pair(start, chosen, name, scene) for name in bench.objectives}
+        scene: {name: chosen.against(start, name, scene) for name in bench.objectives}
         for scene in chosen.scenes
     }
-
-
-def _pair(start: Reevaluated, chosen: Reevaluated, name: str, scene: str | None = None) -> ScorePair:
-    if start.error is not None:
-        return ScorePair(chosen.interval(name, scene))
-    return ScorePair(
-        chosen.interval(name, scene), start.interval(name, scene), chosen.gain(start, name, scene)
-    )
 
 
 def _distances(default: Reevaluated, chosen: Reevaluated) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from isptune.errors import AllFailed
 from isptune.facts import Direction
-from isptune.runs.answer import Interval, Rejected, SecondOpinion, Verdict, gamed
+from isptune.runs.answer import Interval, Rejected, ScorePair, SecondOpinion, Verdict, gamed
 from isptune.runs.log import Trial
 from isptune.space import Candidate
 from isptune.tuning.evaluate import Evaluator
@@ -56,6 +56,13 @@ class Reevaluated:
                 float(np.mean(gains)), [new - old for new, old in zip(crops, others, strict=True)]
             )
         return Interval.of(gains)
+
+    def against(self, before: "Reevaluated", objective: str, scene: str | None = None) -> ScorePair:
+        """This score, that of another candidate and the gain; the score alone where the other one failed."""
+        own = self.interval(objective, scene)
+        if before.error is not None:
+            return ScorePair(own)
+        return ScorePair(own, before.interval(objective, scene), self.gain(before, objective, scene))
 
     def _scores(self, objective: str, scene: str | None) -> Sequence[float]:
         return self.scores[objective] if scene is None else self.scenes[scene][objective]
@@ -148,13 +155,9 @@ def verdict(
         objective, direction: who says it.
         cost: what the candidate costs, in the objective's unit, 0 or more: it has to be gained first.
     """
-    gain = found.gain(start, objective)
-    low, high = (gain.low, gain.high) if direction == "maximize" else (-gain.high, -gain.low)
     scores = np.abs([*start.scores[objective], *found.scores[objective]])
     rounding = 1e-5 * max(1e-12, float(scores.max()))  # scores are float32: within that nothing has changed
-    if low - cost > rounding:
-        return "better"
-    return "worse" if high - cost < -rounding else "same"
+    return found.gain(start, objective).as_gain(direction, cost, rounding)
 
 
 def in_one_line(rejected: Rejected, objective: str, direction: Direction) -> str:

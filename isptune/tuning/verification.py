@@ -42,16 +42,10 @@ def compare_on(
     names = [scene.name for scene in evaluator.scenes]
     alone = names[0] if len(names) == 1 else None
     scenes = {
-        scene: {name: _pair(before, after, name, None if alone else scene) for name in evaluator.objectives}
+        scene: {name: after.against(before, name, None if alone else scene) for name in evaluator.objectives}
         for scene in names
     }
     return HeldOut({name: _overall(scenes, before, after, name) for name in evaluator.objectives}, scenes)
-
-
-def _pair(before: Reevaluated, after: Reevaluated, name: str, scene: str | None = None) -> ScorePair:
-    return ScorePair(
-        after.interval(name, scene), before.interval(name, scene), after.gain(before, name, scene)
-    )
 
 
 def _overall(
@@ -60,7 +54,7 @@ def _overall(
     """The mean over the scenes, with an interval over them where they are enough."""
     pairs = [table[name] for table in scenes.values()]
     if len(pairs) < ENOUGH_SCENES:
-        return _pair(before, after, name)
+        return after.against(before, name)
     columns = zip(*((p.recommended.mean, p.default.mean, p.difference.mean) for p in pairs), strict=True)
     return ScorePair(*(Interval.of(column) for column in columns))
 
@@ -82,7 +76,6 @@ class Verified:
         old, new: their names.
         measured: scores of both, `default` of the old set and `recommended` of the new one.
         directions: of the objectives.
-        worse: the scenes that get worse beyond their own interval, the largest loss of each objective first.
         max_loss: how much a scene may lose by the first objective; None for as much as it likes.
     """
 
@@ -90,8 +83,20 @@ class Verified:
     new: str
     measured: HeldOut
     directions: Mapping[str, Direction]
-    worse: tuple[Loss, ...]
     max_loss: float | None = None
+
+    @property
+    def worse(self) -> list[Loss]:
+        """The scenes that get worse beyond their own interval, the largest loss of each objective first."""
+        found = []
+        for name, direction in self.directions.items():
+            losses = [
+                Loss(scene, name, abs(table[name].difference.mean))
+                for scene, table in self.measured.scenes.items()
+                if table[name].difference.as_gain(direction) == "worse"
+            ]
+            found += sorted(losses, key=lambda one: -one.loss)
+        return found
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
@@ -125,22 +130,3 @@ class Verified:
     def passed(self) -> bool:
         """Whether the new set may replace the old one."""
         return not self.failures
-
-
-def verified(
-    old: str,
-    new: str,
-    measured: HeldOut,
-    directions: Mapping[str, Direction],
-    max_loss: float | None = None,
-) -> Verified:
-    """What a comparison means."""
-    worse = []
-    for name, direction in directions.items():
-        losses = [
-            Loss(scene, name, abs(table[name].difference.mean))
-            for scene, table in measured.scenes.items()
-            if table[name].difference.as_gain(direction) == "worse"
-        ]
-        worse += sorted(losses, key=lambda one: -one.loss)
-    return Verified(old, new, measured, directions, tuple(worse), max_loss)

@@ -10,20 +10,20 @@ from isptune.facts import Direction
 from isptune.interfaces import Pipeline
 from isptune.parameter_set import ParameterSet, build_pipeline, read_set
 from isptune.registry import build
-from isptune.runs.files import image_path
+from isptune.runs.files import IMAGES, image_path
 from isptune.runs.provenance import read_provenance
 from isptune.runs.settings import read_settings
 from isptune.scenes.images import write_image
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Candidate
 from isptune.system.device import choose_device
-from isptune.tuning.bench import Bench
 from isptune.tuning.config import parse_assignments
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.holdout import parted
 from isptune.tuning.noise_seeds import NoiseSeeds
 from isptune.tuning.parts import OnPart
 from isptune.tuning.references import with_references
-from isptune.tuning.verification import Verified, compare_on, verified
+from isptune.tuning.verification import Verified, compare_on
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Verifier:
         directions: dict[str, Direction] = {
             name: o.facts.direction for name, o in self.evaluator.objectives.items()
         }
-        return verified(self.old_name, self.new_name, measured, directions, self.max_loss)
+        return Verified(self.old_name, self.new_name, measured, directions, self.max_loss)
 
     def write_pictures(self, folder: Path) -> None:
         """Both on every scene, as a run keeps its pictures: the old set is called `default`. Raises DiskError."""
-        image_path(folder, "x", "default").parent.mkdir(parents=True, exist_ok=True)
+        (folder / IMAGES).mkdir(parents=True, exist_ok=True)
         for scene in self.evaluator.scenes:
             for kind, candidate in (("default", self.old), ("recommended", self.new)):
                 image = self.evaluator.render_one(candidate, scene, self.seeds[0])
@@ -106,8 +106,9 @@ def verifier(
         raise ConfigError(f"{new}: does not say who judges; give --objective, such as ssim or niqe")
     judges = {name: build("objective", name) for name in names}
     seeds = NoiseSeeds(seed, confirm, built.facts.uses_seed).to_confirm()
-    found = with_references(found, built, built.space.starting_at(old), seeds[0], choose_device(device))
-    evaluator = Evaluator(built, judges, found, choose_device(device))
+    where = choose_device(device)
+    found = with_references(found, built, built.space.starting_at(old), seeds[0], where)
+    evaluator = Evaluator(built, judges, found, where)
     _refuse_without_reference(judges, found)
     candidate = built.space.complete(built.space.check(chosen.values, partial=True))
     return Verifier(evaluator, old_name, chosen.name, old, candidate, seeds, max_loss)
@@ -125,7 +126,7 @@ def _old(pipeline: Pipeline, chosen: ParameterSet, against: str | None) -> tuple
 def _scenes(new: Path, specs: Sequence[str], crop: str | None, resize: str | None) -> list[Scene]:
     """The scenes to verify on; of a run, none that its search has seen."""
     if not specs:
-        held_out = Bench(read_settings(new)).held_out if new.is_dir() else []
+        held_out = _held_out(new) if new.is_dir() else []
         if not held_out:
             raise ConfigError(
                 f"{new}: held no scene out; give scenes that took no part in the search, as --scene other.png"
@@ -142,12 +143,17 @@ def _scenes(new: Path, specs: Sequence[str], crop: str | None, resize: str | Non
     return found
 
 
+def _held_out(run: Path) -> list[Scene]:
+    """The scenes that a run kept from its search; nothing else of it is built."""
+    settings = read_settings(run)
+    if not settings.holdout:
+        return []
+    return parted(load_scenes(settings.scenes, settings.crop, settings.resize), settings, {})[1]
+
+
 def _seen(run: Path) -> set[str]:
     """Hashes of the scenes of a run's search."""
-    settings = read_settings(run)
-    known: Mapping[str, Any] = read_provenance(run).scenes
-    held_out = {scene.sha256 for scene in Bench(settings).held_out} if settings.holdout else set[str]()
-    return set(known.values()) - held_out
+    return set(read_provenance(run).scenes.values()) - {scene.sha256 for scene in _held_out(run)}
 
 
 def _refuse_without_reference(judges: Mapping[str, Any], scenes: Sequence[Scene]) -> None:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from isptune.runs.answer import HeldOut, Interval, ScorePair
-from isptune.tuning.verification import verified
+from isptune.tuning.verification import Verified
 from tests.toys import SHORT
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -140,14 +140,14 @@ def test_one_scene_that_loses_too_much_fails_a_set_that_gains_on_average():
         "c": {"ssim": _pair(-0.1, -0.1)},
     }
     measured = HeldOut({"ssim": _pair(0.5, 0.4, 0.45)}, scenes)
-    assert verified("old", "new", measured, {"ssim": "maximize"}).passed
-    found = verified("old", "new", measured, {"ssim": "maximize"}, max_loss=0.05)
+    assert Verified("old", "new", measured, {"ssim": "maximize"}).passed
+    found = Verified("old", "new", measured, {"ssim": "maximize"}, max_loss=0.05)
     assert found.failures == {("scene", "c"): "c loses 0.1 by ssim, more than 0.05"}
-    assert verified("old", "new", measured, {"ssim": "maximize"}, max_loss=0.2).passed
+    assert Verified("old", "new", measured, {"ssim": "maximize"}, max_loss=0.2).passed
 
 
 def test_an_objective_that_calls_it_worse_fails_it_and_one_that_is_not_sure_does_not():
     measured = HeldOut({"ssim": _pair(0.5, 0.5), "tv": _pair(0.5, 0.5), "niqe": _pair(-1.0, 1.0)}, {})
     directions = {"ssim": "maximize", "tv": "minimize", "niqe": "minimize"}
-    found = verified("old", "new", measured, directions)
+    found = Verified("old", "new", measured, directions)
     assert found.failures == {("objective", "tv"): "tv calls new worse than old"}
