@@ -11,7 +11,7 @@ which `split_options` parts; pipelines get theirs as keywords.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
@@ -79,6 +79,20 @@ def split_options(rest: str | None) -> tuple[str | None, dict[str, str]]:
             raise ConfigError(f"the option {key} is given twice")
         options[key] = _decoded(value)
     return _decoded(rest[: marks[-1].start()]) or None, options
+
+
+def without_options(text: str, keys: Container[str]) -> tuple[str, list[tuple[str, str]]]:
+    """A spec as it is written, less some of its options; and these, decoded, in order.
+
+    For what is said of a spec of any kind, whoever reads the rest of it.
+    """
+    marks = list(_OPTIONS.finditer(text))
+    if not marks:
+        return text, []
+    parts = [part.partition("=") for part in text[marks[-1].end() :].split("&")]
+    kept = "&".join("".join(part) for part in parts if part[0] not in keys)
+    taken = [(key, _decoded(value)) for key, _, value in parts if key in keys]
+    return text[: marks[-1].start()] + (f"?{kept}" if kept else ""), taken
 
 
 def has_options(rest: str | None) -> bool:

@@ -34,15 +34,14 @@ import cv2
 import msgspec
 import numpy as np
 import torch
-from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, DiskError, ProgramError, ScoreError
 from isptune.facts import Direction, ObjectiveFacts
-from isptune.scenes.images import to_uint8
+from isptune.scenes.images import to_uint8, to_uint16
 from isptune.scenes.scene import Scene
 from isptune.spec import refuse_unknown, split_options, typed
-from isptune.system.argv import filled, placeholders
+from isptune.system.argv import beside, filled, named_files, placeholders
 from isptune.system.program import call_folder, run_program
 from isptune.system.records import Positive, convert, parse_toml, read_bytes
 
@@ -90,8 +89,7 @@ class CommandObjective:
     def __init__(self, path: Path, settings: Settings, sha256: str):
         self.settings, self.folder = settings, path.parent
         places = self._checked(str(path))
-        own = [self.folder / word for word in settings.command if "{" not in word]
-        files = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in own if file.is_file()}
+        files = named_files(settings.command, self.folder)
         low, high = settings.range
         self.facts = ObjectiveFacts(
             direction=settings.direction,
@@ -108,8 +106,11 @@ class CommandObjective:
         """Its numbers. Raises ScoreError: the program failed, or gave something else than a number a picture."""
         if self.facts.uses_reference and scene.reference is None:
             raise ScoreError(f"{scene.name} has no reference to compare with")
-        reference = _pixels(scene.reference, self.settings.bits)[0] if self.facts.uses_reference else None
-        pictures = list(_pixels(images, self.settings.bits))
+        to_pixels = to_uint8 if self.settings.bits == 8 else to_uint16
+        reference = None
+        if self.facts.uses_reference and scene.reference is not None:
+            reference = to_pixels(scene.reference)[0]
+        pictures = list(to_pixels(images))
         context = hashlib.sha256(scene.name.encode())
         if reference is not None:
             context.update(reference.tobytes())
@@ -168,9 +169,7 @@ class CommandObjective:
         argv: list[str] = []
         for word in self.settings.command:
             argv += map(str, images) if word == "{images}" else [filled(word, places)]
-        if "/" in argv[0] and not Path(argv[0]).is_absolute():
-            argv[0] = str(self.folder / argv[0])
-        return argv
+        return beside(argv, self.folder)
 
     def _checked(self, file: str) -> set[str]:
         """The placeholders of the command."""
@@ -210,15 +209,6 @@ def build(argument: str | None) -> CommandObjective:
     given = {key: typed(value) for key, value in options.items()}
     settings = convert({**table, **given}, Settings, "option", known_only=True)
     return CommandObjective(Path(file).resolve(), settings, hashlib.sha256(data).hexdigest())
-
-
-def _pixels(images: Images | None, bits: int) -> np.ndarray:
-    """Pictures as whole numbers [batch, H, W, 3], rounded."""
-    assert images is not None
-    if bits == 8:
-        return to_uint8(images)
-    scaled: Tensor = images.detach().clamp(0, 1).double().mul(65535).round()
-    return scaled.permute(0, 2, 3, 1).cpu().numpy().astype(np.uint16)
 
 
 def _write(path: Path, pixels: np.ndarray) -> None:

@@ -1,7 +1,8 @@
 """`isptune export`: a parameter set as a file that a program or a camera loads."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +11,23 @@ if TYPE_CHECKING:
 
     from isptune.parameter_set import ParameterSet
     from isptune.space import Param
+
+
+def written_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a command that writes a set: --template, --out and --force."""
+    for option in (
+        click.option("--force", is_flag=True, help="Overwrite --out."),
+        click.option(
+            "--out", metavar="FILE", help="Where to write; nothing is overwritten. [standard output]"
+        ),
+        click.option(
+            "--template",
+            metavar="FILE",
+            help="File of the same format to set the values in; the rest is kept.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 @click.command()
@@ -22,11 +40,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="toml, json, or what the run's pipeline writes: libcamera, pp3, xmp, rawpy, or the ISP's own file: file.",
 )
-@click.option(
-    "--template", metavar="FILE", help="File of the same format to set the values in; the rest is kept."
-)
-@click.option("--out", metavar="FILE", help="Where to write; nothing is overwritten. [standard output]")
-@click.option("--force", is_flag=True, help="Overwrite --out.")  # fmt: skip
+@written_options
 def export(run: str, file_format: str, template: str | None, out: str | None, force: bool) -> None:
     """Write what a run recommends as a parameter set. RUN is a run's folder, or a set as TOML or JSON.
 
@@ -37,7 +51,6 @@ def export(run: str, file_format: str, template: str | None, out: str | None, fo
       isptune export runs/board --format file --template iq.xml --out tuned.xml
       isptune export mine.toml --format json
     """
-
     refuse_existing(out, force)
     write_out(_rendered(Path(run), file_format, template), out)
 

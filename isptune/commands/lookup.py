@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from isptune.commands.export import written_options
+
 
 @click.command()
 @click.argument("series", metavar="SERIES")
@@ -24,11 +26,7 @@ import click
     metavar="NAME",
     help="toml, json, or what the series' pipeline writes: libcamera, pp3, xmp, rawpy.",
 )
-@click.option(
-    "--template", metavar="FILE", help="File of the same format to set the values in; the rest is kept."
-)
-@click.option("--out", metavar="FILE", help="Where to write; nothing is overwritten. [standard output]")
-@click.option("--force", is_flag=True, help="Overwrite --out.")
+@written_options
 def lookup(
     series: str, at: float, file_format: str, template: str | None, out: str | None, force: bool
 ) -> None:

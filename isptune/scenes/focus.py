@@ -13,10 +13,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isptune.errors import SceneError
+from isptune.spec import without_options
 
 KEYS = ("weight", "roi")
 
-_OPTIONS = re.compile(r"\?(?=[A-Za-z_][A-Za-z0-9_]*=)")
 _REGION = re.compile(r"^(\d+)x(\d+)\+(\d+)\+(\d+)$")
 
 
@@ -39,23 +39,14 @@ class Region:
 
 def split_focus(spec: str) -> tuple[str, str | None, str | None]:
     """The spec without the keys of this module, and what they say: weight and roi."""
-    marks = list(_OPTIONS.finditer(spec))
-    if not marks or Path(spec).exists():
+    if Path(spec).exists():
         return spec, None, None
-    head, options = spec[: marks[-1].start()], spec[marks[-1].end() :].split("&")
-    said: dict[str, str] = {}
-    kept = []
-    for part in options:
-        key, _, value = part.partition("=")
-        if key not in KEYS:
-            kept.append(part)
-        elif key in said:
-            raise SceneError(
-                f"{spec}: {key} is given twice; several regions are one list: roi=WxH+X+Y,WxH+X+Y"
-            )
-        else:
-            said[key] = value
-    return head + (f"?{'&'.join(kept)}" if kept else ""), said.get("weight"), said.get("roi")
+    plain, taken = without_options(spec, KEYS)
+    said = dict(taken)
+    if len(said) < len(taken):
+        twice = next(key for key in KEYS if sum(key == own for own, _ in taken) > 1)
+        raise SceneError(f"{spec}: {twice} is given twice; several regions are one list: roi=WxH+X+Y,WxH+X+Y")
+    return plain, said.get("weight"), said.get("roi")
 
 
 def parse_focus(

@@ -220,8 +220,7 @@ def _fitting(path: Path, layout: Format, place: _Place) -> Format:
     is said: buffers end on whole pages, and files hold several frames.
     """
     length = path.stat().st_size - place.offset
-    packings = (layout.packing,) if layout.packing else ("words", f"csi2-{layout.bits}")
-    tried = [replace(layout, packing=packing) for packing in packings if packing in _PACKINGS]
+    tried = [replace(layout, packing=packing) for packing in _packings(layout)]
     for one in tried:
         if _fits(one, place, length):
             return one
@@ -231,6 +230,12 @@ def _fitting(path: Path, layout: Format, place: _Place) -> Format:
     raise SceneError(
         f"{path}: has {length} bytes{offset}, and {place.width}x{place.height} needs {needed}; what fits: {fitting}"
     )
+
+
+def _packings(layout: Format) -> list[str]:
+    """How samples may lie: as the format says, or else in words or packed."""
+    possible = (layout.packing,) if layout.packing else ("words", f"csi2-{layout.bits}")
+    return [packing for packing in possible if packing in _PACKINGS]
 
 
 def _stride(layout: Format, place: _Place) -> int:
@@ -267,9 +272,7 @@ def _what_fits(layout: Format, place: _Place, length: int) -> Iterator[str]:
 def _sizes(length: int, layout: Format) -> list[str]:
     """Sizes of the usual shapes with exactly so many bytes."""
     found = []
-    for packing in (layout.packing,) if layout.packing else ("words", f"csi2-{layout.bits}"):
-        if packing not in _PACKINGS:
-            continue
+    for packing in _packings(layout):
         samples, size = _PACKINGS[packing]
         pixels = length * samples // size
         for across, down in _SHAPES:

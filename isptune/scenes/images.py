@@ -84,6 +84,12 @@ def to_uint8(images: Images) -> np.ndarray:
     return np.ascontiguousarray(scaled.permute(0, 2, 3, 1).cpu().numpy())
 
 
+def to_uint16(images: Images) -> np.ndarray:
+    """Images as uint16 arrays [batch, H, W, 3], rounded to nearest."""
+    pixels = images.detach().clamp(0, 1).mul(65535).round().cpu().numpy().astype(np.uint16)
+    return np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
+
+
 def decode(path: Path) -> np.ndarray:
     """The pixels of a picture as they are stored, [H, W] or [H, W, channels]. Raises SceneError."""
     if not path.exists():

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from isptune.errors import SceneError
-from isptune.scenes.images import decode
+from isptune.scenes.images import decode, silenced
 from isptune.scenes.raw_frame import Frame, check_file, retagged
 from isptune.scenes.raw_tags import Tags
 
@@ -29,8 +29,6 @@ def is_mosaic_picture(path: Path) -> bool:
 
 def _is_plain_tiff(path: Path) -> bool:
     import tifffile
-
-    from isptune.scenes.images import silenced
 
     try:
         with silenced("tifffile"), tifffile.TiffFile(path) as tiff:

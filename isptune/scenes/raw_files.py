@@ -11,7 +11,7 @@ from isptune.scenes.headerless import LAYOUT_OPTIONS, read_headerless
 from isptune.scenes.mosaic_pictures import is_mosaic_picture, read_mosaic_picture
 from isptune.scenes.raw_by_libraw import read_by_libraw
 from isptune.scenes.raw_capture import RawCapture
-from isptune.scenes.raw_frame import binned, to_capture, upright
+from isptune.scenes.raw_frame import binned, to_capture
 from isptune.scenes.raw_tags import QUAD, TAG_OPTIONS, Tags, parse_tags
 
 SUFFIXES = frozenset(
@@ -72,12 +72,12 @@ def read_raw(
         frame = read_by_libraw(path, tags)
         if not options and not frame.cfa.startswith(QUAD):
             whole = frame.upright_size
-    capture, origin = to_capture(frame)
-    height, width = upright(binned(frame).samples, frame.orientation).shape
+    bayer = binned(frame)
+    capture, origin = to_capture(bayer)
     facts: dict[str, Any] = {
         "file": path.name,
         "path": str(path.resolve()),
-        "frame": (width, height),
+        "frame": bayer.upright_size,
         "origin": origin,
         "orientation": frame.orientation,
         "white_balance": frame.white_balance_from,

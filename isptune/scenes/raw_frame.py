@@ -109,10 +109,12 @@ def binned(frame: Frame) -> Frame:
 def to_capture(frame: Frame) -> tuple[RawCapture, tuple[int, int]]:
     """The capture, upright and from its first red sample on, and where in the upright frame that is (x, y).
 
+    Args:
+        frame: of a Bayer or a mono sensor; see `binned`.
+
     Raises:
         SceneError: too few samples, or a white level that is not above black.
     """
-    frame = binned(frame)
     samples = upright(np.asarray(frame.samples, dtype=np.float32), frame.orientation)
     letters = _upright_cell(np.array(list(frame.cfa if frame.cfa != MONO else "RGGB")), frame)
     black = _upright_cell(np.array(frame.black), frame)

@@ -254,7 +254,7 @@ def crop_scene(scene: Scene, crop: str | None) -> Scene:
     window = window_of(crop, (full_width, full_height), scene.name)
     left, top, width, height = window if scene.raw is None else on_grid(*window)
     cut = _map_pixels(scene, lambda x: x[..., top : top + height, left : left + width].contiguous())
-    cut = _map_regions(cut, lambda corner: (corner[0] - left, corner[1] - top))
+    cut = map_regions(cut, lambda corner: (corner[0] - left, corner[1] - top))
     if scene.raw is None:
         return _cut_later(cut, crop, window) if "path" in scene.metadata else cut
     metadata = dict(cut.metadata)
@@ -323,7 +323,7 @@ def _resize(scene: Scene, resize: str | None) -> Scene:
         raise SceneError(f"resize {resize!r}: {width}x{height} is larger than {MAX_SIDE} pixels a side")
     across, down = width / full_width, height / full_height
     resized = _map_pixels(scene, lambda x: _bicubic(x, height, width))
-    return _map_regions(resized, lambda corner: (corner[0] * across, corner[1] * down))
+    return map_regions(resized, lambda corner: (corner[0] * across, corner[1] * down))
 
 
 def _bicubic(image: Tensor, height: int, width: int) -> Tensor:
@@ -340,7 +340,7 @@ def _map_pixels(scene: Scene, change: Any) -> Scene:
     return replace(scene, image=image, reference=reference, masked=masked)
 
 
-def _map_regions(scene: Scene, move: Callable[[Corner], Corner]) -> Scene:
+def map_regions(scene: Scene, move: Callable[[Corner], Corner]) -> Scene:
     """Move the named parts; those that are no longer wholly inside the picture are dropped."""
     if "regions" not in scene.metadata:
         return scene

@@ -1,6 +1,8 @@
-"""Words of a command with placeholders in braces, as `["{python}", "isp.py", "{out}"]`."""
+"""Words of a command with placeholders in braces, as `["{python}", "isp.py", "{out}"]`; the files that they name."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from string import Formatter
 
 from isptune.errors import ConfigError
@@ -30,3 +32,19 @@ def placeholders(word: str, whose: str) -> list[str]:
 def filled(word: str, places: Mapping[str, str]) -> str:
     """The word with values for its placeholders, which all must be there."""
     return "".join(text + (places[place] if place else "") for text, place, _, _ in Formatter().parse(word))
+
+
+def beside(argv: list[str], folder: Path) -> list[str]:
+    """The words with a program that is named by a relative path taken from a folder, that of the description."""
+    program, *rest = argv
+    if "/" in program and not Path(program).is_absolute():
+        program = str(folder / program)
+    return [program, *rest]
+
+
+def named_files(command: Sequence[str], folder: Path) -> dict[str, str]:
+    """Hashes of the files in a folder that a command names, such as a script."""
+    files = {word: folder / word for word in command}
+    return {
+        word: hashlib.sha256(path.read_bytes()).hexdigest() for word, path in files.items() if path.is_file()
+    }

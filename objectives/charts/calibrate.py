@@ -55,13 +55,10 @@ def colour(shot: str, out: Path, corners: str) -> None:
       isptune calibrate colour chart.dng --out profile.toml
     """
     from isptune.scenes.colour_profile import ColourProfile, write_profile
-    from isptune.scenes.scene import scene_warnings
     from objectives.charts.regions import parse_corners
-    from objectives.charts.shots import whole_shot
+    from objectives.charts.shots import told_shot
 
-    scene = whole_shot(shot, "a colour matrix is fitted to")
-    for text in scene_warnings([scene]):
-        click.echo(f"warning: {text}", err=True)
+    scene = told_shot(shot, "a colour matrix is fitted to")
     fitted = _fitted(scene, parse_corners("--corners", corners))
     note = f"fitted to a ColorChecker in {scene.metadata.get('file', scene.name)}"
     write_profile(out, ColourProfile(fitted.matrix, fitted.white_balance, note))
@@ -74,12 +71,11 @@ def _fitted(scene: "Scene", corners: "Quad | None") -> "Fitted":
     from isptune.errors import SceneError
     from objectives.charts.colour_matrix import fit
     from objectives.charts.find_colorchecker import find_colorcheckers
+    from objectives.charts.shots import in_capture
 
     assert scene.raw is not None
-    left, top = scene.metadata.get("window", (0, 0))[:2]
     if corners is not None:
-        first, second, third, fourth = ((x - left, y - top) for x, y in corners)
-        return fit(scene.raw, (first, second, third, fourth), turned=False)
+        return fit(scene.raw, in_capture(corners, scene), turned=False)
     found = find_colorcheckers(scene.image)
     if not found:
         raise SceneError(
@@ -98,7 +94,9 @@ def _fitted(scene: "Scene", corners: "Quad | None") -> "Fitted":
 def _tell(fitted: "Fitted", scene: "Scene", out: Path) -> None:
     import numpy as np
 
-    left, top = scene.metadata.get("window", (0, 0))[:2]
+    from objectives.charts.shots import origin_of
+
+    left, top = origin_of(scene)
     places = "/".join(f"{x + left:.0f}/{y + top:.0f}" for x, y in fitted.quad)
     click.echo(f"ColorChecker at --corners {places}")
     clipped = int(np.isnan(fitted.after).sum())

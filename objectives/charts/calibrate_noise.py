@@ -64,15 +64,12 @@ def known_profile(out: Path) -> "CameraProfile":
 
 def _measured(shots: tuple[str, ...], iso: float | None) -> list["Transfer"]:
     from isptune.errors import SceneError
-    from isptune.scenes.scene import scene_warnings
     from objectives.charts.photon_transfer import transfer
-    from objectives.charts.shots import raw_of, whole_shot
+    from objectives.charts.shots import raw_of, told_shot
 
     by_iso: dict[float, list[RawCapture]] = {}
     for shot in shots:
-        scene = whole_shot(shot, "noise is measured in")
-        for text in scene_warnings([scene]):
-            click.echo(f"warning: {text}", err=True)
+        scene = told_shot(shot, "noise is measured in")
         own = scene.metadata.get("iso", iso)
         if own is None:
             raise SceneError(f"{shot}: its tags know no ISO; give it: --iso N")

@@ -33,22 +33,16 @@ def optics(shot: str, out: Path | None, box: str) -> None:
     from dataclasses import replace
 
     from isptune.scenes.camera_profile import write_camera_profile
-    from isptune.scenes.scene import scene_warnings
     from objectives.charts.calibrate_noise import known_profile
     from objectives.charts.point_spread import measured_optics
     from objectives.charts.regions import parse_box
-    from objectives.charts.shots import raw_of, whole_shot
+    from objectives.charts.shots import in_capture, origin_of, raw_of, told_shot
 
     known = known_profile(out) if out is not None else None
-    scene = whole_shot(shot, "a lens is measured in")
-    for text in scene_warnings([scene]):
-        click.echo(f"warning: {text}", err=True)
-    left, top = scene.metadata.get("window", (0, 0))[:2]
+    scene = told_shot(shot, "a lens is measured in")
     given = parse_box("--box", box)
-    if given is not None:
-        first, second, third, fourth = ((x - left, y - top) for x, y in given)
-        given = (first, second, third, fourth)
-    found = measured_optics(raw_of(scene), given, scene.name)
+    found = measured_optics(raw_of(scene), given and in_capture(given, scene), scene.name)
+    left, top = origin_of(scene)
     x, y, width, height = found.box
     click.echo(f"edge at --box {width}x{height}+{x + left}+{y + top}")
     if found.edges > 1:

@@ -130,9 +130,10 @@ _LEFT_OUT = re.compile(
 def _refuse_what_was_left_out(folder: Path, sidecar: bytes) -> None:
     """Raise RenderError if darktable left out a module that is on: it tells and goes on with another picture."""
     told = "".join((folder / name).read_text(errors="replace") for name in ("stdout.txt", "stderr.txt"))
-    entries = SidecarText(sidecar, "the sidecar").effective.values()
+    left_out = _LEFT_OUT.findall(told)
+    entries = SidecarText(sidecar, "the sidecar").effective.values() if left_out else ()
     on = {entry.operation for entry in entries if entry.enabled}
-    for module, why in _LEFT_OUT.findall(told):
+    for module, why in left_out:
         if module in on:
             reason = why if why.startswith("version") else "it does not know it"
             raise RenderError(

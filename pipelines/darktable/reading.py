@@ -17,6 +17,7 @@ from isptune.space import Candidate, Space, Value, reaching
 from pipelines.darktable import fields
 from pipelines.darktable.modules import SPACE, Module, modules_of, to_xmp
 from pipelines.darktable.sidecar import Entry, SidecarText, unpacked
+from pipelines.external.templates import by_reason
 
 _ALWAYS_ON: Candidate = {"highlights.mode": "opposed"}
 """What darktable 4.2 takes for the modules that are on in any case, where that is no default of ours."""
@@ -185,7 +186,5 @@ def note_on(sidecar: Sidecar) -> str:
     notes = []
     if sidecar.passed_through:
         notes.append(f"left in the history as they are: {', '.join(sidecar.passed_through)}")
-    for reason in dict.fromkeys(sidecar.locked.values()):
-        names = [name for name, why in sidecar.locked.items() if why == reason]
-        notes.append(f"cannot be tuned, since {reason}: {', '.join(names)}")
+    notes += [f"cannot be tuned, since {why}: {names}" for why, names in by_reason(sidecar.locked).items()]
     return "; ".join(notes)

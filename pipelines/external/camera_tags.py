@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, final
 
+from isptune.scenes.tiff_tags import tiff_tags
+
 _SHORT, _RATIONAL, _TEXT = 3, 5, 2
 _EXIF: Mapping[str, tuple[int, int]] = {
     "ExposureTime": (33434, _RATIONAL),
@@ -80,16 +82,10 @@ def taken_with(path: Path) -> TakenWith:
 
 
 def _of_tiff(path: Path) -> TakenWith | None:
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as file:
-            own = {tag.name: tag.value for tag in file.pages.first.tags}
-    except Exception:  # no TIFF, or one that is damaged: whatever its reader raises
+    told = tiff_tags(path)
+    if told is None:
         return None
-    nested = own.get("ExifTag")
-    told = {**own, **(nested if isinstance(nested, dict) else {})}
-    return TakenWith(_text(own.get("Make")), _text(own.get("Model")), _exif(told))
+    return TakenWith(_text(told.get("Make")), _text(told.get("Model")), _exif(told))
 
 
 def _exif(told: Mapping[str, Any]) -> dict[tuple[int, int], Any]:

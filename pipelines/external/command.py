@@ -28,7 +28,7 @@ from isptune.errors import ConfigError
 from isptune.facts import EditedFile, FileSet, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
-from isptune.system.argv import filled, placeholders
+from isptune.system.argv import beside, filled, named_files, placeholders
 from isptune.system.program import call_folder, run_program
 from isptune.system.records import Pixels, Positive
 from pipelines.external.description import Description, read_description
@@ -37,7 +37,6 @@ from pipelines.external.scene_files import (
     SceneFiles,
     candidates_of,
     read_result,
-    sha256_of,
     stack,
     write_text,
 )
@@ -82,7 +81,11 @@ class Command:
         self.flags = description.flags
         self.files = ExportedFiles(description)
         self._check(str(description.path))
-        versions = {description.path.name: description.sha256, **self._own_files(), **self.files.versions}
+        versions = {
+            description.path.name: description.sha256,
+            **named_files(self.settings.command, self.folder),
+        }
+        versions |= self.files.versions
         seeded = any("seed" in placeholders(word, description.path.name) for word in self.settings.command)
         self.facts = PipelineFacts(
             max_batch=1,
@@ -140,14 +143,7 @@ class Command:
                 argv += [f"{self.flags[name]}={value}" for name, value in values.items()]
             else:
                 argv.append(filled(word, known))
-        if "/" in argv[0] and not Path(argv[0]).is_absolute():
-            argv[0] = str(self.folder / argv[0])
-        return argv
-
-    def _own_files(self) -> dict[str, str]:
-        """Hashes of the files beside the description that the command names, such as a script."""
-        files = {word: self.folder / word for word in self.settings.command}
-        return {word: sha256_of(path) for word, path in files.items() if path.is_file()}
+        return beside(argv, self.folder)
 
     def _check(self, file: str) -> None:
         settings = self.settings

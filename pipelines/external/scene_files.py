@@ -17,7 +17,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Params
 from isptune.errors import RenderError, SceneError
-from isptune.scenes.images import read_image
+from isptune.scenes.images import read_image, to_uint16
 from isptune.scenes.raw_capture import RawCapture
 from isptune.scenes.raw_files import is_raw
 from isptune.scenes.scene import Scene, window_of
@@ -156,8 +156,7 @@ def write_scene(path: Path, scene: Scene) -> None:
             write_dng(path, _before_red(scene.raw, order), order, taken=taken)
             os.truncate(path, max(SMALLEST_RAW_FILE, path.stat().st_size))
             return
-        pixels = scene.image[0].clamp(0, 1).mul(65535).round().cpu().numpy().astype(np.uint16)
-        done, encoded = cv2.imencode(".png", np.ascontiguousarray(pixels[::-1].transpose(1, 2, 0)))
+        done, encoded = cv2.imencode(".png", np.ascontiguousarray(to_uint16(scene.image)[0, ..., ::-1]))
         assert done, "a PNG of 16 bits can always be encoded"
         path.write_bytes(encoded.tobytes())
     except OSError as error:

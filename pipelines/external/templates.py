@@ -5,6 +5,14 @@ from collections.abc import Mapping
 from isptune.space import Candidate, Value
 
 
+def by_reason(locked: Mapping[str, str]) -> dict[str, str]:
+    """Knobs that cannot be set, in a list, by why: each reason once."""
+    return {
+        reason: ", ".join(name for name, why in locked.items() if why == reason)
+        for reason in dict.fromkeys(locked.values())
+    }
+
+
 def template_notes(
     locked: Mapping[str, str], there: Candidate, tuned: Mapping[str, Value], start: Candidate
 ) -> tuple[str, ...]:

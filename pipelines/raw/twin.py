@@ -23,6 +23,7 @@ from isptune.scenes.scene import (
     Scene,
     crop_scene,
     load_scenes,
+    map_regions,
     photograph,
     raw_scene,
 )
@@ -173,14 +174,9 @@ def _reduced(photo: Scene, factor: float) -> Scene:
         return photo
     height, width = (max(1, round(n / factor)) for n in photo.image.shape[-2:])
     small = linear_to_srgb(reduced(srgb_to_linear(photo.image.double()), height, width)).clamp(0, 1).float()
-    facts: dict[str, Any] = dict(photo.metadata)
     across, down = width / photo.image.shape[-1], height / photo.image.shape[-2]
-    if "regions" in facts:
-        facts["regions"] = {
-            name: tuple((x * across, y * down) for x, y in corners)
-            for name, corners in facts["regions"].items()
-        }
-    return photograph(photo.name, small, **facts)
+    scene = photograph(photo.name, small, **photo.metadata)
+    return map_regions(scene, lambda corner: (corner[0] * across, corner[1] * down))
 
 
 def _point_spread(options: dict[str, str], camera: TwinCamera) -> PointSpread:

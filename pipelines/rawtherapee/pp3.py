@@ -15,6 +15,7 @@ from typing import final
 from isptune.errors import ConfigError
 from isptune.parameter_set import ParameterSet
 from isptune.space import Candidate, Choice, Integer, Space, Value, reaching
+from pipelines.external.templates import by_reason
 from pipelines.rawtherapee.for_the_program import films_folder, missing_film
 from pipelines.rawtherapee.keyfile import KeyFile, Place
 from pipelines.rawtherapee.knobs import (
@@ -256,8 +257,7 @@ def note_on(profile: Profile) -> str:
     film = missing_film(profile.file, films_folder())
     if film is not None:
         notes.append(f"[Film Simulation] is on with {film}, which is not there: RawTherapee leaves it out")
-    reasons = dict.fromkeys(profile.locked.values())
-    for reason in reasons:
-        names = [name for name, why in profile.locked.items() if why == reason]
-        notes.append(f"cannot be tuned because of {reason}: {', '.join(names)}")
+    notes += [
+        f"cannot be tuned because of {why}: {names}" for why, names in by_reason(profile.locked).items()
+    ]
     return "; ".join(notes)

@@ -6,8 +6,8 @@ the mean keeps edges out.
 
 import numpy as np
 from scipy import ndimage
-from scipy.optimize import nnls
 
+from isptune.scenes.noise_estimate import noise_line
 from isptune.scenes.pairs.cells import Plane, Planes
 
 _MASK = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])
@@ -25,10 +25,10 @@ def noise_level(cells: Planes) -> float:
     """
     levels = []
     for plane in cells:
-        different = np.abs(ndimage.convolve(plane, _MASK, mode="reflect"))
+        different = _sigmas(plane)
         light = plane < 0.95
         if light.any():
-            levels.append(float(np.median(different[light])) / 6 / 0.6745)
+            levels.append(float(np.median(different[light])))
     return float(np.mean(levels)) if levels else 0.0
 
 
@@ -37,11 +37,15 @@ def noise_variance(plane: Plane, light: Plane) -> Plane:
 
     It is measured within the plane, so that no other capture, nor what moved in it, has a say.
     """
-    response = np.abs(ndimage.convolve(plane, _MASK, mode="reflect")) / 6 / 0.6745
+    response = _sigmas(plane)
     limits = np.quantile(light, np.linspace(0, 1, _LEVELS + 1))
     group = np.clip(np.searchsorted(limits, light, side="right") - 1, 0, _LEVELS - 1)
     own = [group == level for level in range(_LEVELS) if (group == level).any()]
-    variances = np.array([float(np.median(response[part])) ** 2 for part in own]) + 1e-12
-    design = np.stack([[max(0.0, float(light[part].mean())) for part in own], np.ones(len(own))], 1)
-    (slope, level), _ = nnls(design / variances[:, None], np.ones(len(own)))  # in parts of the variance
-    return slope * np.clip(light, 0, None) + level
+    variances = np.array([float(np.median(response[part])) ** 2 for part in own])
+    model = noise_line(np.array([float(light[part].mean()) for part in own]), variances)
+    return model.shot * np.clip(light, 0, None) + model.read
+
+
+def _sigmas(plane: Plane) -> Plane:
+    """What the mask sees at each sample, such that the median over noise alone is its standard deviation."""
+    return np.abs(ndimage.convolve(plane, _MASK, mode="reflect")) / 6 / 0.6745

@@ -1,11 +1,12 @@
 """What a raw file says of how it was taken: the camera, the exposure and the lens."""
 
-import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from isptune.scenes.tiff_tags import tiff_tags
 
 _TAGS = {
     "exposure_s": ("ExposureTime",),
@@ -50,20 +51,8 @@ class ShotTags:
 
 def read_tags(path: Path) -> ShotTags:
     """The tags of a raw file. A file that is no TIFF (CR3, RAF) is asked by LibRaw, which does not say the camera."""
-    import tifffile
-
-    log = logging.getLogger("tifffile")
-    before, log.disabled = log.disabled, True  # makers' tags are no business of ours
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            first: Any = tiff.pages.first
-            found = {tag.name: tag.value for tag in first.tags.values()}
-    except (tifffile.TiffFileError, ValueError, OSError, NotImplementedError, IndexError, KeyError):
-        return _by_libraw(path)
-    finally:
-        log.disabled = before
-    exif = found.get("ExifTag")
-    return _of_tags({**found, **(exif if isinstance(exif, Mapping) else {})})
+    found = tiff_tags(path)
+    return _by_libraw(path) if found is None else _of_tags(found)
 
 
 def _of_tags(found: Mapping[str, Any]) -> ShotTags:
