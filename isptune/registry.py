@@ -67,8 +67,7 @@ def build(kind: str, spec: str, *positional: Any, **options: Any) -> Any:
         raise ConfigError(
             f"{spec}: was a function in somebody's Python, which no folder brings along; give it again in Python"
         )
-    if kind == "pipeline":
-        argument, options = _with_options_of(name, argument, options)
+    argument, options = with_options(kind, name, argument, options)
     make = factory(kind, name)
     try:
         inspect.signature(make).bind(argument, *positional, **options)
@@ -83,10 +82,15 @@ def own_file(spec: str) -> tuple[Path, str] | None:
     return (Path(file), argument) if file.endswith(".py") and argument else None
 
 
-def _with_options_of(
-    name: str, rest: str | None, options: dict[str, Any]
+def with_options(
+    kind: str, name: str, rest: str | None, options: dict[str, Any]
 ) -> tuple[str | None, dict[str, Any]]:
-    """A pipeline's argument, and the options of its spec beside those that are given apart from it."""
+    """A plug-in's argument and options: of a pipeline those of its spec beside those that are given apart from it.
+
+    Other kinds read the options of their spec themselves. Raises ConfigError for one that is given twice, differently.
+    """
+    if kind != "pipeline":
+        return rest, options
     argument, written = split_options(rest)
     merged = {key: typed(value) for key, value in written.items()}
     for key, value in options.items():

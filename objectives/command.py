@@ -25,10 +25,10 @@ import hashlib
 import math
 import sys
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, final
+from typing import Annotated, Any, Literal, final
 
 import cv2
 import msgspec
@@ -36,12 +36,13 @@ import numpy as np
 import torch
 
 from isptune.arrays import Images, Scores
-from isptune.errors import ConfigError, DiskError, ProgramError, ScoreError
+from isptune.deeds import Deed
+from isptune.errors import ConfigError, DiskError, ProgramError, ScoreError, one_line
 from isptune.facts import Direction, ObjectiveFacts
 from isptune.scenes.images import to_uint8, to_uint16
 from isptune.scenes.scene import Scene
 from isptune.spec import refuse_unknown, split_options, typed
-from isptune.system.argv import beside, filled, named_files, placeholders
+from isptune.system.argv import beside, filled, named_files, placeholders, shown_command
 from isptune.system.program import call_folder, run_program
 from isptune.system.records import Positive, convert, parse_toml, read_bytes
 
@@ -209,6 +210,17 @@ def build(argument: str | None) -> CommandObjective:
     given = {key: typed(value) for key, value in options.items()}
     settings = convert({**table, **given}, Settings, "option", known_only=True)
     return CommandObjective(Path(file).resolve(), settings, hashlib.sha256(data).hexdigest())
+
+
+def deeds(argument: str | None, options: Mapping[str, Any]) -> list[Deed]:
+    """The program that it starts for each batch of pictures."""
+    file = ""
+    try:
+        file = split_options(argument)[0] or ""
+        settings = convert(parse_toml(read_bytes(Path(file)), file), Settings, file)
+    except ConfigError:
+        return [Deed(f"start what {one_line(file)} says")]
+    return [Deed(f"start {shown_command(settings.command, Path(file))}")]
 
 
 def _write(path: Path, pixels: np.ndarray) -> None:

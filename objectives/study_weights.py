@@ -6,6 +6,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from isptune.deeds import Named, deeds_of
 from isptune.errors import ConfigError, one_line
 from isptune.study.plan.folder import WEIGHTS
 from isptune.system.records import convert, parse_json, read_bytes
@@ -42,6 +43,18 @@ def build(argument: str | None) -> Weighted:
     name, _, terms = spec.partition(":")
     if name != "weighted":
         raise ConfigError(f"{one_line(str(path))}: holds {one_line(spec)}, which is no weighted sum")
+    _refuse_what_acts(str(path), spec)
     objective = build_weighted(terms)
     weights = {**objective.facts.weights, WEIGHTS: sha256_of(path)}
     return replace(objective, facts=replace(objective.facts, weights=weights))
+
+
+def _refuse_what_acts(place: str, spec: str) -> None:
+    """The folder may be somebody else's: what acts is built where the command names it, and not from here."""
+    acts = deeds_of([Named("objective", spec)])
+    if acts or "study:" in spec:
+        would = "; ".join(deed.what for deed in acts) or "read the weights of another study"
+        raise ConfigError(
+            f"{one_line(place)}: holds {one_line(spec)}, which would {would}; if you trust it, name the sum itself: "
+            f"--objective '{one_line(spec)}'"
+        )

@@ -2,15 +2,16 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from isptune.arrays import Images, OtherImages, Scores
+from isptune.deeds import Named
 from isptune.errors import ConfigError, UnknownName
 from isptune.facts import ObjectiveFacts, gathered_weights
 from isptune.interfaces import Objective, Warns
@@ -149,9 +150,23 @@ def parse(argument: str) -> list[tuple[float, str]]:
     return terms
 
 
-def _build_term(weight: float, written: str) -> Term:
+def deeds(argument: str | None, options: Mapping[str, Any]) -> list[Named]:
+    """Its components."""
+    try:
+        terms = parse(argument or "")
+    except ConfigError:  # it will not be built
+        return []
+    return [Named("objective", _spec_of(written)[0]) for _, written in terms]
+
+
+def _spec_of(written: str) -> tuple[str, bool]:
+    """A component's spec, and whether its scores are brought to [0, 1]."""
     scaled = _UNIT.fullmatch(written)
-    spec = scaled[1] if scaled else written
+    return (scaled[1], True) if scaled else (written, False)
+
+
+def _build_term(weight: float, written: str) -> Term:
+    spec, scaled = _spec_of(written)
     if spec.partition(":")[0] == "weighted":
         raise ConfigError(f"weighted: {spec!r} is a sum inside a sum; write it as one, for example {EXAMPLE}")
     try:
@@ -160,7 +175,7 @@ def _build_term(weight: float, written: str) -> Term:
         if error.kind == "objective":
             raise ConfigError(f"weighted: {error}; a sum looks like {EXAMPLE}") from error
         raise
-    term = Term(weight, spec, objective, bool(scaled))
+    term = Term(weight, spec, objective, scaled)
     low, high = objective.facts.range
     if scaled and not math.isfinite(high - low):
         raise ConfigError(f"weighted: the range of {spec} is {low:g} to {high:g}; unit() needs a finite one")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from isptune.commands.options import TRUST
+
 
 @click.command()
 @click.argument("old", metavar="A")
@@ -19,13 +21,23 @@ import click
 @click.option(
     "--seeds", type=click.IntRange(1, 1000), default=3, show_default=True, help="Noise seeds for the effects."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")  # fmt: skip
-def diff(old: str, new: str | None, on: str | None, effects: bool | None, seeds: int, as_json: bool) -> None:
+@TRUST
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def diff(
+    old: str,
+    new: str | None,
+    on: str | None,
+    effects: bool | None,
+    seeds: int,
+    trust: bool,
+    as_json: bool,
+) -> None:
     """Compare parameter set A (old) with B (new): each a TOML or JSON file or a run's folder.
 
     Knobs are sorted by their change in per cent of the range (of its logarithm, where that is searched). "If it
     goes back" is by how much the objective's score changes when that knob alone takes its old value in B: what
     the change buys. It is measured on the scenes of a run. A run alone is compared with what it started from.
+    A run that was made with a program or a server says so first: --trust starts them, --no-effects does without.
 
     \b
     Examples:
@@ -34,9 +46,10 @@ def diff(old: str, new: str | None, on: str | None, effects: bool | None, seeds:
       isptune diff mine.toml other.toml --on runs/mine
     """
     from isptune.report.differences import compare_sets, print_difference, to_dict
+    from isptune.trust import Trust
 
     run = _run_to_measure_on(old, new, on, effects)
-    difference = compare_sets(Path(old), None if new is None else Path(new), run, seeds)
+    difference = compare_sets(Path(old), None if new is None else Path(new), run, seeds, Trust(all=trust))
     if as_json:
         import json
 

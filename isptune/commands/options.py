@@ -25,6 +25,12 @@ DEVICE = click.option(
 )
 """For commands whose options win over no file, and so have defaults of their own."""
 
+TRUST = click.option(
+    "--trust",
+    is_flag=True,
+    help="Start and send what the set or folder names; without it you are told what that would be.",
+)
+
 _OPTIONS = [
     click.option("--config", metavar="FILE", help="TOML file with any of these settings; options win over it."),
     click.option("--pipeline", metavar="SPEC",
@@ -69,6 +75,7 @@ _OPTIONS = [
     click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="CPU threads. [all cores]"),
     click.option("--workers", metavar="N|dask:ADDRESS",
                  help="Render and score in N processes or on a Dask cluster; for slow pipelines. [in this process]"),
+    TRUST,
 ]  # fmt: skip
 
 
@@ -85,10 +92,12 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
     A set that is started from brings its pipeline along, unless `--pipeline` or a configuration says which.
     """
     from isptune.commands.starting import start_from
+    from isptune.trust import Trust, require_trust
+    from isptune.trust import pipeline as named_pipeline
     from isptune.tuning.config import load_settings, parse_assignments
 
     config, prompt = options.pop("config"), options.pop("prompt")
-    threads = options.pop("threads")
+    threads, trusted = options.pop("threads"), options.pop("trust")
     if threads is not None:
         import torch
 
@@ -99,7 +108,12 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
     options["start"], pipeline, brought = start.values, start.pipeline, start.pipeline_options
     pipeline_options = {**start.base, **pipeline_options}
     if pipeline is not None and config is None and options["pipeline"] in (None, pipeline):
-        options["pipeline"], pipeline_options = pipeline, {**brought, **pipeline_options}
+        own = [] if options["pipeline"] is None else [named_pipeline(pipeline, pipeline_options)]
+        pipeline_options = {**brought, **pipeline_options}
+        if not start.own_file:
+            wanted = named_pipeline(pipeline, pipeline_options)
+            require_trust(start.source, [wanted], Trust(tuple(own), trusted))
+        options["pipeline"] = pipeline
     options["pipeline_options"] = pipeline_options
     options["tune"] = tuple(part.strip() for pattern in options["tune"] for part in pattern.split(","))
     specs = {options["pipeline"], *options["objectives"], *options["second_opinions"]} - {pipeline}

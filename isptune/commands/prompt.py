@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands.options import TRUST
 from isptune.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def prompt() -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Of the page. [a free one]"
 )
+@TRUST
 def make(
     out: Path,
     from_run: str | None,
@@ -48,6 +50,7 @@ def make(
     scores: str | None,
     no_page: bool,
     port: int,
+    trust: bool,
     **options: Any,
 ) -> None:
     """Rate pictures on a page in your browser, or by the numbers of a contact sheet.
@@ -74,7 +77,7 @@ def make(
     refuse_existing(out)
     asked = {"from_run": from_run, "images": images, **options}
     asked = {key: value for key, value in asked.items() if value is not None}
-    sitting = _go_on(out, asked) if folder_of(out).exists() else _begin(out, asked)
+    sitting = _go_on(out, asked) if folder_of(out).exists() else _begin(out, asked, trust)
     click.echo(f"contact sheet: {sitting.folder / SHEET}")
     if scores is not None:
         _take(sitting, scores)
@@ -88,14 +91,15 @@ def make(
     _tell(sitting)
 
 
-def _begin(out: Path, asked: dict[str, Any]) -> "Sitting":
+def _begin(out: Path, asked: dict[str, Any], trust: bool) -> "Sitting":
     from isptune.rating.choice import of_folder, of_run
     from isptune.rating.sitting import begin
+    from isptune.trust import Trust
 
     count, objective = asked.get("count", 10), asked.get("objective")
     chosen: list[Chosen]
     if "from_run" in asked:
-        chosen = of_run(Path(asked["from_run"]), count, asked.get("scene"), objective)
+        chosen = of_run(Path(asked["from_run"]), count, asked.get("scene"), objective, Trust(all=trust))
     elif "images" in asked:
         if "scene" in asked:
             raise ConfigError("--scene names a scene of a run; a folder has none")

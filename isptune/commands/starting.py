@@ -23,6 +23,8 @@ class Start:
     Attributes:
         values: to start from, later ones winning.
         pipeline, pipeline_options: of the last set that says which it is for.
+        source: where that set is.
+        own_file: whether it is a program's or camera's own file, so that the pipeline follows from what it is.
         base: options with which the named pipeline takes a file of the user's own for what it starts from.
         files: the sets that were read from a program's or camera's own file.
         notes: what the user should know of them, a line each.
@@ -31,6 +33,8 @@ class Start:
     values: Mapping[str, Any] = field(default_factory=dict)
     pipeline: str | None = None
     pipeline_options: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    own_file: bool = False
     base: Mapping[str, str] = field(default_factory=dict)
     files: Sequence[ParameterSet] = ()
     notes: Sequence[str] = ()
@@ -68,6 +72,7 @@ def start_from(
     """
     values: dict[str, Any] = {}
     pipeline, brought, base = None, {}, {}
+    source, own_file = "", False
     files: list[ParameterSet] = []
     notes: list[str] = []
     beside = None if template is None else Path(template)
@@ -82,7 +87,8 @@ def start_from(
         files += [chosen] if chosen.file_format is not None or chosen.without_place else []
         if chosen.pipeline is not None:
             pipeline, brought = chosen.pipeline, dict(chosen.pipeline_options)
-    return Start(values, pipeline, brought, base, files, notes)
+            source, own_file = item, chosen.file_format is not None
+    return Start(values, pipeline, brought, source, own_file, base, files, notes)
 
 
 def _read(

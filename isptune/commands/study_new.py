@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from isptune.commands.options import DEVICE, PIPELINE_OPTION
+from isptune.commands.options import DEVICE, PIPELINE_OPTION, TRUST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,6 +97,7 @@ if TYPE_CHECKING:
 @click.option("--title", default="Which picture is better?", show_default=True)
 @click.option("--question", default="Which of the two pictures looks better to you?", show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@TRUST
 def new(folder: str, **options: Any) -> None:
     """Make a study in the new folder DIR: pictures, and which pairs people will be asked.
 
@@ -149,11 +150,12 @@ def _rendered(
     from isptune.study.plan.folder import new_folder
     from isptune.study.plan.making import make_study
     from isptune.study.plan.rendering import dmc, from_run
+    from isptune.trust import Trust
 
     new_folder(target)  # refuses a folder that is in use before anything is rendered
     if run:
         with counting("rendered and scored", "pictures") as show:
-            stimuli = from_run(Path(run), options["finalists"], show)
+            stimuli = from_run(Path(run), options["finalists"], show, Trust(all=options["trust"]))
     else:
         from isptune.errors import ConfigError
         from isptune.registry import build

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from isptune.commands.options import DEVICE, PIPELINE_OPTION
+from isptune.commands.options import DEVICE, PIPELINE_OPTION, TRUST
 
 
 @click.command("tune-by-eye")
@@ -30,13 +30,16 @@ from isptune.commands.options import DEVICE, PIPELINE_OPTION
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
 )
+@TRUST
 @click.pass_context
-def tune_by_eye(context: click.Context, folder: str, host: str, port: int, **options: Any) -> None:
+def tune_by_eye(
+    context: click.Context, folder: str, host: str, port: int, trust: bool, **options: Any
+) -> None:
     """Tune without a metric: vote on pairs of candidates on a page; CMA-ES follows your ranking.
 
     After every 15 votes the next ten candidates are rendered, and DIR/recommended.toml holds the set so far; it is a
-    parameter set for `isptune export`, `diff` and `run --start`. Stop with Ctrl-C; the same command with DIR alone goes
-    on. It ends when candidates can hardly be told apart, or the votes are used up. In simulation the
+    parameter set for `isptune export`, `diff` and `run --start`. Stop with Ctrl-C; the same command, or DIR alone,
+    goes on. It ends when candidates can hardly be told apart, or the votes are used up. In simulation the
     level error of 5 params falls from 0.24 to 0.05 in about 300 votes (experiments/studies/votes_by_eye.md).
 
     \b
@@ -46,19 +49,17 @@ def tune_by_eye(context: click.Context, folder: str, host: str, port: int, **opt
     """  # fmt: skip
     from pathlib import Path
 
-    from isptune.errors import ConfigError
-    from isptune.study.by_eye.run import SETTINGS, EyeRun, EyeSettings, start
+    from isptune.study.by_eye.run import SETTINGS, EyeSettings, forget_unfinished, go_on, start
     from isptune.study.by_eye.server import serve_search
     from isptune.tuning.config import parse_assignments
 
     target = Path(folder)
+    given = {n for n in options if context.get_parameter_source(n) != click.core.ParameterSource.DEFAULT}
+    options["tune"] = tuple(name.strip() for names in options["tune"] for name in names.split(","))
+    options["pipeline_options"] = parse_assignments(options["pipeline_options"], "--pipeline-option")
     if (target / SETTINGS).is_file():
-        given = [n for n in options if context.get_parameter_source(n) != click.core.ParameterSource.DEFAULT]
-        if given:
-            raise ConfigError(f"{target}: its settings stand in {SETTINGS}; go on without {', '.join(given)}")
-        run = EyeRun(target, click.echo)
+        run = go_on(target, {name: options[name] for name in options if name in given}, trust, click.echo)
     else:
-        options["tune"] = tuple(name.strip() for names in options["tune"] for name in names.split(","))
-        options["pipeline_options"] = parse_assignments(options["pipeline_options"], "--pipeline-option")
+        forget_unfinished(target)
         run = start(target, EyeSettings(**options), click.echo)
     serve_search(run, host, port, click.echo)

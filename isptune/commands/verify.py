@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from isptune.commands.options import DEVICE, PIPELINE_OPTION
+from isptune.commands.options import DEVICE, PIPELINE_OPTION, TRUST
 
 if TYPE_CHECKING:
     from isptune.tuning.verification import Verified
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @DEVICE
+@TRUST
 def verify(new: str, out: str | None, as_json: bool, **options: Any) -> None:
     """Say whether a parameter set is better than another on scenes that took no part in finding it.
 

@@ -15,6 +15,8 @@ from isptune.scenes.sampling import interval_ranks
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Space
 from isptune.system.device import choose_device
+from isptune.trust import NOTHING_NAMED, Trust, require_known_pictures, require_trust
+from isptune.trust import pipeline as named_pipeline
 from isptune.tuning.evaluate import Evaluator
 
 if TYPE_CHECKING:
@@ -41,12 +43,19 @@ class Chosen:
     load: Callable[[], Images]
 
 
-def of_run(folder: Path, count: int, scene: str | None = None, by: str | None = None) -> list[Chosen]:
+def of_run(
+    folder: Path,
+    count: int,
+    scene: str | None = None,
+    by: str | None = None,
+    trust: Trust = NOTHING_NAMED,
+) -> list[Chosen]:
     """Trials of a run, spread from the worst to the best: by rank, among those whose scores stand apart.
 
     Args:
         scene: which of the run's scenes to render them on. [the first]
         by: which of the run's objectives to sort them by. [the first]
+        trust: what the run may start and send.
 
     Raises:
         RunFolderError: it is no run folder, too few of its trials were scored, or the scene is another picture now.
@@ -54,7 +63,7 @@ def of_run(folder: Path, count: int, scene: str | None = None, by: str | None = 
     """
     record = read_run(folder)
     objective = _named("objective", by, {fact.name: fact for fact in record.objectives})
-    space, evaluator, shown = _renderer(record, scene)
+    space, evaluator, shown = _renderer(record, scene, trust)
     trials = _distinct(record, objective.name)
     if len(trials) < FEWEST:
         raise RunFolderError(
@@ -137,9 +146,11 @@ def _trials(record: RunRecord) -> Iterator[tuple[int, Trial]]:
             yield generation.seed, trial
 
 
-def _renderer(record: RunRecord, name: str | None) -> tuple[Space, Evaluator, Scene]:
+def _renderer(record: RunRecord, name: str | None, trust: Trust) -> tuple[Space, Evaluator, Scene]:
     """What renders the run's candidates again, without its objectives, and the scene to do it on."""
     settings = record.config
+    require_trust(record.folder, [named_pipeline(settings.pipeline, settings.pipeline_options)], trust)
+    require_known_pictures(record.folder, settings, trust)
     pipeline = build("pipeline", settings.pipeline, **settings.pipeline_options)
     scenes = load_scenes(settings.scenes, settings.crop, settings.resize)
     evaluator = Evaluator(pipeline, {}, scenes, choose_device(settings.device))

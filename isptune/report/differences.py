@@ -14,6 +14,7 @@ from isptune.runs.answer import Interval
 from isptune.runs.record import read_run
 from isptune.space import Choice, Param
 from isptune.system.records import plain
+from isptune.trust import NOTHING_NAMED, Trust
 from isptune.tuning.bench import Bench
 from isptune.tuning.effects import Effects, bench_of, effects
 
@@ -47,16 +48,20 @@ class Difference:
     notes: tuple[str, ...] = ()
 
 
-def compare_sets(old_path: Path, new_path: Path | None, run: Path | None, seeds: int) -> Difference:
+def compare_sets(
+    old_path: Path, new_path: Path | None, run: Path | None, seeds: int, trust: Trust = NOTHING_NAMED
+) -> Difference:
     """Compare two sets, or a run with what it started from.
 
     Args:
         old_path, new_path: files or run folders; without the second the first must be a run.
         run: whose pipeline, scenes and objectives the effects are measured on; None for no effects.
         seeds: noise seeds for the effects.
+        trust: what the run may start and send.
 
     Raises:
-        ConfigError, RunFolderError: a set or the run cannot be read, or they are for different pipelines.
+        ConfigError, RunFolderError: a set or the run cannot be read, or they are for different pipelines, or the run
+            would act and is not trusted.
     """
     first = read_set(old_path)
     second = first if new_path is None else read_set(new_path)
@@ -66,7 +71,7 @@ def compare_sets(old_path: Path, new_path: Path | None, run: Path | None, seeds:
                 f"{old_path}: does not say what it started from; name a second set to compare with"
             )
         first = ParameterSet(f"{first.name}, start", first.start, first.pipeline, first.pipeline_options)
-    bench = None if run is None else bench_of(run)
+    bench = None if run is None else bench_of(run, trust)
     params = _params(bench, [(new_path or old_path, second), (old_path, first)])
     _check_names(params, first, second)
     both = [p for p in params if p.name in first.values and p.name in second.values]

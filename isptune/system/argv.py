@@ -1,11 +1,12 @@
 """Words of a command with placeholders in braces, as `["{python}", "isp.py", "{out}"]`; the files that they name."""
 
 import hashlib
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Formatter
 
-from isptune.errors import ConfigError
+from isptune.errors import ConfigError, one_line
 
 
 def placeholders(word: str, whose: str) -> list[str]:
@@ -40,6 +41,13 @@ def beside(argv: list[str], folder: Path) -> list[str]:
     if "/" in program and not Path(program).is_absolute():
         program = str(folder / program)
     return [program, *rest]
+
+
+def shown_command(command: Sequence[str], description: Path) -> str:
+    """A command as people read it, with the folder in which it runs."""
+    folder = description.resolve().parent
+    words = shlex.join(beside(list(command), folder)) if command else "nothing"
+    return f"{one_line(words)} in {one_line(str(folder))}"
 
 
 def named_files(command: Sequence[str], folder: Path) -> dict[str, str]:

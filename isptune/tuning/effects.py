@@ -8,22 +8,27 @@ from isptune.runs.answer import Interval
 from isptune.runs.provenance import read_provenance
 from isptune.runs.settings import read_settings
 from isptune.space import Candidate, Value
+from isptune.trust import NOTHING_NAMED, Trust, require_known_pictures, require_trust, whole_bench
 from isptune.tuning.bench import Bench
 from isptune.tuning.crops import with_crops
+from isptune.tuning.own_parts import own_parts
 from isptune.tuning.recommend import reevaluate
 
 Effects = Mapping[str, Mapping[str, Interval]]
 """By knob and objective: the score when that knob alone goes back, minus the score of the set."""
 
 
-def bench_of(folder: Path) -> Bench:
+def bench_of(folder: Path, trust: Trust = NOTHING_NAMED) -> Bench:
     """The bench of a run, built again from its folder.
 
     Raises:
-        RunFolderError: it is no run folder, or a scene is no longer the picture that it was.
-        ConfigError: something that the run used is not there any more.
+        RunFolderError: it is no run folder, or a scene is not the picture that it was.
+        ConfigError: something that the run used is not there any more, or would act and is not trusted.
     """
-    bench = Bench(read_settings(folder))
+    settings = read_settings(folder)
+    require_trust(folder, whole_bench(settings), trust)
+    require_known_pictures(folder, settings, trust)
+    bench = Bench(settings, at_hand=own_parts(settings) if trust.all else None)
     other = read_provenance(folder).another_picture({scene.name: scene.sha256 for scene in bench.scenes})
     if other is not None:
         raise RunFolderError(f"{folder}: the scene {other!r} is not the picture that this run was made on")
@@ -51,9 +56,9 @@ def effects(
     candidates = [chosen, *({**chosen, name: old[name]} for name in names)]
     noise = bench.seeds.to_confirm()[:seeds]
     evaluated = reevaluate(bench.evaluator, candidates, noise)
+    if evaluated[0].error is not None:
+        raise RunFolderError(f"the set cannot be scored: {evaluated[0].error}")
     new, *back = with_crops(bench.evaluator, evaluated, noise[0])
-    if new.error is not None:
-        raise RunFolderError(f"the set cannot be scored: {new.error}")
     found: dict[str, dict[str, Interval]] = {}
     failed: dict[str, str] = {}
     for name, entry in zip(names, back, strict=True):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isptune.deeds import Named
 from isptune.errors import ConfigError
 from isptune.facts import Direction
 from isptune.interfaces import Pipeline
@@ -17,6 +18,8 @@ from isptune.scenes.images import write_image
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Candidate
 from isptune.system.device import choose_device
+from isptune.trust import Trust, refuse_unknown_pictures, require_trust
+from isptune.trust import objectives as judging
 from isptune.tuning.config import parse_assignments
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.holdout import parted
@@ -79,6 +82,7 @@ def verifier(
     seed: int,
     max_loss: float | None,
     device: str,
+    trust: bool = False,
 ) -> Verifier:
     """Read the sets and the scenes, and build the rest.
 
@@ -92,16 +96,24 @@ def verifier(
         confirm, seed: how many noise seeds, and which.
         max_loss: see `Verified`.
         device: where to compute.
+        trust: whether to start and send what the set or the run names.
 
     Raises:
-        ConfigError: something is missing or does not fit, or a scene took part in the search.
+        ConfigError: something is missing or does not fit, a scene took part in the search, or the set would act and is
+            not trusted.
     """
     chosen = read_set(new)
     options = parse_assignments(pipeline_options, "--pipeline-option")
-    built = build("pipeline", pipeline, **options) if pipeline is not None else build_pipeline(chosen)
-    found = _scenes(new, scenes, crop, resize)
-    old_name, old = _old(built, chosen, against)
     names = objectives or (read_settings(new).objectives if new.is_dir() else ())
+    said = Trust(
+        (*([] if pipeline is None else [Named("pipeline", pipeline, options)]), *judging(objectives)), trust
+    )
+    brings = pipeline is None and chosen.pipeline is not None and chosen.file_format is None
+    own = [Named("pipeline", chosen.pipeline or "", chosen.pipeline_options)] if brings else []
+    require_trust(new, [*own, *judging(names)], said)
+    built = build("pipeline", pipeline, **options) if pipeline is not None else build_pipeline(chosen)
+    found = _scenes(new, scenes, crop, resize, said)
+    old_name, old = _old(built, chosen, against)
     if not names:
         raise ConfigError(f"{new}: does not say who judges; give --objective, such as ssim or niqe")
     judges = {name: build("objective", name) for name in names}
@@ -123,10 +135,14 @@ def _old(pipeline: Pipeline, chosen: ParameterSet, against: str | None) -> tuple
     return "the defaults", pipeline.space.complete({})
 
 
-def _scenes(new: Path, specs: Sequence[str], crop: str | None, resize: str | None) -> list[Scene]:
+def _scenes(
+    new: Path, specs: Sequence[str], crop: str | None, resize: str | None, trust: Trust
+) -> list[Scene]:
     """The scenes to verify on; of a run, none that its search has seen."""
     if not specs:
         held_out = _held_out(new) if new.is_dir() else []
+        if held_out and not trust.all:
+            refuse_unknown_pictures(new, held_out)
         if not held_out:
             raise ConfigError(
                 f"{new}: held no scene out; give scenes that took no part in the search, as --scene other.png"

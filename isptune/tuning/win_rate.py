@@ -1,12 +1,14 @@
 """`judge:NAME`: a judge as an objective; how often a picture wins against the others of its population."""
 
-from typing import final
+from collections.abc import Mapping
+from typing import Any, final
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isptune.arrays import Images, OtherImages, Scores
+from isptune.deeds import Named
 from isptune.errors import ConfigError, ScoreError
 from isptune.facts import ObjectiveFacts
 from isptune.interfaces import Judge, PrefersEach
@@ -103,6 +105,22 @@ def build(argument: str | None) -> WinRate:
         ConfigError: no judge is named, or the number of rivals is none.
         UnknownName: there is no such judge.
     """
+    spec, rivals, reference = _parsed(argument)
+    if not spec:
+        raise ConfigError("judge: which? judge:NAME, judge:NAME?rivals=10; see `isptune list judges`")
+    return WinRate(build_plug_in("judge", spec, reference=reference), spec, rivals)
+
+
+def deeds(argument: str | None, options: Mapping[str, Any]) -> list[Named]:
+    """Its judge."""
+    try:
+        return [Named("judge", _parsed(argument)[0])]
+    except ConfigError:  # it will not be built
+        return []
+
+
+def _parsed(argument: str | None) -> tuple[str, int, bool]:
+    """The judge's spec, how many rivals, and whether it sees the reference. Raises ConfigError."""
     spec, rivals, reference = argument or "", RIVALS, False
     inner, options = split_options(argument)
     if options and options.keys() <= {"rivals", "reference"}:
@@ -118,9 +136,7 @@ def build(argument: str | None) -> WinRate:
         else:
             break
         spec = head
-    if not spec:
-        raise ConfigError("judge: which? judge:NAME, judge:NAME?rivals=10; see `isptune list judges`")
-    return WinRate(build_plug_in("judge", spec, reference=reference), spec, rivals)
+    return spec, rivals, reference
 
 
 def _true(text: str) -> bool:

@@ -24,6 +24,9 @@ from isptune.system.records import parse_json
 DEFAULT_KEY = "OPENAI_API_KEY"
 """The environment variable that holds the key, as most clients of such servers have it."""
 
+BASE_URL = "OPENAI_BASE_URL"
+"""The environment variable that names the server of that key."""
+
 WORTH_ANOTHER_TRY = (408, 409, 425, 429, 500, 502, 503, 504)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 """Before the second attempt; it doubles from one to the next, and a server may ask for more (Retry-After)."""
@@ -92,6 +95,15 @@ class ChatServer:
         self.used = 0
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
+
+    @property
+    def key_at_risk(self) -> str:
+        """Which key goes along, and where to; empty where there is none, or the user named this server for it.
+
+        So does whoever sets `BASE_URL`, as clients of such servers read it; `DEFAULT_KEY` is OpenAI's, who know it.
+        """
+        home = self.key_name == DEFAULT_KEY and self.name in _servers_of_the_key()
+        return f"the key in {self.key_name} to {self.name}" if self._key() and not home else ""
 
     def models(self) -> list[str]:
         """The names of the models that it serves; not counted. Raises ScoreError, or ConfigError as `complete`."""
@@ -212,6 +224,11 @@ class ChatServer:
 
     def _no_key(self) -> str:
         return f"{self.key_name} is not set" if self.key_name else "key=none was given"
+
+
+def _servers_of_the_key() -> list[str]:
+    named = urlsplit(os.environ.get(BASE_URL, "").strip())
+    return ["https://api.openai.com", f"{named.scheme}://{named.netloc}"]
 
 
 def _split(url: str) -> Any:

@@ -35,6 +35,7 @@ import torch
 from jaxtyping import UInt8
 
 from isptune.arrays import Images, Scores, SecondImages
+from isptune.deeds import Deed
 from isptune.diagnosis.finding import Diagnosis, Finding
 from isptune.errors import ConfigError, ScoreError, UnknownName, one_line
 from isptune.facts import JudgeFacts
@@ -308,12 +309,25 @@ def build(argument: str | None, *, reference: bool = False) -> EndpointJudge:
         _count("retries", options["retries"], 0),
         _count("budget", options["budget"], 1),
     )
-    key_name = {"auto": None, "none": ""}.get(options["key"], options["key"])
-    server = ChatServer(options["url"], key_name, patience)
+    server = ChatServer(options["url"], _key_name(options["key"]), patience)
     cache = AnswerCache(_folder(options["cache"]))
     model = options["model"] or _only_model(server)
     source = f"{questions.SOURCE}: its questions put to {one_line(model)} at {server.name}"
     return EndpointJudge(server, model, manner, cache, JudgeFacts(source, reference))
+
+
+def deeds(argument: str | None, options: Mapping[str, Any]) -> list[Deed]:
+    """The server that pictures are sent to, with a key where there is one."""
+    try:
+        read = parse_options("endpoint", argument, OPTIONS, first="url")
+        server = ChatServer(read["url"], _key_name(read["key"]))
+    except ConfigError:  # it will not be built
+        return []
+    return [Deed(f"send pictures to {server.name}", server.key_at_risk)]
+
+
+def _key_name(key: str) -> str | None:
+    return {"auto": None, "none": ""}.get(key, key)
 
 
 def _manner(options: Mapping[str, str], reference: bool) -> Manner:

@@ -7,10 +7,12 @@ the search starts from is the user's own sidecar, where one is given.
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
 from isptune.arrays import Images, Params
+from isptune.deeds import Deed
 from isptune.errors import ConfigError, RenderError
 from isptune.facts import EditedFile, PipelineFacts
 from isptune.scenes.scene import Scene
@@ -19,7 +21,14 @@ from isptune.system.program import call_folder, run_program
 from isptune.system.records import read_bytes
 from pipelines.darktable.reading import NEUTRAL_SIDECAR, note_on, sidecar_of
 from pipelines.darktable.sidecar import SidecarText
-from pipelines.external.installed import copy_option, file_option, find_program, timeout_option, version_of
+from pipelines.external.installed import (
+    copy_option,
+    file_option,
+    find_program,
+    started,
+    timeout_option,
+    version_of,
+)
 from pipelines.external.scene_files import (
     SceneFiles,
     candidates_of,
@@ -182,3 +191,8 @@ def build(argument: str | None, **options: Any) -> Darktable:
     sidecar, rest = file_option("sidecar", options)
     copy, rest = copy_option(rest)
     return Darktable(timeout_option("darktable", rest, "sidecar", "copy"), sidecar, copy)
+
+
+def deeds(argument: str | None, options: Mapping[str, Any]) -> list[Deed]:
+    """The program that it starts for each picture, and what that is told to do."""
+    return [started(PROGRAM, options.get("sidecar"))]

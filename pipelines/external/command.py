@@ -24,14 +24,15 @@ from pathlib import Path
 from typing import Any, Literal, final
 
 from isptune.arrays import Images, Params
-from isptune.errors import ConfigError
+from isptune.deeds import Deed
+from isptune.errors import ConfigError, one_line
 from isptune.facts import EditedFile, FileSet, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
-from isptune.system.argv import beside, filled, named_files, placeholders
+from isptune.system.argv import beside, filled, named_files, placeholders, shown_command
 from isptune.system.program import call_folder, run_program
 from isptune.system.records import Pixels, Positive
-from pipelines.external.description import Description, read_description
+from pipelines.external.description import Description, files_taken, read_description, read_settings
 from pipelines.external.exported_files import ExportedFiles
 from pipelines.external.scene_files import (
     SceneFiles,
@@ -203,6 +204,19 @@ def build(argument: str | None, **options: Any) -> Command:
             "which program? Give command:FILE.toml, which says how it is called and what to tune"
         )
     return Command(read_description(argument, Settings, options, lambda s: s.base, fixed=("command",)))
+
+
+def deeds(argument: str | None, options: Mapping[str, Any]) -> list[Deed]:
+    """The program that it starts for each picture, and the files that it gives it."""
+    file = argument or ""
+    try:
+        settings = read_settings(file, Settings, options)
+    except ConfigError:
+        return [Deed(f"start what {one_line(file)} says")]
+    return [
+        Deed(f"start {shown_command(settings.command, Path(file))}"),
+        *files_taken(settings.base, Path(file)),
+    ]
 
 
 def _toml(values: Candidate) -> str:

@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-from isptune.errors import ConfigError, SpaceError
+from isptune.deeds import Deed
+from isptune.errors import ConfigError, SpaceError, one_line
 from isptune.space import Choice, Integer, Param, Real, Space, Value
 from isptune.system.records import convert, parse_toml, read_bytes
 from pipelines.external.parameter_files import ParameterFiles, Write, read_parameter_files
@@ -162,6 +163,20 @@ def read_description(
         raise ConfigError(f"{file}: {error}") from error
     flags = {n: f"--{n}" if one.flag is None else one.flag for n, one in zip(names, declared, strict=True)}
     return Description(path.resolve(), settings, space, flags, hashlib.sha256(data).hexdigest(), files)
+
+
+def read_settings(file: str, kind: type[Settings], options: Mapping[str, Any]) -> Settings:
+    """The settings alone, for those who want to know what would be done. Raises ConfigError."""
+    table = parse_toml(read_bytes(Path(file)), file)
+    table.pop("param", None)
+    return convert({**table, **options}, kind, file, known_only=True)
+
+
+def files_taken(base: str | tuple[str, ...], path: Path) -> list[Deed]:
+    """What is told of the files that stand in for those beside a description: their contents are handed on."""
+    named = (base,) if isinstance(base, str) else base
+    folder = path.resolve().parent
+    return [Deed(f"hand on the file {one_line(str((folder / one).resolve()))}") for one in named if one]
 
 
 def _declared(file: str, item: Mapping[str, Any], number: int) -> _Declared:

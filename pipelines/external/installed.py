@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isptune.deeds import Deed
 from isptune.errors import ConfigError, MissingExtra, one_line
 
 
@@ -15,6 +16,11 @@ def find_program(program: str, package: str) -> str:
     if found is None:
         raise MissingExtra(f"{program} is not installed; on Debian and Ubuntu: apt-get install {package}")
     return found
+
+
+def started(program: str, file: Any) -> Deed:
+    """That a program of the system is started, with a file that says what it is to do."""
+    return Deed(f"start {program}" + (f" with {one_line(str(file))}" if file else ""))
 
 
 def version_of(argv: Sequence[str]) -> str:

@@ -26,14 +26,15 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from isptune.arrays import Images, Params
-from isptune.errors import ConfigError, RenderError
+from isptune.deeds import Deed
+from isptune.errors import ConfigError, RenderError, one_line
 from isptune.facts import EditedFile, FileSet, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.http import Address, Answer, NoAnswer, exchange, insistently
 from isptune.system.program import call_folder
 from isptune.system.records import Count, Pixels, Positive
-from pipelines.external.description import Description, read_description
+from pipelines.external.description import Description, files_taken, read_description, read_settings
 from pipelines.external.exported_files import ExportedFiles
 from pipelines.external.scene_files import (
     SceneFiles,
@@ -191,3 +192,13 @@ def build(argument: str | None, **options: Any) -> Remote:
     if not argument:
         raise ConfigError("which server? Give remote:FILE.toml, which has its url and says what to tune")
     return Remote(read_description(argument, Settings, options, lambda s: s.base))
+
+
+def deeds(argument: str | None, options: Mapping[str, Any]) -> list[Deed]:
+    """The server that scenes are sent to, and the files that go along."""
+    file = argument or ""
+    try:
+        settings = read_settings(file, Settings, options)
+    except ConfigError:
+        return [Deed(f"send scenes to the server that {one_line(file)} names")]
+    return [Deed(f"send scenes to {one_line(settings.url)}"), *files_taken(settings.base, Path(file))]

@@ -6,17 +6,26 @@ given, else RawTherapee's neutral one. Its denoising of luma chooses FFTs by the
 last digit of 16 bits, which sharpening enlarges.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
 from isptune.arrays import Images, Params
+from isptune.deeds import Deed
 from isptune.errors import ConfigError
 from isptune.facts import EditedFile, PipelineFacts
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.program import call_folder, run_program
 from isptune.system.records import read_bytes
-from pipelines.external.installed import copy_option, file_option, find_program, timeout_option, version_of
+from pipelines.external.installed import (
+    copy_option,
+    file_option,
+    find_program,
+    started,
+    timeout_option,
+    version_of,
+)
 from pipelines.external.scene_files import (
     SMALLEST_RAW_FILE,
     SceneFiles,
@@ -133,3 +142,8 @@ def build(argument: str | None, **options: Any) -> RawTherapee:
     profile, rest = file_option("profile", options)
     copy, rest = copy_option(rest)
     return RawTherapee(timeout_option("rawtherapee", rest, "profile", "copy"), profile, copy)
+
+
+def deeds(argument: str | None, options: Mapping[str, Any]) -> list[Deed]:
+    """The program that it starts for each picture, and what that is told to do."""
+    return [started(PROGRAM, options.get("profile"))]

@@ -11,12 +11,13 @@
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, final
 
 import torch
 
+from isptune.deeds import Named
 from isptune.errors import ConfigError, RenderError, StudyError
 from isptune.parameter_set import ParameterSet, to_toml
 from isptune.registry import build
@@ -24,11 +25,23 @@ from isptune.scenes.images import write_image
 from isptune.scenes.scene import load_scenes, scene_warnings
 from isptune.space import Space
 from isptune.study.by_eye.search import PAIRS_EACH, EyeSearch, population_for
-from isptune.study.plan.folder import Plan, Stimulus, new_folder, read_study, stimulus_file, write_study
+from isptune.study.plan.folder import (
+    ANSWERS,
+    PLAN,
+    STIMULI,
+    Plan,
+    Stimulus,
+    new_folder,
+    read_study,
+    stimulus_file,
+    write_study,
+)
+from isptune.study.votes.answers import Answers
 from isptune.study.votes.votes import Answer, Pair, VoteRecord
 from isptune.system.device import choose_device
-from isptune.system.disk import slug, write_atomically
-from isptune.system.records import convert, parse_json, plain, read_bytes
+from isptune.system.disk import is_unfinished, slug, write_atomically
+from isptune.system.records import convert, optional, parse_json, plain, read_bytes
+from isptune.trust import Trust, names_a_file, require_trust
 from isptune.tuning.evaluate import Evaluator
 
 SETTINGS, LOG, RECOMMENDED = "eye.json", "search.jsonl", "recommended.toml"
@@ -46,6 +59,7 @@ class EyeSettings:
         tune: patterns of the params to tune; empty for all.
         votes: at most so many.
         seed: of candidates, pairs and the noise of the scene, which is the same for all pictures.
+        scene_sha256: of the scene that it began with; empty where that was not written.
     """
 
     pipeline: str = "synthetic"
@@ -57,6 +71,7 @@ class EyeSettings:
     votes: int = 300
     seed: int = 0
     device: str = "auto"
+    scene_sha256: str = optional("")
 
 
 @dataclass(frozen=True)
@@ -164,13 +179,72 @@ def start(folder: Path, settings: EyeSettings, say: Callable[[str], Any] = print
     evaluator, space = _bench(settings)
     names = [f"g000-{k:02d}" for k in range(population_for(space))]
     new_folder(folder)
+    settings = replace(settings, scene_sha256=evaluator.scenes[0].sha256)
     for text in scene_warnings(evaluator.scenes):
         say(f"warning: {text}")
-    write_atomically(folder / SETTINGS, json.dumps(plain(settings), indent=1).encode())
     write_study(folder, plan, [Stimulus(name, n, stimulus_file(name, n)) for n in names])
+    write_atomically(folder / SETTINGS, json.dumps(plain(settings), indent=1).encode())
     run = EyeRun(folder, say)
     run._render()
     return run
+
+
+def forget_unfinished(folder: Path) -> None:
+    """Remove what a start left that was ended before it wrote its settings: nobody can have voted yet."""
+    if folder.is_dir() and not (folder / SETTINGS).exists():
+        left = {path for path in folder.iterdir() if is_unfinished(path)}
+        left |= {folder / name for name in (PLAN, STIMULI, ANSWERS, f"{ANSWERS}-wal", f"{ANSWERS}-shm")}
+        if set(folder.iterdir()) <= left and not _has_observers(folder / ANSWERS):
+            for path in left:
+                path.unlink(missing_ok=True)
+
+
+def _has_observers(path: Path) -> bool:
+    """Whether a file of answers is in use; one that was not finished is not."""
+    try:
+        with Answers(path) as answers:
+            return bool(answers.observers())
+    except StudyError:
+        return False
+
+
+def go_on(folder: Path, given: Mapping[str, Any], trust: bool, say: Callable[[str], Any] = print) -> EyeRun:
+    """Go on with a search.
+
+    Args:
+        folder: of the search.
+        given: settings that the command names again; they must be those of the folder.
+        trust: whether to start and send what the folder names and the command does not.
+        say: told of every generation.
+
+    Raises:
+        ConfigError: something that is given is another one there, or the folder would act and is not trusted.
+        StudyError: the scene is not the picture that the search began with.
+    """
+    settings = read_settings(folder)
+    differing = [key for key, value in given.items() if getattr(settings, key) != value]
+    if differing:
+        shown = ", ".join(
+            f"{key} = {getattr(settings, key)!r} there, {given[key]!r} now" for key in differing
+        )
+        raise ConfigError(
+            f"{folder}: holds another search ({shown}); give another folder, or only this one to go on"
+        )
+    named = (
+        (Named("pipeline", given["pipeline"], given.get("pipeline_options", {})),)
+        if "pipeline" in given
+        else ()
+    )
+    wanted = [Named("pipeline", settings.pipeline, settings.pipeline_options)]
+    require_trust(folder, wanted, Trust(named, trust))
+    if "scene" not in given and not trust and names_a_file(settings.scene):
+        for scene in load_scenes([settings.scene], settings.crop, settings.resize):
+            if scene.sha256 != settings.scene_sha256:
+                raise StudyError(
+                    f"{folder}: the scene {scene.name!r} is not the picture that this search began with; name it "
+                    "with --scene if it is to be used"
+                )
+    return EyeRun(folder, say)
 
 
 def read_settings(folder: Path) -> EyeSettings:

@@ -16,12 +16,12 @@ from isptune.interfaces import Objective, Pipeline
 from isptune.runs.answer import read_answer
 from isptune.runs.files import CONFIG, RECOMMENDED
 from isptune.runs.log import RunLog, Trial
-from isptune.runs.settings import read_settings
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Choice, Space
 from isptune.study.plan.making import REFERENCE, Picture
 from isptune.system.disk import slug
-from isptune.tuning.bench import Bench
+from isptune.trust import NOTHING_NAMED, Trust
+from isptune.tuning.effects import bench_of
 from isptune.tuning.evaluate import Evaluator
 
 POOL = 8
@@ -41,7 +41,12 @@ OnPart = Callable[[float, int], None]
 """Is told how many pictures are rendered and scored, of how many."""
 
 
-def from_run(folder: Path, finalists: int, on_part: OnPart = lambda done, total: None) -> Stimuli:
+def from_run(
+    folder: Path,
+    finalists: int,
+    on_part: OnPart = lambda done, total: None,
+    trust: Trust = NOTHING_NAMED,
+) -> Stimuli:
     """The pictures of a finished run: finalists spread over the scores of its trials, the start, and the reference.
 
     The recommended candidate is among the finalists, as `recommended`; the start is `default`; the reference, of scenes
@@ -49,11 +54,11 @@ def from_run(folder: Path, finalists: int, on_part: OnPart = lambda done, total:
 
     Raises:
         RunFolderError: the folder is no run, or has fewer than two trials that worked.
-        ConfigError: what the run was built from is not there any more.
+        ConfigError: what the run was built from is not there any more, or would act and is not trusted.
     """
     if not (folder / CONFIG).is_file():
         raise RunFolderError(f"{folder}: is no run (there is no {CONFIG})")
-    bench = Bench(read_settings(folder))
+    bench = bench_of(folder, trust)
     name, direction = bench.first_objective
     trials = [t for g in RunLog(folder).generations() for t in g.trials if name in t.scores]
     if len(trials) < 2:

@@ -89,6 +89,7 @@ def serve(folder: Path, host: str, port: int, invite: int = 0, say: Callable[[st
         StudyError, ConfigError: the folder is no study that can be served, or the address cannot be used.
     """
     study = read_study(folder)
+    study.refuse_links()
     schedule = schedule_of(study)
     path = study.answers_path
     with Answers(path, schedule, sync_each=False) as answers, Answers(path, schedule) as for_owner:

@@ -177,7 +177,7 @@ def test_choices_are_refused_and_can_be_left_out(tmp_path, isptune):
 def test_wrong_folders_and_settings_are_one_clear_line(small, tmp_path, isptune):
     status, _, error = isptune("tune-by-eye", small.study.folder, "--scene", "cat")
     assert status == 2
-    assert f"its settings stand in {SETTINGS}; go on without scene" in error
+    assert "holds another search (scene = 'astronaut' there, 'cat' now)" in error
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "notes.txt").write_text("mine")
     status, _, error = isptune("tune-by-eye", tmp_path / "used")
