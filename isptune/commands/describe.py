@@ -84,7 +84,7 @@ def _print(path: str, diagnosis: "Diagnosis", as_json: bool) -> None:
 
 
 def write_heat_map(target: str, name: str, image: "Images", diagnosis: "Diagnosis") -> None:
-    """Write the picture beside its heat map. Raises ConfigError for a judge that gave none, or a full disk."""
+    """Write the picture beside its heat map. Raises ConfigError for a judge that gave none, DiskError."""
     import io
     from pathlib import Path
 
@@ -92,6 +92,7 @@ def write_heat_map(target: str, name: str, image: "Images", diagnosis: "Diagnosi
     from matplotlib.figure import Figure
 
     from isptune.diagnosis.in_words import in_words
+    from isptune.system.disk import write_atomically
 
     if diagnosis.heat_map is None:
         raise ConfigError("this judge does not say where a picture is bad: there is no heat map")
@@ -110,7 +111,4 @@ def write_heat_map(target: str, name: str, image: "Images", diagnosis: "Diagnosi
     figure.suptitle(f"{Path(name).name}\n{in_words(diagnosis)}", fontsize=10, wrap=True, parse_math=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
-    try:
-        Path(target).write_bytes(buffer.getvalue())
-    except OSError as error:
-        raise ConfigError(f"{target}: cannot be written: {error.strerror}") from error
+    write_atomically(Path(target), buffer.getvalue())

@@ -1,6 +1,5 @@
 """Tuning and comparing from Python."""
 
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from isptune.registry import FUNCTION
 from isptune.runs.settings import RunSettings, from_mapping
 from isptune.space import Param
 from isptune.system.disk import slug
+from isptune.system.temporary import new_folder
 from isptune.tuning.bench import AtHand
 from isptune.tuning.workers import opened_bench
 
@@ -106,7 +106,7 @@ def compare(
 
 
 def _folder(out: str | Path | None) -> Path:
-    return Path(tempfile.mkdtemp(prefix="isptune-")) if out is None else Path(out)
+    return new_folder("run") if out is None else Path(out)
 
 
 def _run(

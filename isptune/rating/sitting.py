@@ -13,8 +13,6 @@ import csv
 import io
 import json
 import math
-import secrets
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +24,7 @@ from isptune.errors import ConfigError, RunFolderError
 from isptune.rating.choice import FEWEST, Chosen
 from isptune.rating.contact_sheet import write_contact_sheet
 from isptune.scenes.images import write_image
-from isptune.system.disk import write_atomically
+from isptune.system.disk import new_folder_for, write_atomically
 from isptune.system.records import Kind, Record, convert, parse_json, read_bytes
 
 SITTING, RATINGS, SHEET = "sitting.json", "ratings.json", "contact_sheet.png"
@@ -119,17 +117,15 @@ def begin(
         RenderError: a trial cannot be rendered again.
     """
     final = folder_of(target)
-    part = final.with_name(f".{final.name}.{secrets.token_hex(4)}.part")
     try:
-        part.mkdir(parents=True)
-        sitting = {"source": dict(source), "pictures": _write_pictures(part, chosen, seed, on_picture)}
-        write_contact_sheet(part / SHEET, [part / file_name(n + 1) for n in range(len(chosen))], target.name)
-        write_atomically(part / SITTING, (json.dumps(sitting, indent=1) + "\n").encode())
-        part.rename(final)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with new_folder_for(final) as part:
+            sitting = {"source": dict(source), "pictures": _write_pictures(part, chosen, seed, on_picture)}
+            sheet = [part / file_name(n + 1) for n in range(len(chosen))]
+            write_contact_sheet(part / SHEET, sheet, target.name)
+            write_atomically(part / SITTING, (json.dumps(sitting, indent=1) + "\n").encode())
     except OSError as error:
         raise RunFolderError(f"{final}: cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return go_on(target)
 
 

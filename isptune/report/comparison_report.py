@@ -27,7 +27,7 @@ from isptune.report.resampling import mean_interval
 from isptune.report.run_report import flat, write_plots
 from isptune.runs.answer import Interval, SecondOpinion
 from isptune.runs.files import COMPARISON, REPORT, write_record
-from isptune.system.disk import write_atomically
+from isptune.system.disk import remove_unfinished, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +42,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
     Raises:
         DiskError: a file cannot be written.
     """
+    remove_unfinished(folder, below=False)  # its runs clean up by themselves
     plots = {"distances": distances(comparison), "levels": levels(comparison)}
     write_plots(folder / "plots", plots)
     write_atomically(folder / "comparison.csv", as_csv(comparison).encode())

@@ -16,7 +16,7 @@ from isptune.runs.facts import ObjectiveRecord
 from isptune.runs.files import REPORT, SERIES, write_record
 from isptune.runs.record import RunRecord, read_run
 from isptune.space import Candidate, Choice, Param, Space, Value
-from isptune.system.disk import write_atomically
+from isptune.system.disk import folder_in, remove_unfinished, write_atomically
 from isptune.system.toml_text import inline, key_path, quoted
 
 if TYPE_CHECKING:
@@ -131,7 +131,8 @@ def reached(series: ConditionSeries, condition: str, objective: ObjectiveRecord)
 
 def write_series(folder: Path, series: ConditionSeries) -> Path:
     """Write series.toml, series.json, sets/CONDITION.toml and report.html; returns the path of the page."""
-    (folder / "sets").mkdir(parents=True, exist_ok=True)
+    for place in (folder, folder_in(folder, "sets")):  # its runs clean up by themselves
+        remove_unfinished(place, below=False)
     for name, chosen in series.sets.items():
         text = to_toml(chosen, read_run(folder / series.folders[name]).space)
         write_atomically(folder / "sets" / f"{series.folders[name]}.toml", text.encode())

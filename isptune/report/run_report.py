@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isptune.errors import RunFolderError
 from isptune.report import run_plots, series
 from isptune.report.changes import Change, bounds_reached, changes
 from isptune.report.importance import Importance, importance
@@ -16,7 +15,7 @@ from isptune.runs.answer import Answer, ScorePair, gamed
 from isptune.runs.facts import ObjectiveRecord
 from isptune.runs.files import REPORT
 from isptune.runs.record import RunRecord, fixed_values, read_run
-from isptune.system.disk import write_atomically
+from isptune.system.disk import folder_in, write_atomically
 from isptune.system.records import plain
 
 RELIABLE = 0.5
@@ -31,7 +30,8 @@ def write_report(folder: Path) -> Path:
         The path of report.html.
 
     Raises:
-        RunFolderError: the folder is no run folder, is damaged, or cannot be written.
+        RunFolderError: the folder is no run folder, or is damaged.
+        DiskError: it cannot be written.
     """
     record = read_run(folder)
     found = {o.name: part for o in record.objectives if (part := importance(record, o)) is not None}
@@ -49,11 +49,8 @@ def write_report(folder: Path) -> Path:
 
 
 def write_plots(folder: Path, plots: Mapping[str, bytes | None]) -> None:
-    """Write each plot that there is as NAME.png. Raises RunFolderError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunFolderError(f"{folder}: cannot be made: {error.strerror}") from error
+    """Write each plot that there is as NAME.png. Raises DiskError."""
+    folder_in(folder.parent, folder.name)
     for name, png in plots.items():
         if png is not None:
             write_atomically(folder / f"{name}.png", png)

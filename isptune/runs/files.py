@@ -18,6 +18,7 @@
 docs/run_folder.md says what each field means.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +59,17 @@ def read_table(folder: Path, name: str) -> dict[str, Any]:
         raise RunFolderError(f"{one_line(str(folder))}: holds no {name}; is it a run folder?")
     value = parse_json(read_bytes(path, RunFolderError), f"{path}: is damaged", RunFolderError)
     return without_format(value, str(path))
+
+
+def remove_damaged(folder: Path, names: Iterable[str]) -> None:
+    """Remove those files that hold no JSON, as after a power cut or a full disk: they are made again."""
+    for name in names:
+        path = folder / name
+        if path.is_file():
+            try:
+                parse_json(read_bytes(path, RunFolderError), str(path), RunFolderError)
+            except RunFolderError:
+                path.unlink()
 
 
 def write_record(folder: Path, name: str, record: Any) -> None:

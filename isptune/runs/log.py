@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from isptune.errors import RunFolderError
 from isptune.runs.files import LOG, with_format, without_format
 from isptune.space import Candidate
-from isptune.system.disk import write_atomically
+from isptune.system.disk import appending, write_atomically
 from isptune.system.records import convert, optional, parse_json, unless
 
 
@@ -88,8 +88,11 @@ class LogWriter:
 
     def __enter__(self) -> "LogWriter":
         size = _whole_lines(self.path) if self.path.exists() else 0  # before the file is open: it may refuse
-        self._file = open(self.path, "ab+")
-        self._file.truncate(size)
+        try:
+            self._file = appending(self.path)
+            self._file.truncate(size)
+        except OSError as error:
+            raise RunFolderError(f"{self.path}: cannot be written: {error.strerror or error}") from error
         return self
 
     def __exit__(self, *_: object) -> None:

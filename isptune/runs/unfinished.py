@@ -8,6 +8,7 @@ from pathlib import Path
 
 from isptune.errors import RunFolderError
 from isptune.runs.files import with_format, without_format
+from isptune.system.disk import appending
 from isptune.system.records import convert, parse_json, plain
 
 
@@ -34,8 +35,8 @@ def append_outcome(path: Path, part: str, outcome: Outcome) -> None:
         outcome: what became of it.
     """
     line = json.dumps(with_format({"part": part, **plain(outcome)}), allow_nan=False)
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(f"\n{line}\n")  # what a torn line left behind ends here
+    with appending(path) as file:
+        file.write(f"\n{line}\n".encode())  # what a torn line left behind ends here
 
 
 def read_outcomes(path: Path) -> dict[str, Outcome]:

@@ -78,6 +78,14 @@ def write_image(path: str | os.PathLike[str], image: Images) -> None:
         Image.fromarray(pixels).save(temporary, format="PNG", compress_level=4)
 
 
+def is_whole_png(path: Path) -> bool:
+    """Whether a file that `write_image` wrote is there from its beginning to its end."""
+    if not path.is_file():
+        return False
+    data = path.read_bytes()
+    return data.startswith(b"\x89PNG\r\n\x1a\n") and data.endswith(b"IEND\xaeB`\x82")
+
+
 def to_uint8(images: Images) -> np.ndarray:
     """Images as uint8 arrays [batch, H, W, 3], rounded to nearest."""
     scaled = images.detach().clamp(0, 1).mul(255).round_().to(torch.uint8)

@@ -1,6 +1,7 @@
 """A folder in which one process is at work at a time: the lock `.lock` in it ends with the process, however it ends."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,8 @@ def claimed(folder: Path, refusal: type[IsptuneError], kind: str = "folder") -> 
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / LOCK, "w")  # noqa: SIM115 - closed below
+        # Not followed and not emptied: in somebody else's folder it may be a link to a file of mine.
+        lock = os.fdopen(os.open(folder / LOCK, os.O_CREAT | os.O_NOFOLLOW | os.O_RDWR | os.O_CLOEXEC, 0o666))
     except OSError as error:
         raise refusal(f"{folder}: cannot be used as a {kind}: {error.strerror}") from error
     with lock:

@@ -1,40 +1,48 @@
 """Files that are whole or not there, and names for files."""
 
+import glob
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from isptune.errors import DiskError
 
 _UNFINISHED = re.compile(r"^\.(.+)\.[0-9a-f]{8}\.part$")
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file beside its place, sync it, and move it there. Raises DiskError."""
-    with replacing(path) as temporary:
+def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Write a file beside its place, sync it, and move it there. Raises DiskError. See `replacing`."""
+    with replacing(path, mode) as temporary:
         temporary.write_bytes(data)
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, mode: int = 0o666) -> Iterator[Path]:
     """A new, empty file to fill, which takes the place of `path` at the end of the block, or is gone if that fails.
 
     Its name cannot be guessed and it is never followed through a link, so that a folder that came from somebody else
-    cannot lead it elsewhere. It is synced before it is moved: after a power cut there is the old file or the new one.
+    cannot lead it elsewhere. It is synced before it is moved, and its folder after that: after a power cut there is the
+    old file or the new one, and what was written later is not there without it.
+
+    Args:
+        path: where it goes.
+        mode: who may read and write it, less the umask.
 
     Raises:
         DiskError: the file, or what the block does to it, is refused by the system.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o666))
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, mode))
         yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
+        _sync(temporary)
         os.replace(temporary, path)
+        _sync(path.parent)
     except OSError as error:
         raise DiskError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
@@ -42,17 +50,77 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+@contextmanager
+def new_folder_for(path: Path) -> Iterator[Path]:
+    """A new folder to fill, which is moved to `path` at the end of the block, or is gone if that fails.
+
+    What a process that was killed left of the same folder is removed. Raises OSError, also where `path` is there.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        if is_unfinished(left) and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    temporary.mkdir()
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.rename(path)
+        _sync(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)  # after a failure or Ctrl-C; else it has been moved away
+
+
+def appending(path: Path) -> BinaryIO:
+    """A file that grows, made where it is not there, to be closed by the caller; its end is not synced.
+
+    Raises:
+        OSError: it cannot be opened; or it is a link, which a folder from somebody else may have in its place.
+    """
+    flags = os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_RDWR | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o666), "ab+")
+
+
+def folder_in(folder: Path, name: str) -> Path:
+    """A folder inside another one, made where it is not there. Raises DiskError, also for a link."""
+    path = folder / name
+    try:
+        if path.is_symlink():
+            raise DiskError(f"{path}: is a link, which may lead anywhere; put a folder there")
+        if not path.is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+            _sync(path.parent)
+    except OSError as error:
+        raise DiskError(f"{path}: cannot be made: {error.strerror or error}") from error
+    return path
+
+
+def _sync(path: Path) -> None:
+    """Bring a file, or a folder's list of files, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def is_unfinished(path: Path) -> bool:
     """Whether this is what a process that was killed left of a file that it was writing."""
     return _UNFINISHED.match(path.name) is not None
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes left in a folder and below it; for whoever is alone at work there."""
-    for path in folder.rglob(".*.part"):
+def remove_unfinished(folder: Path, below: bool = True) -> None:
+    """Remove what killed processes left in a folder; for whoever is alone at work there.
+
+    Args:
+        below: in the folders inside it, too.
+    """
+    for path in folder.rglob(".*.part") if below else folder.glob(".*.part"):
         if is_unfinished(path):
             with suppress(OSError):
-                path.unlink()
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
 
 def file_name(text: str) -> str:

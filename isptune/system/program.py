@@ -2,16 +2,17 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from isptune.errors import ProgramError, one_line
 from isptune.system.leash import GRACE_S, on_leash, signal_group, watch_over_programs
+from isptune.system.temporary import new_folder
 
 LAST_WORDS = 300
 """How many characters of a program's last line an error message holds."""
@@ -25,11 +26,13 @@ def call_folder() -> Iterator[Path]:
         ProgramError: there is no room for it.
     """
     try:
-        folder = tempfile.TemporaryDirectory(prefix="isptune-call-", ignore_cleanup_errors=True)
+        folder = new_folder("call")
     except OSError as error:
         raise ProgramError(f"no temporary folder can be made: {error.strerror}") from error
-    with folder as name:
-        yield Path(name)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def run_program(

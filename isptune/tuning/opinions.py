@@ -1,6 +1,7 @@
 """What others say of a result: objectives that took no part, and judges that look at its pictures."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from isptune.arrays import Images
@@ -8,11 +9,12 @@ from isptune.diagnosis.in_words import as_dict
 from isptune.errors import in_words
 from isptune.facts import Direction
 from isptune.interfaces import Diagnoses, Objective
-from isptune.runs.answer import Diagnosed, SecondOpinion, Told
+from isptune.runs.answer import Answer, Diagnosed, SecondOpinion, Told, read_answer
 from isptune.runs.files import IMAGES, image_path
-from isptune.scenes.images import write_image
+from isptune.scenes.images import is_whole_png, write_image
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
+from isptune.system.disk import folder_in
 from isptune.system.records import convert
 from isptune.tuning.bench import Bench
 from isptune.tuning.crops import with_crops
@@ -84,7 +86,7 @@ def look_at(
         What judges find wrong with them, a row a judge and scene; one that cannot say is listed with its reason. And
         which pictures are missing, and why.
     """
-    (folder / IMAGES).mkdir(exist_ok=True)
+    folder_in(folder, IMAGES)
     seed = bench.seeds.to_confirm()[0]
     scenes = bench.evaluator.scenes
     told: dict[tuple[str, str], dict[str, Told]] = {
@@ -106,6 +108,26 @@ def look_at(
         if scene.reference is not None:
             write_image(image_path(folder, scene.name, "reference"), scene.reference.cpu())
     return tuple(Diagnosed(judge, scene, **both) for (judge, scene), both in told.items()), missing
+
+
+def mend_pictures(bench: Bench, folder: Path) -> None:
+    """Render those pictures of a finished run again that are not there any more, or are no whole PNG."""
+    answer = read_answer(folder)
+    seed = bench.seeds.to_confirm()[0]
+    folder_in(folder, IMAGES)
+    for scene in bench.evaluator.scenes:
+        for label, candidate in (("default", answer.default), ("recommended", answer.params)):
+            path = image_path(folder, scene.name, label)
+            if not is_whole_png(path) and not _could_not_be_rendered(answer, label, scene.name):
+                with suppress(Exception):  # a plug-in may raise anything; it costs one picture
+                    write_image(path, bench.evaluator.render_one(candidate, scene, seed).cpu())
+        path = image_path(folder, scene.name, "reference")
+        if scene.reference is not None and not is_whole_png(path):
+            write_image(path, scene.reference.cpu())
+
+
+def _could_not_be_rendered(answer: Answer, label: str, scene: str) -> bool:
+    return any(text.startswith(f"there is no picture of {label} on {scene}:") for text in answer.warnings)
 
 
 def _told(judge: Diagnoses, image: Images, scene: Scene) -> Told:

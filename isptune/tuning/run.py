@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from isptune.errors import AllFailed, RunFolderError
-from isptune.runs.files import RECOMMENDED, TABLE
+from isptune.runs.files import CLOCK, RECOMMENDED, TABLE, TIMING, remove_damaged
 from isptune.runs.log import Generation, LogWriter, RunLog, Trial, write_csv
 from isptune.runs.timing import write_timing
 from isptune.system.claim import claimed
 from isptune.system.disk import remove_unfinished
+from isptune.system.temporary import remove_orphans
 from isptune.tuning.bench import Bench
 from isptune.tuning.clock import SearchClock
 from isptune.tuning.handover import evaluations_of, hand_over
 from isptune.tuning.lanes import Lane
+from isptune.tuning.opinions import mend_pictures
 from isptune.tuning.parts import OnPart
 from isptune.tuning.same_run import begin_or_check
 from isptune.tuning.status import OnGeneration, Status
@@ -49,6 +51,8 @@ def run(
         _ = bench.second_opinions  # a name that does not exist is refused before there is a folder
     with claimed(folder, RunFolderError, "run folder"):
         remove_unfinished(folder)
+        remove_orphans()
+        remove_damaged(folder, (RECOMMENDED, TIMING, CLOCK))
         log = RunLog(folder)
         begin_or_check(folder, bench)
         settings = bench.settings
@@ -65,6 +69,8 @@ def run(
             optimizers = [lane.optimizer for lane in lanes]
             hand_over(bench, folder, optimizers, loop.stop_reasons, trials, on_hand_over)
             hand_over_s = time.perf_counter() - began
+        else:
+            mend_pictures(bench, folder)
         if loop.searched:
             write_timing(folder, loop.searched, loop.total_s, loop.render_s, loop.score_s, hand_over_s)
     return folder

@@ -18,6 +18,7 @@ from isptune.scenes.images import write_image
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Candidate
 from isptune.system.device import choose_device
+from isptune.system.disk import folder_in
 from isptune.trust import Trust, refuse_unknown_pictures, require_trust
 from isptune.trust import objectives as judging
 from isptune.tuning.config import parse_assignments
@@ -59,7 +60,7 @@ class Verifier:
 
     def write_pictures(self, folder: Path) -> None:
         """Both on every scene, as a run keeps its pictures: the old set is called `default`. Raises DiskError."""
-        (folder / IMAGES).mkdir(parents=True, exist_ok=True)
+        folder_in(folder, IMAGES)
         for scene in self.evaluator.scenes:
             for kind, candidate in (("default", self.old), ("recommended", self.new)):
                 image = self.evaluator.render_one(candidate, scene, self.seeds[0])

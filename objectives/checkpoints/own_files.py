@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from isptune.errors import ConfigError, one_line
+from isptune.system.disk import replacing
 from isptune.system.records import Kind, Record, convert, parse_json
 from objectives.checkpoints.reading import load_strictly, read_checkpoint, require_layout
 
@@ -52,10 +53,9 @@ def read_own(
 
 def write_own(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write tensors, from any device; what lay there is replaced only once the new file is complete."""
-    partial = path.with_name(f"{path.name}.part")
     whole = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    save_file(whole, partial, dict(metadata))
-    partial.replace(path)
+    with replacing(path) as partial:
+        save_file(whole, partial, dict(metadata))
 
 
 def entry_in(metadata: Mapping[str, str], key: str, kind: Kind[Record]) -> Record:

@@ -6,13 +6,13 @@ readers guess. Every number that a capture holds is in the file; LibRaw uses all
 
 import os
 import struct
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from isptune.errors import SceneError
+from isptune.errors import DiskError, SceneError
 from isptune.scenes.raw_capture import RawCapture
+from isptune.system.disk import replacing
 from pipelines.external.camera_tags import TakenWith
 
 _CFA, _EXIF_DIRECTORY, _LINEAR_VERSION = 32803, 34665, (1, 4, 0, 0)
@@ -63,22 +63,24 @@ def write_dng(
     height, width = samples.shape
     samples = samples[top : height - top, left : width - left]
     pixels = np.ascontiguousarray(np.clip(np.rint(samples), 0, 65535).astype(np.uint16))
-    temporary = Path(f"{path}.part")
     try:
         taken = taken or TakenWith()
         tags = _tags(capture, order, taken.model or camera, taken.make or "isptune")
         tags += [(_EXIF_DIRECTORY - 1, 4, 1, 0, True)] if taken.exif else []
-        tifffile.imwrite(
-            temporary, pixels, photometric=_CFA, extratags=tags, metadata=None, software=False, byteorder="<"
-        )
-        if taken.exif:
-            _append_exif(temporary, taken)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise SceneError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+        with replacing(Path(path)) as temporary:
+            tifffile.imwrite(
+                temporary,
+                pixels,
+                photometric=_CFA,
+                extratags=tags,
+                metadata=None,
+                software=False,
+                byteorder="<",
+            )
+            if taken.exif:
+                _append_exif(temporary, taken)
+    except DiskError as error:
+        raise SceneError(str(error)) from error
 
 
 def _append_exif(path: Path, taken: TakenWith) -> None:

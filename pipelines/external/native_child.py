@@ -82,7 +82,7 @@ class NativeChild:
         if self._child is not None and self._child.poll() is None:
             return self._child
         self.stop()
-        self._folder = self._folder or lasting_folder(self, "isptune-child-")
+        self._folder = self._folder or lasting_folder(self, "child")
         command = [sys.executable, "-P", str(self.script)]  # -P: no module of this folder shadows another
         try:
             with open(self._folder / "stderr.txt", "wb") as stderr:

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from isptune.scenes.raw_files import is_raw
 from isptune.scenes.scene import Scene, window_of
 from isptune.space import Candidate, Integer, Space
 from isptune.spec import refuse_unknown, split_options
+from isptune.system.temporary import new_folder
 from pipelines.external.camera_tags import TakenWith, taken_with
 from pipelines.external.dng import write_dng
 
@@ -91,7 +91,7 @@ class SceneFiles:
             if not is_raw(own) or own.stat().st_size >= self._at_least:
                 return own
         if scene not in self._written:
-            self._folder = self._folder or lasting_folder(self, "isptune-scenes-")
+            self._folder = self._folder or lasting_folder(self, "scenes")
             self._written[scene] = self._write(self._folder / f"{len(self._written)}", scene)
         return self._written[scene]
 
@@ -176,14 +176,14 @@ def _before_red(capture: RawCapture, order: str) -> RawCapture:
     )
 
 
-def lasting_folder(owner: object, prefix: str) -> Path:
+def lasting_folder(owner: object, kind: str) -> Path:
     """A temporary folder that is there for as long as its owner is. Raises RenderError if there is no room for it."""
     try:
-        folder = tempfile.mkdtemp(prefix=prefix)
+        folder = new_folder(kind)
     except OSError as error:
         raise RenderError(f"no temporary folder can be made: {error.strerror}") from error
     finalize(owner, shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    return folder
 
 
 def sha256_of(path: Path) -> str:

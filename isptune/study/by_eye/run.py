@@ -39,7 +39,7 @@ from isptune.study.plan.folder import (
 from isptune.study.votes.answers import Answers
 from isptune.study.votes.votes import Answer, Pair, VoteRecord
 from isptune.system.device import choose_device
-from isptune.system.disk import is_unfinished, slug, write_atomically
+from isptune.system.disk import appending, folder_in, is_unfinished, slug, write_atomically
 from isptune.system.records import convert, optional, parse_json, plain, read_bytes
 from isptune.trust import Trust, names_a_file, require_trust
 from isptune.tuning.evaluate import Evaluator
@@ -120,10 +120,14 @@ class EyeRun:
         """Log the answers to the generation that is over, then go on: a vote changed later changes nothing."""
         count, own = len(self.search.pairs), [vote for vote in votes if vote.observer == 1]
         answers: list[Answer] = [vote.answer for vote in own[self._told * count : (self._told + 1) * count]]
-        with open(self.study.folder / LOG, "a", encoding="utf-8") as log:
-            log.write(json.dumps(plain(Asked(self._told, tuple(answers)))) + "\n")
-            log.flush()
-            os.fsync(log.fileno())
+        line = json.dumps(plain(Asked(self._told, tuple(answers)))) + "\n"
+        try:
+            with appending(self.study.folder / LOG) as log:
+                log.write(line.encode())
+                log.flush()
+                os.fsync(log.fileno())
+        except OSError as error:
+            raise StudyError(f"{self.study.folder / LOG}: cannot be written: {error.strerror}") from error
         self.search.tell(answers)
         self._told += 1
         self._recommend(len(own))
@@ -147,7 +151,7 @@ class EyeRun:
         names = [f"g{self.search.generation:03d}-{k:02d}" for k in range(len(self.search.candidates))]
         for name, candidate in zip(names, self.search.candidates, strict=True):
             path = self.study.folder / stimulus_file(self.study.scenes[0], name)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            folder_in(path.parent.parent, path.parent.name)
             if path.is_file():
                 continue
             try:

@@ -18,6 +18,7 @@ from isptune.study.plan.folder import Study, new_folder
 from isptune.study.plan.schedule import ADAPTIVE, schedule_of
 from isptune.study.votes.answers import Answers
 from isptune.study.votes.votes import Answer
+from isptune.system.disk import write_atomically
 
 OBSERVER = "observer.txt"
 _OUTCOMES: dict[tuple[bool, bool], Answer] = {
@@ -48,7 +49,7 @@ def hand_out(study: Study, out: Path, name: str | None) -> Iterator[tuple[int, i
         observer = answers.add_observer(name)
         pairs = answers.open_pairs(observer.token, count=10**6)
         try:
-            (out / OBSERVER).write_text(observer.token + "\n")
+            write_atomically(out / OBSERVER, f"{observer.token}\n".encode())
             for asked in pairs:
                 for letter, condition in (("A", asked.pair.first), ("B", asked.pair.second)):
                     source = study.picture(asked.pair.scene, condition)

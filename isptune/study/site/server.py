@@ -4,7 +4,6 @@ Observers and the owner have links that cannot be guessed; there are no password
 acknowledged when it is on the disk.
 """
 
-import os
 import re
 import secrets
 import socket
@@ -30,6 +29,7 @@ from isptune.study.site.owner_routes import OwnerRoutes
 from isptune.study.site.pages import ROUTES, nothing_here
 from isptune.study.site.work import SharedSync, Together, Work
 from isptune.study.votes.answers import Answers
+from isptune.system.disk import write_atomically
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OWNER = "owner_link.txt"
@@ -156,13 +156,8 @@ def owner_token(folder: Path) -> str:
     """The secret part of the owner's link, made when it is first asked for. Raises StudyError."""
     path = folder / OWNER
     try:
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(24) + "\n")
-    except FileExistsError:
-        pass
-    except OSError as error:
-        raise StudyError(f"{path}: cannot be written: {error.strerror or error}") from error
-    try:
+        if not path.is_file() or not path.stat().st_size:  # an empty one is what a power cut may leave
+            write_atomically(path, f"{secrets.token_urlsafe(24)}\n".encode(), mode=0o600)
         token = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise StudyError(f"{path}: cannot be read: {error}") from error

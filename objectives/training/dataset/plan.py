@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from isptune.errors import ConfigError, DatasetError, RunFolderError, SceneError, one_line
+from isptune.errors import ConfigError, DatasetError, DiskError, one_line
 from isptune.system.claim import LOCK
 from isptune.system.disk import is_unfinished, slug, write_atomically
 from isptune.system.records import read_json
@@ -142,11 +142,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a file of a data set in one step. Raises DatasetError, which says how to go on."""
     try:
         write_atomically(path, data)
-    except RunFolderError as error:
+    except DiskError as error:
         raise cannot_go_on(error) from error
 
 
-def cannot_go_on(error: RunFolderError | SceneError) -> DatasetError:
+def cannot_go_on(error: DiskError) -> DatasetError:
     """What to tell where the disk refuses a file of a data set."""
     return DatasetError(f"{error}; what was made is kept: make room, then give the same command again")
 

@@ -26,9 +26,10 @@ from isptune.distortions.depictqa_recipes import (
     severities_of,
     spoil,
 )
-from isptune.errors import DatasetError, SceneError
+from isptune.errors import DatasetError, DiskError, SceneError
 from isptune.interfaces import Objective
 from isptune.scenes.images import read_image, to_uint8, write_image
+from isptune.system.disk import folder_in
 from objectives.training.dataset.features import features_of
 from objectives.training.dataset.pairs import draw_pair, opinions, order_by_severity, settled
 from objectives.training.dataset.plan import SMALLEST_SIDE_PX, TASKS, Plan, cannot_go_on
@@ -216,9 +217,7 @@ def _shrunk(image: Images, side: int) -> Tensor:
 
 def _write(path: Path, picture: Images) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder_in(path.parent.parent, path.parent.name)
         write_image(path, picture)
-    except SceneError as error:
+    except DiskError as error:
         raise cannot_go_on(error) from error
-    except OSError as error:
-        raise cannot_go_on(SceneError(f"{path.parent}: cannot be made: {error.strerror or error}")) from error

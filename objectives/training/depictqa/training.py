@@ -27,6 +27,7 @@ from torch.nn import functional
 from isptune.diagnosis.finding import SEVERITIES
 from isptune.distortions.depictqa_recipes import CATEGORIES, OUT_OF_DISTRIBUTION
 from isptune.distortions.recipes import DEPICTQA_SUBTLE
+from isptune.system.disk import write_atomically
 from objectives.depictqa.network import SETS, DepictQaNetwork, Naming, Sizes, pack
 from objectives.training.depictqa.pairs import Drawn, Pairs
 from objectives.training.depictqa.pictures import TYPE_NAMES, Pictures, read_pictures
@@ -129,7 +130,7 @@ class Training:
             "sizes": asdict(self.network.sizes),
             "log": self.log,
         }
-        self.options.out.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n")
+        write_atomically(self.options.out.with_suffix(".json"), (json.dumps(told, indent=1) + "\n").encode())
 
 
 @final

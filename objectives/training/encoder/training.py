@@ -34,6 +34,7 @@ from torch.nn import functional
 
 from isptune.arrays import Images, Scores
 from isptune.scenes.images import to_images
+from isptune.system.disk import replacing, write_atomically
 from objectives.encoders.bundled_encoder import VIEW_SIDE, pack, small_view, statistics_of, views_of
 from objectives.encoders.bundled_network import Widths
 from objectives.training.encoder.against_the_tuner import Walk, draw_ways, mean_ends, walk_all
@@ -244,7 +245,9 @@ class Training:
             float(self.average.temperature.detach()),
             options.out,
         )
-        options.out.with_suffix(".log.json").write_text(json.dumps(self.log, indent=1) + "\n")
+        write_atomically(
+            options.out.with_suffix(".log.json"), (json.dumps(self.log, indent=1) + "\n").encode()
+        )
 
     def _tuner_is_due(self, step: int) -> bool:
         return step >= self.options.first and (step - self.options.first) % self.options.every == 0
@@ -292,9 +295,8 @@ class Training:
             "step": self.step,
             "rest": json.dumps({"ends": ends, "log": self.log}),
         }
-        partial = self.state_path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.state_path)
+        with replacing(self.state_path) as partial:
+            torch.save(state, partial)
 
     def _load(self) -> None:
         if not self.state_path.exists():

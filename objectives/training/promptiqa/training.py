@@ -24,6 +24,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from isptune.system.disk import write_atomically
 from objectives.encoders.bundled_encoder import build as build_encoder
 from objectives.promptiqa.compact import CompactNetwork, CompactSize, pack
 from objectives.training.pictures.stepping import adamw, averaged, held_photographs, warm_cosine
@@ -173,7 +174,7 @@ class Training:
             "augmentation": asdict(VARIANTS[self.options.variant]),
             "log": self.log,
         }
-        self.options.out.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n")
+        write_atomically(self.options.out.with_suffix(".json"), (json.dumps(told, indent=1) + "\n").encode())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -24,6 +24,7 @@ from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError
 from isptune.scenes.images import to_images
 from isptune.scenes.scene import Scene
+from isptune.system.disk import write_atomically
 from objectives.encoders.build import build_encoder
 from objectives.encoders.interface import ImageTextEncoder
 from objectives.no_reference.lightweight_metrics import DEFAULT, KNOWN, LightweightMetrics, Standardisation
@@ -235,7 +236,9 @@ class Learning:
             {"by": "objectives.training.scorenet.bundled_prompts", "rounds": self.log},
         )
         write_prompts(self.options.out, learner, learned_for)
-        self.options.out.with_suffix(".json").write_text(json.dumps(self.log, indent=1) + "\n")
+        write_atomically(
+            self.options.out.with_suffix(".json"), (json.dumps(self.log, indent=1) + "\n").encode()
+        )
 
 
 def _rated(

@@ -25,6 +25,7 @@ from safetensors.numpy import save_file
 from scipy.stats import rankdata
 
 from isptune.scenes.images import read_image, to_uint8
+from isptune.system.disk import write_atomically
 from objectives.no_reference.scene_statistics import brisque_features
 from objectives.training.pictures.look_alikes import like_any, looks, thumbnail
 
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     predicted = machine.predict(scaled[validation])
     figures |= {"support_vectors": len(machine.support_vectors_), "validation": int(validation.sum())}
     figures |= judge(predicted, opinions[validation], options.seed)
-    options.out.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
+    write_atomically(options.out.with_suffix(".json"), (json.dumps(figures, indent=2) + "\n").encode())
     print(json.dumps(figures, indent=2))
 
 

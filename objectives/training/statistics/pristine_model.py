@@ -25,6 +25,7 @@ from scipy.stats import rankdata
 from isptune.arrays import Images
 from isptune.scenes.images import read_image, to_uint8
 from isptune.scenes.scene import Scene
+from isptune.system.disk import write_atomically
 from objectives.no_reference.niqe import Niqe, mean_and_covariance, niqe, niqe_features
 from objectives.no_reference.published_parameters import PristineModel
 
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     save_file({"mean": model.mean, "covariance": model.covariance}, options.out)
     figures: dict[str, Any] = {"photographs": len(used), "blocks": blocks, "held_out": len(held_out)}
     figures |= judge(held_out, options.longest, Niqe(model), options.compare, options.seed)
-    options.out.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
+    write_atomically(options.out.with_suffix(".json"), (json.dumps(figures, indent=2) + "\n").encode())
     print(json.dumps(figures, indent=2))
 
 
