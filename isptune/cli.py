@@ -39,6 +39,10 @@ COMMANDS = {
 """The built-in commands; plug-ins add theirs by the entry point group `isptune.commands`."""
 
 
+LONGEST_MESSAGE = 3000
+"""Characters of an error that are printed."""
+
+
 class _Commands(click.Group):
     """Imports a command's module when it is asked for: `isptune --help` imports no torch."""
 
@@ -86,7 +90,7 @@ def main() -> None:
         error.show()
         status = error.exit_code
     except IsptuneError as error:
-        click.echo(f"isptune: {one_line(str(error))}", err=True)
+        click.echo(f"isptune: {_short(one_line(str(error)))}", err=True)
         status = 2 if isinstance(error, ConfigError) else 1
     except (KeyboardInterrupt, click.Abort):
         click.echo("isptune: stopped; what was finished is kept", err=True)
@@ -99,6 +103,11 @@ def main() -> None:
         click.echo(f"isptune: {error.filename or 'disk'}: {error.strerror or error}", err=True)
         status = 1
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _short(text: str) -> str:
+    """A message without its middle where it is very long: it may repeat what somebody else's file holds."""
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE - 303]} ... {text[-300:]}"
 
 
 @contextmanager

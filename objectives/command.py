@@ -44,7 +44,7 @@ from isptune.scenes.scene import Scene
 from isptune.spec import refuse_unknown, split_options, typed
 from isptune.system.argv import beside, filled, named_files, placeholders, shown_command
 from isptune.system.program import call_folder, run_program
-from isptune.system.records import Positive, convert, parse_toml, read_bytes
+from isptune.system.records import Positive, convert, parse_json, parse_toml, read_bytes
 
 PLACES = ("images", "list", "folder", "reference", "scene", "python", "out")
 """What may stand in braces."""
@@ -242,8 +242,8 @@ def _numbers(text: str, names: Sequence[str]) -> list[float]:
 
 def _of_json(text: str) -> list[float] | None:
     try:
-        return [float(one) for one in msgspec.json.decode(text, type=list[float])]
-    except (msgspec.MsgspecError, RecursionError):
+        return [float(one) for one in convert(parse_json(text, "scores"), list[float], "scores")]
+    except ConfigError:
         return None
 
 

@@ -13,11 +13,11 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, field, fields, is_dataclass
 from pathlib import Path
 from types import GenericAlias
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, BinaryIO, TypeVar
 
 import msgspec
 
@@ -117,7 +117,7 @@ def read_bytes(path: Path, refusal: Refusal = ConfigError, largest: int = LARGES
     name = one_line(str(path))
     try:
         with path.open("rb") as file:
-            data = file.read(largest + 1)
+            data = b"".join(_pieces(file, largest + 1))
     except FileNotFoundError as error:
         raise refusal(f"{name}: no such file") from error
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
@@ -125,6 +125,13 @@ def read_bytes(path: Path, refusal: Refusal = ConfigError, largest: int = LARGES
     if len(data) > largest:
         raise refusal(f"{name}: is larger than {_in_bytes(largest)}")
     return data
+
+
+def _pieces(file: BinaryIO, most: int) -> Iterator[bytes]:
+    """What a file holds, up to so many bytes: asked for all at once, they would be taken whatever its size."""
+    while most > 0 and (piece := file.read(min(most, 1 << 16))):
+        most -= len(piece)
+        yield piece
 
 
 def parse_json(

@@ -22,6 +22,7 @@ from isptune.errors import ConfigError, IsptuneError, MissingExtra
 from isptune.runs.settings import RunSettings, from_mapping
 from isptune.runs.unfinished import Outcome
 from isptune.system.processes import end_with, terminated_on
+from isptune.system.records import parse_json
 from isptune.tuning.bench import AtHand, Bench
 from isptune.tuning.own_parts import own_parts
 from isptune.tuning.parts import Part, RunParts
@@ -140,6 +141,6 @@ def _evaluate(recipe: str, threads: int, part: Part) -> Outcome:
 
 @lru_cache(maxsize=2)
 def _bench(recipe: str) -> Bench:
-    values, own_files = json.loads(recipe)  # our own text, of a moment ago
+    values, own_files = parse_json(recipe, "recipe")  # our own text, of a moment ago
     settings = from_mapping(values, "recipe")
     return Bench(settings, at_hand=own_parts(settings) if own_files else None)

@@ -19,6 +19,7 @@ import numpy as np
 from isptune.errors import RenderError
 from isptune.system.leash import hold, let_go, signal_group, watch_over_programs
 from isptune.system.program import last_words
+from isptune.system.records import parse_json
 from pipelines.external.scene_files import lasting_folder
 
 
@@ -55,7 +56,7 @@ class NativeChild:
             assert child.stdin is not None
             child.stdin.write(json.dumps(request).encode() + b"\n")
             child.stdin.flush()
-            answer = json.loads(self._read_line(child, deadline))
+            answer = parse_json(self._read_line(child, deadline), "answer")
             if "error" in answer:
                 raise RenderError(f"{self.name}: {answer['error']}")
             kind = np.dtype(answer["type"])

@@ -1,6 +1,9 @@
 """Numbers as text: read as C, JSON, YAML and XML files have them, and written in the style of what they replace."""
 
+import math
 import re
+
+from isptune.system.records import LARGEST_INTEGER
 
 _DECIMAL = re.compile(
     r"(?P<sign>[-+]?)(?P<whole>\d*)(?:(?P<point>\.)(?P<decimals>\d*))?(?:[eE][-+]?\d+)?(?P<suffix>[fFlLuU]{0,3})"
@@ -11,21 +14,31 @@ NUMBER = re.compile(
 )
 """A number in a text, that is no part of a word."""
 
+LONGEST = 400
+"""Characters of a number: the largest that a computer holds has 309 digits."""
+
 DIGITS = 7
 """How many digits of a number that is no whole one are written: a batch holds its values as 32-bit numbers."""
 
 
 def number_of(token: str) -> float | int | None:
-    """The number that a token says, or None if it says none."""
+    """The number that a token says, or None if it says none, or one beyond all that can be worked with."""
     token = token.strip()
+    if len(token) > LONGEST:
+        return None
     found = _HEX.fullmatch(token)
     if found:
-        return int(found["sign"] + found["digits"], 16)
+        return _bounded(int(found["sign"] + found["digits"], 16))
     found = _DECIMAL.fullmatch(token)
     if not found or not (found["whole"] or found["decimals"]):
         return None
     plain = token[: len(token) - len(found["suffix"])]
-    return int(plain) if re.fullmatch(r"[-+]?\d+", plain) else float(plain)
+    return _bounded(int(plain) if re.fullmatch(r"[-+]?\d+", plain) else float(plain))
+
+
+def _bounded(number: float | int) -> float | int | None:
+    inside = abs(number) <= LARGEST_INTEGER if isinstance(number, int) else math.isfinite(number)
+    return number if inside else None
 
 
 def in_style_of(token: str, number: float | int) -> str:

@@ -212,6 +212,8 @@ def _parse_stimuli(path: Path, text: str) -> tuple[Stimulus, ...]:
     found = []
     try:
         for row in rows:
+            if None in row.values():
+                raise ValueError("it has fewer cells than the head line")
             score = float(row["score"]) if row["score"] else math.nan
             place = f"{path}: line {rows.line_num}: params"
             params = convert(

@@ -35,6 +35,7 @@ from torch.nn import functional
 from isptune.arrays import Images, Scores
 from isptune.scenes.images import to_images
 from isptune.system.disk import replacing, write_atomically
+from isptune.system.records import parse_json
 from objectives.encoders.bundled_encoder import VIEW_SIDE, pack, small_view, statistics_of, views_of
 from objectives.encoders.bundled_network import Widths
 from objectives.training.encoder.against_the_tuner import Walk, draw_ways, mean_ends, walk_all
@@ -309,7 +310,7 @@ class Training:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
-        rest = json.loads(state["rest"])
+        rest = parse_json(state["rest"], "the rest of the state")
         self.log = rest["log"]
         self.batches.ends = [
             (Cut(**cut), Walk(tuple(by_name[name] for name in names), tuple(end)))

@@ -128,7 +128,7 @@ class TuningFile:
         token = self.text[node.span.start : node.span.end]
         value = number_of(token)
         if value is None:
-            raise ConfigError(f"{self.name}: {what} is {token!r}, not a number")
+            raise ConfigError(f"{self.name}: {what} is {token[:60]!r}, not a number")
         return float(value)
 
     @cached_property
