@@ -44,7 +44,7 @@ from isptune.scenes.scene import Scene
 from isptune.spec import refuse_unknown, split_options, typed
 from isptune.system.argv import beside, filled, named_files, placeholders, shown_command
 from isptune.system.program import call_folder, run_program
-from isptune.system.records import Positive, convert, parse_json, parse_toml, read_bytes
+from isptune.system.records import Megabytes, Seconds, convert, parse_json, parse_toml, read_bytes
 
 PLACES = ("images", "list", "folder", "reference", "scene", "python", "out")
 """What may stand in braces."""
@@ -77,10 +77,10 @@ class Settings:
     range: tuple[float | int, float | int] = (-math.inf, math.inf)
     unit: str = ""
     source: str = ""
-    timeout_s: Positive = 600.0
+    timeout_s: Seconds = 600.0
     bits: Literal[8, 16] = 8
-    max_images: Annotated[int, msgspec.Meta(ge=1)] = 64
-    max_file_mb: Positive = 1024.0
+    max_images: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 64
+    max_file_mb: Megabytes = 1024.0
 
 
 @final

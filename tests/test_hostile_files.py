@@ -47,7 +47,8 @@ LONGEST_S, MOST_KB = 2.0, 128 << 10
 
 DEEP = "[" * 20_000 + "]" * 20_000
 TEXTS = [DEEP, '{"a":' * 5000 + "1" + "}" * 5000, "9" * 5000, "-" + "9" * 400, "NaN", "Infinity", "-Infinity", "1e999",
-         '"\\ud800"', "null", "true", "[]", "{}", '""', "-1", "0.5", "2e308", '"' + "x" * 100_000 + '"', "[[]]", " " * 30_000 + "x",
+         '"\\ud800"', "null", "true", "[]", "{}", '""', "-1", "0.5", "2e308", '"' + "x" * 100_000 + '"', "[[]]",
+         " " * 30_000 + "x",
          "1000000000", "4294967296", '{"\\udc00": 1}', "[1, [2, [3, {}]]]"]  # fmt: skip
 TOML = [text for text in TEXTS if text not in ("NaN", "Infinity", "-Infinity", "null")] + [
     "nan",
@@ -142,7 +143,9 @@ SET = 'pipeline = "raw"\n[values]\ndenoise.strength = 0.31\n[start]\ndenoise.str
 SETTINGS = 'pipeline = "raw"\nobjectives = ["ssim"]\npopulation = 30\nstay_near = 0.5\n[start]\n"a.b" = 1\n'
 PLAN = 'title = "Which?"\nschedule = "random"\npairs_per_image = 9\nask_name = false\n'
 STIMULI = 'scene,condition,file,params,score\ncat,a,,"{""k"": 1}",0.5\ncat,b,,{},1\n'
-PROFILE = "psf = 0.5\n[[noise]]\niso = 100.0\nshot = 0.001\nread = 0.0\nrow = 0.0\ncolumn = 0.0\nhot = 0.0\ngreens = 0.0\n"
+PROFILE = (
+    "[[noise]]\niso = 100.0\nshot = 0.001\nread = 0.0\nrow = 0.0\ncolumn = 0.0\nhot = 0.0\ngreens = 0.0\n"
+)
 EYE = '{"pipeline": "synthetic", "scene": "cat", "votes": 300, "tune": [], "seed": 0}'
 SITTING = '{"source": {"images": "x"}, "pictures": [{"size": [4, 3]}]}'
 SERIES = '{"format": 1, "conditions": {"a": ["cat"]}, "smoothness": 0.1, "settings": {"population": 4}}'

@@ -36,7 +36,9 @@ def prompt() -> None:
     help="Whose scores the choice is spread over. [the run's first objective; of a folder: by name]",
 )
 @click.option("--scene", metavar="NAME", help="Which of the run's scenes to show. [the first]")
-@click.option("--seed", type=click.IntRange(0), metavar="N", help="Of the order in which they are shown. [0]")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Of the order in which they are shown. [0]"
+)
 @click.option("--scores", metavar="A,B,...", help="Scores in the contact sheet's order; - leaves one out.")
 @click.option("--no-page", is_flag=True, help="Write the pictures and the contact sheet, and stop.")
 @click.option(

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Resamples of the observers behind the intervals.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the resamples.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of the resamples."
+)
 @click.option(
     "--with-judges",
     is_flag=True,

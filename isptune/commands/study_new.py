@@ -66,29 +66,31 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--pairs-per-observer",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 100_000),
     default=0,
     show_default=True,
     help="At most so many pairs an observer; 0 for all.",
 )
 @click.option(
     "--repeats",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 100_000),
     default=5,
     show_default=True,
     help="Pairs asked a second time, sides changed, to see who is consistent.",
 )
 @click.option(
     "--anchors",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 100_000),
     default=2,
     show_default=True,
     help="Pairs with an obvious answer, where scores are known beforehand.",
 )
-@click.option("--training", type=click.IntRange(0), default=3, show_default=True, help="Pairs for practice.")
+@click.option(
+    "--training", type=click.IntRange(0, 100_000), default=3, show_default=True, help="Pairs for practice."
+)
 @click.option(
     "--break-every",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 100_000),
     default=100,
     show_default=True,
     help="Pairs after which a break is offered; 0 for never.",

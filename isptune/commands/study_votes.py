@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     metavar="JOD",
     help="Differences felt to be smaller than this are answered 'no difference'.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--http", is_flag=True, help="Vote through a server on a free port of this machine.")
 @click.option(
     "--url",

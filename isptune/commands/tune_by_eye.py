@@ -22,7 +22,7 @@ from isptune.commands.options import DEVICE, PIPELINE_OPTION, TRUST
 @click.option("--resize", metavar="N|WxH", help="Resize the scene; one number is the longer side.")
 @click.option("--tune", metavar="PATTERN", multiple=True, help="Tune these params only, e.g. 'denoise.*'.")
 @click.option(
-    "--votes", type=click.IntRange(15), default=300, show_default=True, help="At most so many votes."
+    "--votes", type=click.IntRange(15, 100_000), default=300, show_default=True, help="At most so many votes."
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @DEVICE

@@ -45,7 +45,12 @@ if TYPE_CHECKING:
     help="Noise seeds, of a pipeline that draws noise.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of the noise."
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Of the noise.",
 )
 @click.option(
     "--max-loss",

@@ -12,7 +12,20 @@ from isptune.runs.constraints import parse_constraint
 from isptune.runs.files import CONFIG, read_table, write_record
 from isptune.space import Value
 from isptune.system.durations import parse_duration
+from isptune.system.faults import shown
 from isptune.system.records import convert, optional, plain
+
+BOUNDS: Mapping[str, tuple[int, int, str]] = {
+    "population": (2, 100_000, "a generation is asked for at once, and all of it is kept in memory"),
+    "generations": (
+        1,
+        10_000_000,
+        "the whole search is read again to go on; --budget-time limits one by time",
+    ),
+    "repeats": (1, 1000, "each repeat is an optimizer in memory, and they go in lockstep"),
+    "confirm": (1, 10_000, "each noise seed renders the recommended candidate, and the start, once more"),
+}
+"""The least and the most of what is counted, and why no more."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +80,12 @@ class RunSettings:
     device: str = "auto"
 
     def __post_init__(self):
-        for name in ("population", "generations", "repeats", "confirm"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} = {getattr(self, name)} must be at least 1")
-        if self.population < 2:
-            raise ConfigError(f"population = {self.population} must be at least 2")
+        for name, (least, most, why) in BOUNDS.items():
+            value = getattr(self, name)
+            if value < least:
+                raise ConfigError(f"{name} = {value} must be at least {least}")
+            if value > most:
+                raise ConfigError(f"{name} = {shown(value)} must be at most {most}: {why}")
         if not 0 <= self.seed < 2**31:
             raise ConfigError(f"seed = {self.seed} must be in [0, 2^31)")
         for name in ("objectives", "scenes", "tune"):

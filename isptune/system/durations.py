@@ -4,6 +4,8 @@ import re
 
 from isptune.errors import ConfigError
 
+LONGEST_S = 3660 * 86400
+"""Ten years: more is a slip, and in the end no number."""
 _SECONDS = {"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = r"(\d+(?:\.\d+)?)\s*(d|h|min|m|s)"
 
@@ -13,8 +15,8 @@ def parse_duration(text: str, name: str) -> float:
     if not re.fullmatch(rf"\s*(?:{_PART}\s*)+", text):
         raise ConfigError(f"{name} = {text!r} is no time such as 90s, 45min, 2h, 1h30m or 1d")
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in re.findall(_PART, text))
-    if seconds <= 0:
-        raise ConfigError(f"{name} = {text!r} must be above 0")
+    if not 0 < seconds <= LONGEST_S:
+        raise ConfigError(f"{name} = {text[:60]!r} must be above 0, and at most ten years")
     return seconds
 
 

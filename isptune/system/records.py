@@ -35,10 +35,14 @@ LARGEST_INTEGER = 2**63 - 1
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Size = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 """A width or a depth that somebody else's file names, and that memory is taken for."""
+Attempts = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Few = Annotated[int, msgspec.Meta(ge=1, le=64)]
 """How many layers, heads or members a network has, by such a file."""
-Pixels = Annotated[int, msgspec.Meta(ge=1)]
+Pixels = Annotated[int, msgspec.Meta(ge=1, le=65536)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=366 * 86400)]
+"""A time to wait: more than a year is a slip, and more than the system's clocks can count."""
+Megabytes = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 Record = TypeVar("Record")

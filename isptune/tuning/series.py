@@ -1,5 +1,6 @@
 """A series of runs over conditions, such as ISO levels: each starts from its neighbour's result."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,8 +47,8 @@ def plan(settings: RunSettings, conditions: Sequence[str], smoothness: float) ->
         raise ConfigError(
             "in a series, --smoothness says what a change between neighbours costs, not --stay-near"
         )
-    if not smoothness >= 0:
-        raise ConfigError(f"smoothness = {smoothness} must be 0 or more")
+    if not 0 <= smoothness < math.inf:
+        raise ConfigError(f"smoothness = {smoothness} must be 0 or more, and finite")
     found: dict[str, list[str]] = {}
     for condition in conditions:
         name, given, scene = condition.partition("=")

@@ -1,5 +1,6 @@
 """`judge:NAME`: a judge as an objective; how often a picture wins against the others of its population."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, final
 
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, OtherImages, Scores
 from isptune.deeds import Named
-from isptune.errors import ConfigError, ScoreError
+from isptune.errors import ConfigError, ScoreError, one_line
 from isptune.facts import ObjectiveFacts
 from isptune.interfaces import Judge, PrefersEach
 from isptune.registry import build as build_plug_in
@@ -146,6 +147,6 @@ def _true(text: str) -> bool:
 
 
 def _count(text: str) -> int:
-    if not text.strip().isdigit() or int(text) < 1:
-        raise ConfigError(f"judge: rivals={text} is no number of rivals; 1 or more is allowed")
+    if not re.fullmatch(r"\s*0*[1-9][0-9]{0,4}\s*", text):
+        raise ConfigError(f"judge: rivals={one_line(text)} is no number of rivals; 1 to 99999 are allowed")
     return int(text)

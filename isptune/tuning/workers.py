@@ -6,6 +6,7 @@ where they are evaluated, so all give the same log (on machines of the same kind
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -26,6 +27,9 @@ from isptune.system.records import parse_json
 from isptune.tuning.bench import AtHand, Bench
 from isptune.tuning.own_parts import own_parts
 from isptune.tuning.parts import Part, RunParts
+
+MOST = 512
+"""Processes on one machine."""
 
 _ASKED_TO_END: Final = threading.Event()
 """In a worker: parts that wait in its queue, which nobody can cancel any more, are in vain."""
@@ -105,7 +109,12 @@ def _executor(spec: str) -> Iterator[Executor]:
             raise ConfigError(f"workers = {spec!r}: no Dask scheduler answers: {error}") from error
         with client:
             yield client.get_executor()
-    elif spec.isdigit() and int(spec) > 0:
+    elif re.fullmatch(r"0*[1-9][0-9]{0,8}", spec):
+        if int(spec) > MOST:
+            raise ConfigError(
+                f"workers = {spec} must be at most {MOST}: each is a process that takes memory for torch and a bench "
+                "of its own; more than the machine has cores rarely help"
+            )
         # Spawned, not forked: a fork hangs once torch has threads.
         options = {"mp_context": get_context("spawn"), "initializer": _start, "initargs": (os.getpid(),)}
         # Else it would wait for what they render, which may take minutes.
@@ -115,7 +124,9 @@ def _executor(spec: str) -> Iterator[Executor]:
         ):
             yield executor
     else:
-        raise ConfigError(f"workers = {spec!r} is neither a number of processes nor dask:ADDRESS")
+        raise ConfigError(
+            f"workers = {spec[:80]!r} is neither a number of processes (1 to {MOST}) nor dask:ADDRESS"
+        )
 
 
 def _start(parent: int) -> None:

@@ -202,6 +202,6 @@ def _text(scale: int) -> Plane:
 
 
 def _whole(key: str, text: str, low: int, high: int) -> int:
-    if not text.isdigit() or not low <= int(text) <= high:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9) or not low <= int(text) <= high:
         raise ConfigError(f"chart: {key}={text} is not a whole number from {low} to {high}")
     return int(text)

@@ -60,6 +60,10 @@ CACHE = "~/.cache/isptune/answers"
 CHOICE_TOKENS, IDENTIFICATION_TOKENS = 8, 32
 """Of an answer at most: `Image A` with some quotes, and two phrases such as `overly high saturation`."""
 
+LONGEST_S = 366 * 86400
+MOST: Mapping[str, int] = {"at_once": 100, "votes": 1000, "retries": 1000}
+"""Each request at once is a thread and a connection, each vote a request."""
+
 MOST_ALTERNATIVES = 20
 """Which OpenAI and vLLM allow."""
 
@@ -366,8 +370,11 @@ def _one_of(key: str, value: str, known: Sequence[str]) -> str:
 
 
 def _count(key: str, text: str, least: int) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) >= least):
-        raise ConfigError(f"endpoint: {key}={text!r} is no whole number from {least} on")
+    whole = text.isascii() and text.isdigit() and len(text) <= 9
+    if not (whole and least <= int(text) <= MOST.get(key, 10**9)):
+        raise ConfigError(
+            f"endpoint: {key}={text[:40]!r} is no whole number from {least} to {MOST.get(key, 10**9)}"
+        )
     return int(text)
 
 
@@ -376,6 +383,6 @@ def _number(key: str, text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < float("inf"):
-        raise ConfigError(f"endpoint: {key}={text!r} is no number above 0")
+    if not 0 < value <= LONGEST_S:
+        raise ConfigError(f"endpoint: {key}={text!r} is no number above 0, and at most {LONGEST_S} (a year)")
     return value

@@ -52,7 +52,7 @@ def train() -> None:
 @click.option("--metrics", metavar="A,B,C", help="Lightweight metrics, or none. [the seven that cost least]")
 @click.option("--loss", type=click.Choice(["huber", "plcc"]), default="huber", show_default=True)
 @click.option("--epochs", type=click.IntRange(1, 10_000), default=60, show_default=True, help="At most.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
     "--validation",
     type=click.FloatRange(0.02, 0.8),

@@ -31,7 +31,7 @@ from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.argv import beside, filled, named_files, placeholders, shown_command
 from isptune.system.program import call_folder, run_program
-from isptune.system.records import Pixels, Positive
+from isptune.system.records import Megabytes, Pixels, Seconds
 from pipelines.external.description import Description, files_taken, read_description, read_settings
 from pipelines.external.exported_files import ExportedFiles
 from pipelines.external.scene_files import (
@@ -58,11 +58,11 @@ class Settings:
     """
 
     command: tuple[str, ...] = ()
-    timeout_s: Positive = 60.0
+    timeout_s: Seconds = 60.0
     params_as: Literal["json", "toml"] = "json"
     out_suffix: str = ".png"
     size: tuple[Pixels, Pixels] | None = None
-    max_file_mb: Positive = 1024.0
+    max_file_mb: Megabytes = 1024.0
     base: str | tuple[str, ...] = ()
 
 

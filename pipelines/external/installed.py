@@ -9,6 +9,9 @@ from typing import Any
 from isptune.deeds import Deed
 from isptune.errors import ConfigError, MissingExtra, one_line
 
+LONGEST_S = 366 * 86400
+"""That a program may be waited for."""
+
 
 def find_program(program: str, package: str) -> str:
     """The path of a program. Raises MissingExtra with the Debian package that has it."""
@@ -40,8 +43,14 @@ def timeout_option(pipeline: str, options: Mapping[str, Any], *others: str) -> f
     if unknown:
         raise ConfigError(f"{pipeline} has no option {unknown[0]!r}; there are: {', '.join(known)}")
     timeout_s = options.get("timeout_s", 120.0)
-    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s > 0:
-        raise ConfigError(f"timeout_s = {timeout_s!r} must be a number above 0")
+    if (
+        isinstance(timeout_s, bool)
+        or not isinstance(timeout_s, int | float)
+        or not 0 < timeout_s <= LONGEST_S
+    ):
+        raise ConfigError(
+            f"timeout_s = {timeout_s!r} must be a number above 0, and at most {LONGEST_S} (a year)"
+        )
     return float(timeout_s)
 
 

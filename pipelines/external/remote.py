@@ -33,7 +33,7 @@ from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.http import Address, Answer, NoAnswer, exchange, insistently
 from isptune.system.program import call_folder
-from isptune.system.records import Count, Pixels, Positive
+from isptune.system.records import Attempts, Megabytes, Pixels, Seconds
 from pipelines.external.description import Description, files_taken, read_description, read_settings
 from pipelines.external.exported_files import ExportedFiles
 from pipelines.external.scene_files import (
@@ -59,9 +59,9 @@ class Settings:
     """
 
     url: str = ""
-    timeout_s: Positive = 60.0
-    retries: Count = 3
-    max_picture_mb: Positive = 256.0
+    timeout_s: Seconds = 60.0
+    retries: Attempts = 3
+    max_picture_mb: Megabytes = 256.0
     size: tuple[Pixels, Pixels] | None = None
     base: str | tuple[str, ...] = ()
 

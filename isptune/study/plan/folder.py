@@ -33,6 +33,8 @@ PICTURES, REFERENCES = "stimuli", "references"
 WEIGHTS = "weights.json"
 """The sum of objectives that was fitted to the votes."""
 
+MOST_PAIRS = 100_000
+
 ScheduleKind = Literal["random", "complete", "swiss", "active"]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,79}")
@@ -75,6 +77,19 @@ class Plan:
         for name in ("seed", "pairs_per_observer", "repeats", "anchors", "training", "break_every"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} = {getattr(self, name)} must not be negative")
+        for name in (
+            "pairs_per_image",
+            "pairs_per_observer",
+            "repeats",
+            "anchors",
+            "training",
+            "break_every",
+        ):
+            if getattr(self, name) > MOST_PAIRS:
+                raise ConfigError(
+                    f"{name} = {getattr(self, name)} must be at most {MOST_PAIRS}: all pairs of an observer are drawn "
+                    "and kept when they join, and nobody answers more"
+                )
 
 
 @dataclass(frozen=True)
