@@ -26,7 +26,14 @@ import click
     type=click.IntRange(0, 1000),
     help="Make N links for new observers and print them. The owner's page makes them too.",
 )
-def serve(folder: str, host: str, port: int, invite: int) -> None:
+@click.option(
+    "--name",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="Another name of this server, such as that of a proxy before it; may be repeated.",
+)
+def serve(folder: str, host: str, port: int, invite: int, names: tuple[str, ...]) -> None:
     """Serve a study: prints your own page's link, on which you invite observers, watch, and close the study.
 
     Every observer has a link of their own and can come back to it. A vote that was acknowledged is on the disk. Stop
@@ -42,4 +49,4 @@ def serve(folder: str, host: str, port: int, invite: int) -> None:
 
     from isptune.study.site.server import serve as serve_study
 
-    serve_study(Path(folder), host, port, invite, click.echo)
+    serve_study(Path(folder), host, port, invite, click.echo, names)

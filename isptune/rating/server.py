@@ -11,14 +11,14 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from isptune.errors import ConfigError, RunFolderError
 from isptune.rating.sitting import Sitting
-from isptune.study.site.guard import BadRequest, StrictHeaders, json_body, refused, whole_number
+from isptune.study.site.guard import BadRequest, KnownHosts, StrictHeaders, json_body, refused, whole_number
+from isptune.study.site.patience import LOGGING, PatientProtocol
 
 HOST = "127.0.0.1"
 LEVELS = 5
@@ -84,7 +84,7 @@ def application(sitting: Sitting, token: str, on_finish: Callable[[], None]) -> 
         # A page elsewhere that makes its own name point here is not answered.
         middleware=[
             Middleware(StrictHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"], www_redirect=False),
+            Middleware(KnownHosts, names=None),
         ],
         exception_handlers={BadRequest: refused, ConfigError: _conflict, RunFolderError: refused},
     )
@@ -119,6 +119,8 @@ def serve(sitting: Sitting, port: int, say: Callable[[str], Any] = print) -> Non
             timeout_graceful_shutdown=2,
             limit_concurrency=64,
             h11_max_incomplete_event_size=16384,
+            http=PatientProtocol,
+            log_config=LOGGING,
             proxy_headers=False,
         )
         server = uvicorn.Server(settings)

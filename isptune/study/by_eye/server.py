@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import Any
 
 from isptune.study.by_eye.run import EyeRun
-from isptune.study.site.server import address, application, listen, run_until_stopped
+from isptune.study.site.server import address, application, hosts_of, listen, run_until_stopped
 from isptune.study.votes.answers import Answers
 
 
@@ -22,4 +22,4 @@ def serve_search(run: EyeRun, host: str, port: int, say: Callable[[str], Any] = 
         observers = [observer for observer in answers.observers() if observer.source != "judge"]
         observer = observers[0] if observers else answers.add_observer()
         say(f"vote here: {address(host, listening.getsockname()[1])}/o/{observer.token}")
-        run_until_stopped(application(run.study, answers), listening, host, say)
+        run_until_stopped(application(run.study, answers, hosts=hosts_of(host)), listening, host, say)

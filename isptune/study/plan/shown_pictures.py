@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, final
 
 from isptune.errors import StudyError
-from isptune.study.plan.folder import Study, stimulus_file
+from isptune.study.plan.folder import Study
 from isptune.study.votes.votes import AskedPair
 
 Side = Literal["left", "right", "reference"]
@@ -27,7 +27,7 @@ class ShownPictures:
     """
 
     def __init__(self, study: Study):
-        self._folder = study.folder
+        self._study = study
         self._references = {
             scene: path for scene in study.scenes if (path := study.reference(scene)) is not None
         }
@@ -58,9 +58,10 @@ class ShownPictures:
         if side == "reference":
             return self._references[asked.pair.scene]
         condition = asked.pair.first if side == "left" else asked.pair.second
-        return self._folder / stimulus_file(
-            asked.pair.scene, condition
-        )  # names of ours, checked when they were made
+        path = self._study.picture(asked.pair.scene, condition)
+        if path is None:  # a name that somebody put into the file of answers may lead anywhere
+            raise StudyError("this pair is of a picture that the study does not have")
+        return path
 
     def _name(self, observer: int, number: int, side: Side) -> str:
         digest = hmac.digest(self._secret, f"{observer}/{number}/{side}".encode(), hashlib.sha256)

@@ -1,10 +1,14 @@
 """What every request to a study's server must pass and every answer carries: limits, types, headers."""
 
 import asyncio
+import ipaddress
+import re
+from collections.abc import Collection
 from typing import Any, final
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from isptune.errors import ConfigError, StudyClosed, StudyError, UnknownObserver, VoteRefused
@@ -55,6 +59,35 @@ class StrictHeaders:
             await send(message)
 
         await self.app(scope, receive, guarded)
+
+
+@final
+class KnownHosts:
+    """Answers only requests that name this server: a page elsewhere may make its own name point here (DNS rebinding).
+
+    An address cannot be made to point elsewhere: those of loopback are known always, and any where others may connect.
+
+    Args:
+        names: further names; None where only this machine connects.
+    """
+
+    def __init__(self, app: ASGIApp, names: Collection[str] | None):
+        self.app, self.anywhere = app, names is not None
+        self.names = {"localhost", *(name.lower().rstrip(".") for name in names or ())}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not self._is_known(Headers(scope=scope).get("host", "")):
+            await PlainTextResponse("this server has another name\n", 400)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _is_known(self, host: str) -> bool:
+        name = re.sub(r":\d*$", "", host).strip("[]").lower().rstrip(".")
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return name in self.names
+        return self.anywhere or address.is_loopback
 
 
 async def json_body(request: Request) -> dict[str, Any]:

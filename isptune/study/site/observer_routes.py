@@ -10,7 +10,7 @@ from starlette.routing import Route
 from isptune.study.plan.folder import Plan
 from isptune.study.plan.shown_pictures import SIDES, ShownPictures, without_notes
 from isptune.study.site.guard import BadRequest, json_body, text, whole_number
-from isptune.study.site.pages import page
+from isptune.study.site.pages import page, without_slash
 from isptune.study.site.work import SharedSync, Together, Work
 from isptune.study.votes.answers import Answers
 from isptune.study.votes.votes import Answer, AskedPair
@@ -42,16 +42,18 @@ class ObserverRoutes:
         plan: Plan,
         pictures: ShownPictures,
         work: Work,
+        deciding: Work,
         together: Together,
         synced: SharedSync,
     ):
         self.answers, self.plan, self.pictures = answers, plan, pictures
-        self.work, self.together, self.synced = work, together, synced
+        self.work, self.deciding, self.together, self.synced = work, deciding, together, synced
         self._extents: dict[str, _Extent] = {}  # by token
 
     def routes(self) -> list[Route]:
         return [
             Route("/o/{token}", self.page),
+            Route("/o/{token}/", without_slash),
             Route("/o/{token}/state", self.state),
             Route("/o/{token}/picture/{name}", self.picture),
             Route("/o/{token}/vote", self.vote, methods=["POST"]),
@@ -63,7 +65,10 @@ class ObserverRoutes:
         return page("observer.html")
 
     async def state(self, request: Request) -> Response:
-        return JSONResponse(await self.work(self._state, request.path_params["token"]))
+        token = request.path_params["token"]
+        state = await self.work(self._state_now, token)
+        # What to ask next is decided, and written, elsewhere: nobody's page waits for that.
+        return JSONResponse(state or await self.deciding(self._state, token))
 
     async def picture(self, request: Request) -> Response:
         """Only pictures of the pairs that are asked now have a name: neither older ones nor later ones."""
@@ -87,14 +92,15 @@ class ObserverRoutes:
         state = await self.together(self._vote, token, vote)
         await self.synced()
         # What to ask next may have to be computed, or even rendered: nobody's vote waits for that.
-        return JSONResponse(state or await self.work(self._state, token))
+        return JSONResponse(state or await self.deciding(self._state, token))
 
     async def undo(self, request: Request) -> Response:
         body = await json_body(request)
         number = whole_number(body, "number")
-        state = await self.work(self._undo, request.path_params["token"], number)
+        token = request.path_params["token"]
+        await self.together(self.answers.undo, token, number)
         await self.synced()
-        return JSONResponse(state)
+        return JSONResponse(await self.work(self._state, token))
 
     # In a worker thread
 
@@ -104,16 +110,17 @@ class ObserverRoutes:
         pairs = self.answers.open_pairs(token, AHEAD, ask_more=False)
         return self._state_with(token, pairs) if pairs else None
 
-    def _undo(self, token: str, number: int) -> dict[str, Any]:
-        self.answers.undo(token, number)
-        return self._state(token)
-
     def _picture(self, token: str, name: str) -> bytes:
         observer = self.answers.observer(token).id
-        path = self.pictures.find(observer, self.answers.open_pairs(token, AHEAD), name)
+        path = self.pictures.find(observer, self.answers.open_pairs(token, AHEAD, ask_more=False), name)
         if path is None:
             raise BadRequest(404, "no picture has this name")
         return without_notes(path)
+
+    def _state_now(self, token: str) -> dict[str, Any] | None:
+        """The state by what was asked so far; None where that is all answered."""
+        pairs = self.answers.open_pairs(token, AHEAD, ask_more=False)
+        return self._state_with(token, pairs) if pairs else None
 
     def _state(self, token: str) -> dict[str, Any]:
         return self._state_with(token, self.answers.open_pairs(token, AHEAD))

@@ -15,7 +15,7 @@ from isptune.study.findings.live_scale import live_scale
 from isptune.study.observers.simulation import refuse_beside_people
 from isptune.study.plan.folder import Study
 from isptune.study.site.guard import BadRequest, json_body, text, whole_number
-from isptune.study.site.pages import page
+from isptune.study.site.pages import page, without_slash
 from isptune.study.site.work import Work
 from isptune.study.votes.answers import Answers
 from isptune.study.votes.votes import FIRST_JUDGE, Observer, Source, VoteRecord
@@ -42,6 +42,7 @@ class OwnerRoutes:
     def routes(self) -> list[Route]:
         return [
             Route("/owner/{token}", self.page),
+            Route("/owner/{token}/", without_slash),
             Route("/owner/{token}/state", self.state),
             Route("/owner/{token}/scale", self.scale),
             Route("/owner/{token}/invite", self.invite, methods=["POST"]),

@@ -4,7 +4,7 @@ from functools import cache
 from importlib.resources import files
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 _TYPES = {
@@ -33,6 +33,11 @@ def page(name: str, status: int = 200) -> Response:
     content = files("isptune.study.site").joinpath("page", name).read_bytes()
     kind = _TYPES[name[name.rindex(".") :]]
     return Response(content, status_code=status, headers={"content-type": f"{kind}; charset=utf-8"})
+
+
+async def without_slash(request: Request) -> Response:
+    """To the same link without the slash at its end; where the server is, the browser knows better than the request."""
+    return RedirectResponse(f"../{request.path_params['token']}")
 
 
 async def asset(request: Request) -> Response:

@@ -8,7 +8,7 @@ import re
 import secrets
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,11 @@ from isptune.errors import ConfigError, StudyError, UnknownObserver
 from isptune.study.plan.folder import Study, read_study
 from isptune.study.plan.schedule import schedule_of
 from isptune.study.plan.shown_pictures import ShownPictures
-from isptune.study.site.guard import REFUSALS, StrictHeaders, refused
+from isptune.study.site.guard import REFUSALS, KnownHosts, StrictHeaders, refused
 from isptune.study.site.observer_routes import ObserverRoutes
 from isptune.study.site.owner_routes import OwnerRoutes
 from isptune.study.site.pages import ROUTES, nothing_here
+from isptune.study.site.patience import LOGGING, PatientProtocol
 from isptune.study.site.work import SharedSync, Together, Work
 from isptune.study.votes.answers import Answers
 from isptune.system.disk import write_atomically
@@ -39,7 +40,11 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 def application(
-    study: Study, answers: Answers, for_owner: Answers | None = None, owner: str = ""
+    study: Study,
+    answers: Answers,
+    for_owner: Answers | None = None,
+    owner: str = "",
+    hosts: Collection[str] | None = None,
 ) -> Starlette:
     """The whole site of a study.
 
@@ -48,29 +53,37 @@ def application(
         for_owner: a second connection to the same file, so that the owner's page never holds up a vote; without it
             there is no owner's page.
         owner: the secret part of the owner's link.
+        hosts: the names under which it answers, beside addresses of this machine; see `KnownHosts`. None for loopback.
     """
-    showing, voting, watching, synced = (
+    showing, deciding, voting, watching, synced = (
         Work(2),
+        Work(1),
         Together(answers.transaction),
         Work(1),
         SharedSync(answers.sync),
     )
-    routes = ObserverRoutes(answers, study.plan, ShownPictures(study), showing, voting, synced).routes()
+    routes = ObserverRoutes(
+        answers, study.plan, ShownPictures(study), showing, deciding, voting, synced
+    ).routes()
     if for_owner is not None:
         routes += OwnerRoutes(for_owner, study, owner, watching).routes()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        for threads in (showing, voting, synced, watching):
+        for threads in (showing, deciding, voting, synced, watching):
             threads.stop()
 
-    return Starlette(
+    app = Starlette(
         routes=[*routes, *ROUTES],
-        middleware=[Middleware(StrictHeaders)],
+        middleware=[Middleware(StrictHeaders), Middleware(KnownHosts, names=hosts)],
         exception_handlers={404: nothing_here, UnknownObserver: _unknown, **REFUSALS},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = (
+        False  # it would name the host that the request names, with the secret behind it
+    )
+    return app
 
 
 async def _unknown(request: Request, error: Exception) -> Response:
@@ -79,11 +92,19 @@ async def _unknown(request: Request, error: Exception) -> Response:
     return await refused(request, error)
 
 
-def serve(folder: Path, host: str, port: int, invite: int = 0, say: Callable[[str], Any] = print) -> None:
+def serve(
+    folder: Path,
+    host: str,
+    port: int,
+    invite: int = 0,
+    say: Callable[[str], Any] = print,
+    names: Sequence[str] = (),
+) -> None:
     """Serve a study until it is interrupted; `say` gets the lines for whoever started it.
 
     Args:
         invite: links for new observers to make and say.
+        names: further names of this server, as of a proxy before it.
 
     Raises:
         StudyError, ConfigError: the folder is no study that can be served, or the address cannot be used.
@@ -94,7 +115,7 @@ def serve(folder: Path, host: str, port: int, invite: int = 0, say: Callable[[st
     path = study.answers_path
     with Answers(path, schedule, sync_each=False) as answers, Answers(path, schedule) as for_owner:
         owner = owner_token(folder)
-        app = application(study, answers, for_owner, owner)
+        app = application(study, answers, for_owner, owner, hosts_of(host, names))
         with closing(listen(host, port)) as listening:
             root = address(host, listening.getsockname()[1])
             _greet(answers, root, owner, say)
@@ -118,7 +139,11 @@ def on_loopback(study: Study) -> Iterator[tuple[str, str]]:
     ):
         owner = owner_token(study.folder)
         app = application(study, answers, for_owner, owner)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app, log_level="error", timeout_graceful_shutdown=1, http=PatientProtocol, log_config=LOGGING
+            )
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:
@@ -148,8 +173,18 @@ def run_until_stopped(app: Starlette, listening: socket.socket, host: str, say: 
         limit_concurrency=1000,
         h11_max_incomplete_event_size=16384,
         proxy_headers=False,
+        http=PatientProtocol,
+        log_config=LOGGING,
     )
     uvicorn.Server(settings).run(sockets=[listening])
+
+
+def hosts_of(host: str, names: Sequence[str] = ()) -> list[str] | None:
+    """The names under which a server at this address answers; None for loopback alone."""
+    if host in LOOPBACK:
+        return list(names) or None
+    machine = socket.gethostname()
+    return [host, machine, f"{machine}.local", socket.getfqdn(), *names]
 
 
 def owner_token(folder: Path) -> str:

@@ -5,7 +5,6 @@ votes come at once, as in the server, those that wait may share one synchronisat
 be called from several threads.
 """
 
-import re
 import secrets
 import sqlite3
 import threading
@@ -16,6 +15,7 @@ from typing import Any, final
 
 from isptune.errors import StudyClosed, StudyError, UnknownObserver, VoteRefused
 from isptune.study.votes.file import SCHEMA_VERSION, connect, now, sync
+from isptune.study.votes.rows import asked_of, check_vote, observer_of, text_of, vote_of
 from isptune.study.votes.votes import (
     FIRST_JUDGE,
     Answer,
@@ -27,11 +27,6 @@ from isptune.study.votes.votes import (
     Source,
     VoteRecord,
 )
-
-LONGEST_RESPONSE_MS = 24 * 3600 * 1000
-LARGEST_SCREEN_PX = 65536
-
-_CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
 @final
@@ -51,14 +46,17 @@ class Answers:
         self.path, self.schedule = path, schedule
         self._lock = threading.RLock()
         self._known: dict[str, Observer] = {}  # by token; an observer never changes
+        self._writer: int | None = None  # the thread that has a transaction open
         self._connection = connect(path, sync_each)
+        # What only looks never waits for a vote that waits for the file: in write-ahead mode readers need no lock.
+        self._reading, self._reader = threading.Lock(), connect(path)
         try:
             version = self._get("version")
         except StudyError as error:
-            self._connection.close()
+            self.close_file()
             raise StudyError(f"{path}: is not a file of answers: {error.__cause__}") from error
         if version != str(SCHEMA_VERSION):
-            self._connection.close()
+            self.close_file()
             raise StudyError(
                 f"{path}: has version {version} of the layout; this program reads {SCHEMA_VERSION}"
             )
@@ -71,8 +69,9 @@ class Answers:
 
     def close_file(self) -> None:
         """Close the file; the study itself stays as open or closed as it is."""
-        with self._lock:
+        with self._lock, self._reading:
             self._connection.close()
+            self._reader.close()
 
     def sync(self) -> None:
         """Bring to the disk what was committed before this call; needed with `sync_each=False` only."""
@@ -121,13 +120,13 @@ class Answers:
         rows = self._rows("SELECT id, token, name, source, created FROM observers WHERE token = ?", token)
         if not rows:
             raise UnknownObserver("no observer has this link; ask the owner of the study for a new one")
-        self._known[token] = Observer(*rows[0])
+        self._known[token] = observer_of(rows[0], self.path)
         return self._known[token]
 
     def observers(self) -> list[Observer]:
         """All of them, in the order in which they joined; judges last."""
         rows = self._rows("SELECT id, token, name, source, created FROM observers ORDER BY id")
-        return [Observer(*row) for row in rows]
+        return [observer_of(row, self.path) for row in rows]
 
     def progress(self, token: str) -> Progress:
         """How far the observer is. Raises UnknownObserver."""
@@ -142,7 +141,7 @@ class Answers:
         finished = done == asked and (schedule is None or asked >= schedule.total)
         return Progress(done, total, training_left, finished)
 
-    # Pairs and votes
+    # Pairs
 
     def open_pairs(self, token: str, count: int = 2, ask_more: bool = True) -> list[AskedPair]:
         """The pair to answer now and those that follow, at most `count`; empty when there are none left.
@@ -166,7 +165,7 @@ class Answers:
         )
         if not rows:
             raise VoteRefused(f"pair {number} was not asked")
-        return AskedPair(rows[0][0], Pair(*rows[0][1:]))
+        return asked_of(rows[0], self.path)
 
     def first_pairs(self, token: str, count: int) -> list[AskedPair]:
         """The first pairs that this observer was asked, answered or not. Raises UnknownObserver."""
@@ -175,7 +174,7 @@ class Answers:
             self.observer(token).id,
             count,
         )
-        return [AskedPair(row[0], Pair(*row[1:])) for row in rows]
+        return [asked_of(row, self.path) for row in rows]
 
     def vote(
         self,
@@ -203,7 +202,7 @@ class Answers:
             StudyClosed: the study takes no votes.
             VoteRefused: not the pair to answer now, another vote on it is kept, or a value is out of range.
         """
-        _check_vote(client_id, answer, response_ms, screen)
+        check_vote(client_id, answer, response_ms, screen)
         observer = self.observer(token).id
         with self._write() as db:
             if self._is_known(observer, number, client_id, answer):
@@ -268,7 +267,7 @@ class Answers:
     def votes(self, judges: bool = True) -> list[VoteRecord]:
         """All votes that count, observer by observer in the order asked; training is among them by its kind.
 
-        Those of judges come last, if they are wanted.
+        Those of judges come last, if they are wanted. Raises StudyError where the file was damaged or edited.
         """
         rows = self._rows(
             "SELECT v.observer, v.number, v.session, a.scene, a.first, a.second, v.answer, a.kind, v.response_ms,"
@@ -276,16 +275,18 @@ class Answers:
             " WHERE v.observer < ? ORDER BY v.observer, v.number",
             2**62 if judges else FIRST_JUDGE,
         )
-        return [
-            VoteRecord(*row, screen=None if width is None else (width, height))
-            for *row, width, height in rows
-        ]
+        strays = self._rows(
+            "SELECT observer FROM votes WHERE observer NOT IN (SELECT id FROM observers) LIMIT 1"
+        )
+        if strays:
+            raise StudyError(
+                f"{self.path}: has votes of {strays[0][0]!r}, who is no observer; the file was edited"
+            )
+        return [vote_of(row, self.path) for row in rows]
 
     def undone_count(self) -> int:
         """How many votes were taken back."""
         return self._rows("SELECT COUNT(*) FROM undone")[0][0]
-
-    # Inside
 
     def _next_id(self, source: Source) -> int:
         first, end = (FIRST_JUDGE, 2**62) if source == "judge" else (1, FIRST_JUDGE)
@@ -312,7 +313,7 @@ class Answers:
             observer,
             count,
         )
-        return [AskedPair(row[0], Pair(*row[1:])) for row in rows]
+        return [asked_of(row, self.path) for row in rows]
 
     def _is_known(self, observer: int, number: int, client_id: str, answer: Answer) -> bool:
         """Whether this very vote is there, or was there and was undone. Raises VoteRefused if it differs."""
@@ -342,17 +343,18 @@ class Answers:
 
     def _get(self, key: str) -> str | None:
         rows = self._rows("SELECT value FROM study WHERE key = ?", key)
-        return rows[0][0] if rows else None
+        return text_of(rows[0][0], f"{self.path}: {key} of the study") if rows else None
 
     def _set_state(self, state: str) -> None:
         with self._write() as db:
             db.execute("UPDATE study SET value = ? WHERE key = 'state'", (state,))
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._lock:
+        own = self._writer == threading.get_ident()  # it sees what it has written
+        with self._lock if own else self._reading:
             try:
-                return self._connection.execute(query, values).fetchall()
-            except sqlite3.DatabaseError as error:
+                return (self._connection if own else self._reader).execute(query, values).fetchall()
+            except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
                 raise StudyError(f"{self.path}: cannot be read: {error}") from error
 
     @contextmanager
@@ -368,6 +370,7 @@ class Answers:
                 return
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
+                self._writer = threading.get_ident()
                 yield self._connection
                 self._connection.execute("COMMIT")
             except sqlite3.DatabaseError as error:
@@ -376,6 +379,8 @@ class Answers:
             except BaseException:
                 self._roll_back()
                 raise
+            finally:
+                self._writer = None
 
     def _unwritten(self, error: sqlite3.Error) -> StudyError:
         return StudyError(f"{self.path}: cannot be written: {error}")
@@ -383,14 +388,3 @@ class Answers:
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-
-
-def _check_vote(client_id: str, answer: str, response_ms: int | None, screen: tuple[int, int] | None) -> None:
-    if not _CLIENT_ID.fullmatch(client_id):
-        raise VoteRefused("the id of a vote is 8 to 64 letters, digits, '_' and '-'")
-    if answer not in ("first", "second", "none"):
-        raise VoteRefused(f"an answer is first, second or none, not {answer!r}")
-    if response_ms is not None and not 0 <= response_ms <= LONGEST_RESPONSE_MS:
-        raise VoteRefused(f"a response takes 0 to {LONGEST_RESPONSE_MS} ms, not {response_ms}")
-    if screen is not None and not all(0 < side <= LARGEST_SCREEN_PX for side in screen):
-        raise VoteRefused(f"a screen has 1 to {LARGEST_SCREEN_PX} pixels a side, not {screen[0]}x{screen[1]}")

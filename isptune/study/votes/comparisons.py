@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from isptune.errors import StudyError, one_line
 from isptune.study.votes.votes import VoteRecord
 
 SHARE = {"first": 1.0, "second": 0.0, "none": 0.5}
@@ -104,6 +105,13 @@ def comparisons(
         observers = sorted({vote.observer for vote in chosen})
         who = {observer: k for k, observer in enumerate(observers)}
         if chosen:
+            for vote in chosen:
+                if not {vote.first, vote.second} <= place.keys():
+                    stray = vote.second if vote.first in place else vote.first
+                    raise StudyError(
+                        f"observer {vote.observer} voted on {one_line(scene)}/{one_line(stray[:80])}, which is no "
+                        "picture of this study; its file of answers was edited, or is another study's"
+                    )
             tables[scene] = Comparisons(
                 scene,
                 tuple(names),
