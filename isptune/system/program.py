@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from isptune.errors import ProgramError, one_line
-from isptune.system.leash import GRACE_S, on_leash, signal_group, watch_over_programs
+from isptune.system.leash import GRACE_S, MARK, new_mark, on_leash, signal_group, signal_marked
 from isptune.system.temporary import new_folder
 
 LAST_WORDS = 300
@@ -62,11 +62,11 @@ def run_program(
             that is too large; with its last words.
     """
     name = Path(argv[0]).name
-    variables = {**os.environ, "TMPDIR": str(folder), **(environment or {})}
     out, err = folder / "stdout.txt", folder / "stderr.txt"
     try:
         with open(out, "wb") as stdout, open(err, "wb") as stderr:
-            watch_over_programs()
+            mark = new_mark()
+            variables = {**os.environ, "TMPDIR": str(folder), **(environment or {}), MARK: mark}
             process = subprocess.Popen(
                 list(argv),
                 stdin=subprocess.DEVNULL,
@@ -80,7 +80,7 @@ def run_program(
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ProgramError(f"{name} cannot be started: {reason}") from error
     max_bytes = round(max_file_mb * 1e6)
-    status = _wait(process, timeout_s, max_bytes)
+    status = _wait(process, timeout_s, max_bytes, mark)
     words = last_words(err) or last_words(out)
     if status is None:
         raise ProgramError(f"{name} took longer than {timeout_s:g} s and was stopped{_quoted(words)}")
@@ -104,8 +104,11 @@ def last_words(file: Path) -> str:
     return one_line(lines[-1])[-LAST_WORDS:] if lines else ""
 
 
-def _wait(process: "subprocess.Popen[bytes]", timeout_s: float, max_bytes: int) -> int | None:
-    """The exit status, or None if it took too long. Whatever happens, nothing of its group goes on."""
+def _wait(process: "subprocess.Popen[bytes]", timeout_s: float, max_bytes: int, mark: str) -> int | None:
+    """The exit status, or None if it took too long.
+
+    Whatever happens, nothing of its group goes on; where it is broken off, nothing that bears its mark does.
+    """
     try:
         with on_leash(process.pid):
             try:
@@ -113,8 +116,10 @@ def _wait(process: "subprocess.Popen[bytes]", timeout_s: float, max_bytes: int) 
                 return process.wait(timeout_s)
             except BaseException as error:  # too late, Ctrl-C, SIGTERM
                 signal_group(process.pid, signal.SIGTERM)
+                signal_marked(mark, signal.SIGTERM)
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(GRACE_S)
+                signal_marked(mark, signal.SIGKILL)
                 if isinstance(error, subprocess.TimeoutExpired):
                     return None
                 raise

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from isptune.errors import ProgramError
 from isptune.system.leash import hold, let_go
+from isptune.system.program import run_program
 from tests.pipelines.external.fake_isp import PLAIN, write_isp
 
 ROOT = Path(__file__).parents[2]
@@ -187,3 +189,35 @@ def test_a_group_can_be_held_and_let_go_in_this_process():
     finally:
         child.kill()
         child.wait()
+
+
+DAEMON = """
+import os, subprocess, sys, time, pathlib
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+pathlib.Path("daemon").write_text(str(child.pid))
+time.sleep(float(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+@linux
+def test_children_in_a_session_of_their_own_end_with_a_call_that_took_too_long(tmp_path):
+    with pytest.raises(ProgramError, match="took longer than 1 s"):
+        run_program([sys.executable, "-c", DAEMON, "60"], tmp_path, 1.0)
+    assert _end_within([int((tmp_path / "daemon").read_text())], 10)
+
+
+@pytest.mark.slow
+@linux
+@pytest.mark.parametrize("last", ["", "os.kill(os.getpid(), 9)"])
+def test_children_in_a_session_of_their_own_end_with_isptune_whose_calls_they_outlive(tmp_path, last):
+    script = f"""
+import os, pathlib, sys
+from isptune.system.program import run_program
+run_program([sys.executable, "-c", {DAEMON!r}, "0"], pathlib.Path.cwd(), 60)
+os.kill(int(pathlib.Path("daemon").read_text()), 0)
+{last}
+"""
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=variables, check=not last)
+    assert _end_within([int((tmp_path / "daemon").read_text())], 10)
