@@ -179,6 +179,15 @@ class Optimizer(Protocol):
 
 
 @runtime_checkable
+class TakesUp(Protocol):
+    """An optimizer that goes on from a log without being asked for every population again."""
+
+    def take_up(self, population: list[Candidate]) -> bool:
+        """Go on as if this population had been asked for; it is told next. False where it has to be asked for."""
+        ...
+
+
+@runtime_checkable
 class ParetoOptimizer(Protocol):
     """An optimizer for several objectives at once."""
 

@@ -25,7 +25,7 @@ from optuna.distributions import (
 )
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from isptune.arrays import Losses
 from isptune.errors import ConfigError
@@ -55,6 +55,9 @@ SAMPLERS: dict[str, MakeSampler] = {
     ),
 }
 FOR_SEVERAL = ("NSGA-II", "NSGA-III")
+TAKE_UP = ("TPE", "NSGA-II")
+"""What these propose follows from the trials so far, and from a seed of each generation: trials of a log are taken as
+they are, where to ask for all of them again would take as long as the square of their number."""
 
 
 class OptunaSearch:
@@ -65,7 +68,20 @@ class OptunaSearch:
     smallest sum of losses, each scaled to [0, 1] over the front.
     """
 
-    def __init__(self, space: Space, sampler: MakeSampler, population: int, seed: int, objectives: int):
+    def __init__(
+        self,
+        space: Space,
+        sampler: MakeSampler,
+        population: int,
+        seed: int,
+        objectives: int,
+        takes_up: bool = False,
+    ):
+        self._make, self._seed, self._takes_up = sampler, seed, takes_up
+        self._generation = self._of_family = self._in_family = (
+            0  # a family is what NSGA-II calls a generation
+        )
+        self._taken = False
         self.stop_reason: str | None = None
         self._space, self._population, self._objectives = space, population, objectives
         self._randomness = PrivateRandomness(seed)
@@ -76,14 +92,30 @@ class OptunaSearch:
             self._study = optuna.create_study(
                 sampler=sampler(population, seed), directions=[StudyDirection.MINIMIZE] * objectives
             )
-            self._study.enqueue_trial(space.default)
 
     def ask(self) -> list[Candidate]:
         """The next population."""
         with self._randomness.lent(), _silence():
+            if self._generation == 0:
+                self._study.enqueue_trial(self._space.default)
+            self._begin_generation()
             self._trials = [self._study.ask(self._distributions) for _ in range(self._population)]
         self._asked = [self._decode(trial.params) for trial in self._trials]
         return [dict(candidate) for candidate in self._asked]
+
+    def take_up(self, population: list[Candidate]) -> bool:
+        """Go on as if this population of a log had been asked for; False where it has to be."""
+        if not self._takes_up:
+            return False
+        self._generation += 1
+        self._asked, self._taken = [self._space.check(candidate) for candidate in population], True
+        return True
+
+    def _begin_generation(self) -> None:
+        if self._takes_up:
+            seed = int(np.random.SeedSequence([self._seed, self._generation]).generate_state(1)[0])
+            self._study.sampler = self._make(self._population, seed)
+        self._generation += 1
 
     def tell(self, population: list[Candidate], losses: Losses) -> None:
         """Pass the losses on. Raises ConfigError if this is not the population last asked for."""
@@ -93,12 +125,48 @@ class OptunaSearch:
                 f"losses of {losses.shape[1]} objectives for an optimizer of {self._objectives}"
             )
         self._asked = None
+        if self._taken:
+            self._add(population, losses)
+            return
         with self._randomness.lent(), _silence():
             for trial, row, lost in zip(self._trials, losses.tolist(), failed(losses), strict=True):
                 if lost:
                     self._study.tell(trial, state=TrialState.FAIL)
                 else:
                     self._study.tell(trial, row)
+
+    def _add(self, population: list[Candidate], losses: Losses) -> None:
+        """Add trials that are over, as asking for them and telling their losses would have left them."""
+        self._taken = False
+        lost_ones = failed(losses)
+        # The very first trial was put in, not sampled: to NSGA-II it is of no family.
+        sampled = np.arange(len(population)) >= (self._generation == 1)
+        with self._randomness.lent(), _silence():
+            marks = self._family(int((sampled & ~lost_ones).sum()))
+            self._study.add_trials(
+                create_trial(
+                    state=TrialState.FAIL if lost else TrialState.COMPLETE,
+                    values=None if lost else row,
+                    params=candidate,
+                    distributions=self._distributions,
+                    system_attrs=marks if marked else {},
+                )
+                for candidate, row, lost, marked in zip(
+                    population, losses.tolist(), lost_ones, sampled, strict=True
+                )
+            )
+            self._study._thread_local.cached_all_trials = None  # which only ask() renews
+
+    def _family(self, worked: int) -> dict[str, int]:
+        """What NSGA-II notes at its trials: parents are chosen once as many as a population have worked."""
+        sampler = self._study.sampler
+        if not isinstance(sampler, optuna.samplers.NSGAIISampler):
+            return {}
+        if self._in_family >= (sampler.population_size or 0):
+            self._of_family, self._in_family = self._of_family + 1, 0
+        sampler.get_parent_population(self._study, self._of_family)  # keeps them, each from those before
+        self._in_family += worked
+        return {sampler._get_generation_key(): self._of_family}
 
     def recommend(self) -> Candidate:
         """The best seen, or the front's most balanced candidate; the default before there is one."""
@@ -151,7 +219,7 @@ def build(
     if name == "CMA-ES":
         refuse_choices("optuna:CMA-ES", space)
     refuse_sizes(space, population, budget)
-    return OptunaSearch(space, SAMPLERS[name], population, seed, objectives)
+    return OptunaSearch(space, SAMPLERS[name], population, seed, objectives, name in TAKE_UP)
 
 
 def _distribution(param: Param) -> BaseDistribution:

@@ -17,7 +17,15 @@ from starlette.routing import Route
 
 from isptune.errors import ConfigError, RunFolderError
 from isptune.rating.sitting import Sitting
-from isptune.study.site.guard import BadRequest, KnownHosts, StrictHeaders, json_body, refused, whole_number
+from isptune.study.site.guard import (
+    BadRequest,
+    Hosts,
+    KnownHosts,
+    StrictHeaders,
+    json_body,
+    refused,
+    whole_number,
+)
 from isptune.study.site.patience import LOGGING, PatientProtocol
 
 HOST = "127.0.0.1"
@@ -84,7 +92,7 @@ def application(sitting: Sitting, token: str, on_finish: Callable[[], None]) -> 
         # A page elsewhere that makes its own name point here is not answered.
         middleware=[
             Middleware(StrictHeaders),
-            Middleware(KnownHosts, names=None),
+            Middleware(KnownHosts, hosts=Hosts()),
         ],
         exception_handlers={BadRequest: refused, ConfigError: _conflict, RunFolderError: refused},
     )

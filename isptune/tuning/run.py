@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from isptune.errors import AllFailed, RunFolderError
+from isptune.interfaces import TakesUp
 from isptune.runs.files import CLOCK, RECOMMENDED, TABLE, TIMING, remove_damaged
 from isptune.runs.log import Generation, LogWriter, RunLog, Trial, write_csv
 from isptune.runs.timing import write_timing
@@ -101,7 +102,8 @@ class _Loop:
     def replay(self, generations: Sequence[Generation]) -> list[Generation]:
         """Feed logged generations to fresh optimizers. Raises RunFolderError if they ask for others."""
         for index, generation in enumerate(generations):
-            asked = self._asking()
+            # The last one is asked for in any case: so another version of the optimizer's package is noticed.
+            asked = self._taking_up(generation) if index + 1 < len(generations) else self._asking()
             expected = [(repeat, candidate) for repeat, lane in asked for candidate in lane.population]
             logged = [(trial.repeat, trial.params) for trial in generation.trials]
             same_noise = (generation.generation, generation.seed) == (
@@ -145,6 +147,15 @@ class _Loop:
         self.total_s = time.perf_counter() - start
         self.render_s, self.score_s = evaluator.render_s - render_s, evaluator.score_s - score_s
         return done
+
+    def _taking_up(self, generation: Generation) -> list[tuple[int, Lane]]:
+        """The active lanes, with their populations of the log where they can take these up, and else asked."""
+        active = [(repeat, lane) for repeat, lane in enumerate(self.lanes) if lane.active]
+        for repeat, lane in active:
+            logged = [trial.params for trial in generation.trials if trial.repeat == repeat]
+            taken = isinstance(lane.optimizer, TakesUp) and bool(logged) and lane.optimizer.take_up(logged)
+            lane.population = logged if taken else lane.optimizer.ask()
+        return active
 
     def _asking(self) -> list[tuple[int, Lane]]:
         """The active lanes, each asked for its next population."""

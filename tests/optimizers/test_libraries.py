@@ -1,6 +1,7 @@
 """nevergrad and Optuna by name: what is passed on, what is refused, and how."""
 
 import sys
+import time
 
 import numpy as np
 import optuna
@@ -8,7 +9,8 @@ import pytest
 
 from isptune.errors import ConfigError, MissingExtra
 from isptune.optimizers import nevergrad_search, optuna_search
-from isptune.space import Choice, Real, Space
+from isptune.optimizers.optuna_search import build
+from isptune.space import Choice, Integer, Real, Space
 
 SPACE = Space((Real("a", 0.0, 1.0, 0.5), Real("b", 0.0, 1.0, 0.5)))
 OPTIONS = {"population": 10, "seed": 1, "budget": 300}
@@ -103,3 +105,42 @@ def test_losses_of_the_wrong_number_of_objectives_are_refused():
     optimizer = optuna_search.build("NSGA-II", SPACE, **OPTIONS, objectives=2)
     with pytest.raises(ConfigError, match="1 objectives for an optimizer of 2"):
         optimizer.tell(optimizer.ask(), np.zeros((10, 1)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["TPE", "NSGA-II"])
+def test_trials_of_a_log_are_taken_up_as_they_are_and_the_search_goes_on_the_same(sampler):
+    space = Space((Real("a", 0.001, 1.0, 0.1, log=True), Integer("n", 1, 9, 3), Choice("c", ("x", "y"), "x")))
+
+    def build_one():
+        return build(sampler, space, population=6, seed=3, budget=600)
+
+    def losses(population, generation):
+        found = np.array([[abs(one["a"] - 0.3) + one["n"] / 9 + (one["c"] == "x")] for one in population])
+        if generation % 3 == 1:
+            found[generation % len(found)] = np.nan  # one failed
+        return found
+
+    whole, log = build_one(), []
+    for generation in range(14):
+        log.append(whole.ask())
+        whole.tell(log[-1], losses(log[-1], generation))
+    again = build_one()
+    for generation, population in enumerate(log[:9]):
+        assert again.take_up(population)
+        again.tell(population, losses(population, generation))
+    for generation, population in enumerate(log[9:], 9):
+        assert again.ask() == population
+        again.tell(population, losses(population, generation))
+    assert again.recommend() == whole.recommend()
+
+
+def test_to_take_up_a_long_log_takes_little_time():
+    space = Space(tuple(Real(f"p{i}", 0.0, 1.0, 0.5) for i in range(8)))
+    rng, search = np.random.default_rng(0), build("TPE", space, population=10, seed=0, budget=4000)
+    began = time.monotonic()
+    for _ in range(200):
+        population = [{name: float(rng.random()) for name in space.names} for _ in range(10)]
+        search.take_up(population)
+        search.tell(population, rng.random((10, 1)))
+    assert time.monotonic() - began < 10  # asked for one by one: more than half a minute

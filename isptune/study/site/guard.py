@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any, final
 
 from starlette.datastructures import Headers
@@ -61,6 +62,19 @@ class StrictHeaders:
         await self.app(scope, receive, guarded)
 
 
+@dataclass(frozen=True)
+class Hosts:
+    """By which names a server is known.
+
+    Attributes:
+        names: besides localhost.
+        anywhere: whether others than this machine connect, by whatever address it has.
+    """
+
+    names: Collection[str] = ()
+    anywhere: bool = False
+
+
 @final
 class KnownHosts:
     """Answers only requests that name this server: a page elsewhere may make its own name point here (DNS rebinding).
@@ -68,12 +82,12 @@ class KnownHosts:
     An address cannot be made to point elsewhere: those of loopback are known always, and any where others may connect.
 
     Args:
-        names: further names; None where only this machine connects.
+        hosts: the names.
     """
 
-    def __init__(self, app: ASGIApp, names: Collection[str] | None):
-        self.app, self.anywhere = app, names is not None
-        self.names = {"localhost", *(name.lower().rstrip(".") for name in names or ())}
+    def __init__(self, app: ASGIApp, hosts: Hosts):
+        self.app, self.anywhere = app, hosts.anywhere
+        self.names = {"localhost", *(name.lower().rstrip(".") for name in hosts.names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._is_known(Headers(scope=scope).get("host", "")):

@@ -8,7 +8,7 @@ import re
 import secrets
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from isptune.errors import ConfigError, StudyError, UnknownObserver
 from isptune.study.plan.folder import Study, read_study
 from isptune.study.plan.schedule import schedule_of
 from isptune.study.plan.shown_pictures import ShownPictures
-from isptune.study.site.guard import REFUSALS, KnownHosts, StrictHeaders, refused
+from isptune.study.site.guard import REFUSALS, Hosts, KnownHosts, StrictHeaders, refused
 from isptune.study.site.observer_routes import ObserverRoutes
 from isptune.study.site.owner_routes import OwnerRoutes
 from isptune.study.site.pages import ROUTES, nothing_here
@@ -44,7 +44,7 @@ def application(
     answers: Answers,
     for_owner: Answers | None = None,
     owner: str = "",
-    hosts: Collection[str] | None = None,
+    hosts: Hosts | None = None,
 ) -> Starlette:
     """The whole site of a study.
 
@@ -53,7 +53,7 @@ def application(
         for_owner: a second connection to the same file, so that the owner's page never holds up a vote; without it
             there is no owner's page.
         owner: the secret part of the owner's link.
-        hosts: the names under which it answers, beside addresses of this machine; see `KnownHosts`. None for loopback.
+        hosts: the names under which it answers; None for any, where whoever serves it looks at that.
     """
     showing, deciding, voting, watching, synced = (
         Work(2),
@@ -76,7 +76,10 @@ def application(
 
     app = Starlette(
         routes=[*routes, *ROUTES],
-        middleware=[Middleware(StrictHeaders), Middleware(KnownHosts, names=hosts)],
+        middleware=[
+            Middleware(StrictHeaders),
+            *([] if hosts is None else [Middleware(KnownHosts, hosts=hosts)]),
+        ],
         exception_handlers={404: nothing_here, UnknownObserver: _unknown, **REFUSALS},
         lifespan=lifespan,
     )
@@ -138,7 +141,7 @@ def on_loopback(study: Study) -> Iterator[tuple[str, str]]:
         closing(listen("127.0.0.1", 0)) as listening,
     ):
         owner = owner_token(study.folder)
-        app = application(study, answers, for_owner, owner)
+        app = application(study, answers, for_owner, owner, Hosts())
         server = uvicorn.Server(
             uvicorn.Config(
                 app, log_level="error", timeout_graceful_shutdown=1, http=PatientProtocol, log_config=LOGGING
@@ -179,12 +182,12 @@ def run_until_stopped(app: Starlette, listening: socket.socket, host: str, say: 
     uvicorn.Server(settings).run(sockets=[listening])
 
 
-def hosts_of(host: str, names: Sequence[str] = ()) -> list[str] | None:
-    """The names under which a server at this address answers; None for loopback alone."""
+def hosts_of(host: str, names: Sequence[str] = ()) -> Hosts:
+    """The names under which a server that listens at this address answers, and further ones."""
     if host in LOOPBACK:
-        return list(names) or None
+        return Hosts(tuple(names))
     machine = socket.gethostname()
-    return [host, machine, f"{machine}.local", socket.getfqdn(), *names]
+    return Hosts((host, machine, f"{machine}.local", socket.getfqdn(), *names), anywhere=True)
 
 
 def owner_token(folder: Path) -> str:
