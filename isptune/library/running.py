@@ -12,6 +12,7 @@ from isptune.runs.log import RunLog
 from isptune.tuning.bench import Bench
 from isptune.tuning.handover import evaluations_of
 from isptune.tuning.run import run
+from isptune.tuning.same_run import warnings_of
 
 
 def run_with_progress(bench: Bench, folder: Path, console: Console, workers: str | None) -> None:
@@ -34,7 +35,7 @@ def run_with_progress(bench: Bench, folder: Path, console: Console, workers: str
         run(bench, folder)  # refuses another run in the same folder
         return
     errors = Console(stderr=True, markup=False, highlight=False, soft_wrap=True, quiet=console.quiet)
-    for text in bench.warnings:
+    for text in [*bench.warnings, *warnings_of(folder, bench)]:
         errors.print(f"warning: {one_line(text)}")
     console.print(
         f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}", highlight=False

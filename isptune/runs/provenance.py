@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from isptune.errors import one_line
 from isptune.runs.files import PROVENANCE, read_record, write_record
 from isptune.system.records import optional
 from isptune.version import __version__
@@ -28,6 +29,8 @@ class Provenance:
         packages: versions of `PACKAGES`, of those that are installed.
         device: its name; another one gives other bytes.
         threads: of torch; another number gives other bytes.
+        processor: its model; another one may give other last digits.
+        cuts: by scene into how many pictures a population is cut at most; other cuts may give other last digits.
         scenes: sha256 of the pixels, by the scene's name.
         versions: of programs and files outside of isptune that the pipeline depends on.
         weights: sha256 of the files that objectives and judges were built from, by file name.
@@ -40,6 +43,8 @@ class Provenance:
     packages: Mapping[str, str] = optional(factory=dict)
     device: str | None = optional(None)
     threads: int | None = optional(None)
+    processor: str = optional("")
+    cuts: Mapping[str, int] = optional(factory=dict)
     scenes: Mapping[str, str] = optional(factory=dict)
     versions: Mapping[str, str] | None = optional(None)
     weights: Mapping[str, str] | None = optional(None)
@@ -50,6 +55,22 @@ class Provenance:
             (name for name, digest in scenes.items() if self.scenes.get(name, digest) != digest), None
         )
 
+    def elsewhere(self, now: "Provenance") -> list[str]:
+        """What is another one now, of what may change the last digits: machine, packages, cuts; a line each."""
+        changed = [
+            f"{key} {one_line(before)}, now {one_line(after)}"
+            for key in ("processor", "python")
+            if (before := getattr(self, key)) and before != (after := getattr(now, key))
+        ]
+        changed += [
+            f"{name} {one_line(version)}, now {one_line(now.packages.get(name, 'none'))}"
+            for name, version in self.packages.items()
+            if now.packages.get(name) != version
+        ]
+        if self.cuts and any(now.cuts.get(name, cut) != cut for name, cut in self.cuts.items()):
+            changed.append("other cuts of the population")
+        return changed
+
 
 def provenance_of(
     device: str,
@@ -57,6 +78,7 @@ def provenance_of(
     scenes: Mapping[str, str],
     versions: Mapping[str, str],
     weights: Mapping[str, str],
+    cuts: Mapping[str, int],
 ) -> Provenance:
     """The provenance of a run that begins here and now."""
     return Provenance(
@@ -67,6 +89,8 @@ def provenance_of(
         packages={name: version for name in PACKAGES if (version := _version(name))},
         device=device,
         threads=threads,
+        processor=_processor(),
+        cuts=dict(cuts),
         scenes=dict(scenes),
         versions=dict(versions),
         weights=dict(weights),
@@ -88,6 +112,16 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _processor() -> str:
+    """The processor's model, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return one_line(named[0]) if named else platform.processor() or platform.machine()
 
 
 def _git_commit() -> str | None:

@@ -196,6 +196,11 @@ class Evaluator:
 
         return self.memory.rendered(candidates, scene, seed, keep, anew)
 
+    @property
+    def cuts(self) -> dict[str, int]:
+        """By scene into how many pictures at most a population is cut; the memory may make it fewer."""
+        return {scene.name: self._batch_limit(place) for place, scene in enumerate(self.scenes)}
+
     def _batch_limit(self, scene: int) -> int:
         return batch_limit(self.scenes[scene], self.device, self.pipeline.facts.max_batch)
 

@@ -40,6 +40,17 @@ def provenance(bench: Bench) -> Provenance:
         {scene.name: scene.sha256 for scene in [*bench.scenes, *bench.held_out]},
         bench.pipeline.facts.versions,
         gathered_weights({spec: plugin.facts for spec, plugin in plugins.items()}),
+        bench.evaluator.cuts,
+    )
+
+
+def warnings_of(folder: Path, bench: Bench) -> list[str]:
+    """What the user should know before a run goes on: that it began elsewhere. Raises RunFolderError."""
+    if not (folder / PROVENANCE).is_file() or (folder / RECOMMENDED).exists():
+        return []
+    changed = read_provenance(folder).elsewhere(provenance(bench))
+    return (
+        [f"{folder}: began with {'; '.join(changed)}: it may end with other last digits"] if changed else []
     )
 
 

@@ -15,6 +15,7 @@ from isptune.runs.settings import RunSettings
 from isptune.scenes.images import write_image
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
+from tests.toys import SHORT, TOY
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -306,3 +307,23 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").touch()  # below a file nothing can be made, even by root
     with pytest.raises(RunFolderError, match="cannot be used as a run folder"):
         run(_bench(), tmp_path / "file" / "run")
+
+
+@pytest.mark.slow
+def test_a_run_says_on_what_it_was_made_and_warns_where_it_goes_on_elsewhere(isptune, tmp_path):
+    command = ("run", *TOY, *SHORT, "--out", "r")
+    assert isptune(*command)[0] == 0
+    path = tmp_path / "r" / "provenance.json"
+    made = json.loads(path.read_text())
+    assert made["threads"] == 2
+    assert made["processor"]
+    assert made["cuts"]["cat"] >= 1
+    (tmp_path / "r" / "recommended.json").unlink()
+    path.write_text(json.dumps({**made, "processor": "another one"}))
+    status, _, error = isptune(*command)
+    assert (status, "began with processor another one, now" in error, "last digits" in error) == (
+        0,
+        True,
+        True,
+    )
+    assert isptune(*command)[2] == ""  # a finished run is only shown
