@@ -21,14 +21,13 @@ import torch
 from PIL import Image
 
 from experiments.cameras.tune import CAMERAS, CHECK, photographs, read_sets, twin_of
+from experiments.raw.unprocessed_gain import difference
 from isptune.interfaces import Objective
 from isptune.registry import build
-from isptune.scenes.color import rgb_to_lab
 from isptune.scenes.images import to_uint8
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Candidate
 from isptune.tuning.evaluate import Evaluator
-from objectives.charts.colour import ciede2000
 from objectives.charts.find_colorchecker import find_colorcheckers
 from objectives.charts.regions import Quad
 from objectives.charts.scene import chart, regions
@@ -65,7 +64,10 @@ class Measured:
         for trial in trials:
             if trial.error:
                 raise RuntimeError(trial.error)
-        return [[dict(trial.scenes.get(scene.name, trial.scores)) for scene in evaluator.scenes] for trial in trials]
+        return [
+            [dict(trial.scenes.get(scene.name, trial.scores)) for scene in evaluator.scenes]
+            for trial in trials
+        ]
 
     def against_truth(self, camera: str, iso: int, sets: Sequence[Candidate]) -> list[list[dict[str, float]]]:
         """PSNR, SSIM and CIEDE2000 to the photographs, by set, then by photograph."""
@@ -75,15 +77,8 @@ class Measured:
         for chosen, rows in zip(sets, found, strict=True):
             for scene, row in zip(evaluator.scenes, rows, strict=True):
                 image = evaluator.render_one({**self.default, **chosen}, scene, 0)
-                row["ciede2000"] = _difference(image, scene)
+                row["ciede2000"] = difference(image, scene)
         return found
-
-
-def _difference(image: torch.Tensor, scene: Scene) -> float:
-    """Mean CIEDE2000 to the reference over all pixels."""
-    assert scene.reference is not None
-    first, second = (rgb_to_lab(x.double())[0].movedim(0, -1) for x in (image, scene.reference))
-    return float(ciede2000(first, second).mean())
 
 
 def gains(measured: Measured, sets: Sequence[dict]) -> list[dict[str, object]]:
