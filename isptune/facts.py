@@ -82,8 +82,8 @@ class PipelineFacts:
         left_out: by format, the names of params that such a file has no place for.
         neutral: whether, but for noise, it brings out the photograph that a capture was made of: it has no tone and no
             colours of its own, so that the photograph is the reference of such scenes (`twin:`).
-        plain: values at which nothing of it smooths or sharpens, by the names of all params that can; empty where nobody
-            knows.
+        plain: values at which nothing of it smooths or sharpens, by the names of all params that can; empty where
+            nobody knows.
     """
 
     max_batch: int
