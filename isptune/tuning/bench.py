@@ -83,8 +83,10 @@ class Bench:
         scenes = [at_hand.scenes.get(spec, spec) for spec in settings.scenes]
         both = parted(load_scenes(scenes, settings.crop, settings.resize), settings, at_hand.scenes)
         self.seeds = NoiseSeeds(settings.seed, settings.confirm, self.pipeline.facts.uses_seed)
+        at = settings.start if settings.reference_at is None else settings.reference_at
+        rendered_at = self.pipeline.space.starting_at(at)
         self.scenes, self.held_out = (
-            with_references(part, self.pipeline, self.space, self.seeds.to_confirm()[0], self.device)
+            with_references(part, self.pipeline, rendered_at, self.seeds.to_confirm()[0], self.device)
             for part in both
         )
         self.evaluator = Evaluator(
