@@ -77,6 +77,7 @@ class PipelineFacts:
         file_formats: of its parameter files, as `isptune export --format` takes them; it has
             `WritesParameterFiles.parameter_file`.
         left_out: by format, the names of params that such a file has no place for.
+        suffixes: by format, how the names of its files end, where that is not `.FORMAT`.
         neutral: whether, but for noise, it brings out the photograph that a capture was made of: it has no tone and no
             colours of its own, so that the photograph is the reference of such scenes (`twin:`).
     """
@@ -87,6 +88,7 @@ class PipelineFacts:
     versions: Mapping[str, str] = field(default_factory=dict)
     file_formats: tuple[str, ...] = ()
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    suffixes: Mapping[str, str] = field(default_factory=dict)
     neutral: bool = False
 
     def without_any_place(self, names: Sequence[str]) -> dict[str, str]:

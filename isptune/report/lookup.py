@@ -1,16 +1,38 @@
 """A set between the conditions of a series, such as that of ISO 1250 between those of 800 and 1600."""
 
 import math
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from isptune.errors import ConfigError
 from isptune.parameter_set import ParameterSet
 from isptune.report.conditions import ConditionSeries, read_series
-from isptune.report.fitted import FittedTable, as_tuned, fit_table
+from isptune.report.fitted import FittedTable, as_tuned, fit_table, fitted_set
+from isptune.space import Param
 from isptune.system.disk import slug
+from isptune.tuning.condition_numbers import numbers_of
 from isptune.tuning.monotone import parse_monotone
 from isptune.tuning.series import read_series_settings
+
+
+@dataclass(frozen=True)
+class SeriesSet:
+    """One set of a series.
+
+    Attributes:
+        name: of a file for it, without an ending.
+        chosen: the set.
+        number: of its condition; None where conditions have none.
+        table: that it is from; None likewise.
+        space: all parameters of the pipeline.
+    """
+
+    name: str
+    chosen: ParameterSet
+    number: float | None
+    table: FittedTable | None
+    space: tuple[Param, ...]
 
 
 def read_series_folder(folder: Path) -> ConditionSeries:
@@ -34,6 +56,36 @@ def table_of(folder: Path, tuned: bool = False) -> FittedTable:
     if tuned:
         return as_tuned(series)
     return fit_table(series, parse_monotone(read_series_settings(folder).monotone, series.params))
+
+
+def sets_of(folder: Path, tuned: bool = False, isos: Sequence[float] = ()) -> list[SeriesSet]:
+    """The sets that a series leaves: of its conditions, or of ISOs that are asked for.
+
+    Args:
+        folder: of the series.
+        tuned: whether they are wanted as they were tuned; so they are where conditions have no numbers.
+        isos: numbers above 0, of which each is looked up; none for the conditions.
+
+    Raises:
+        RunFolderError, ConfigError: as `table_of` and `look_up`.
+    """
+    series = read_series_folder(folder)
+    try:
+        numbers_of(series.conditions)
+    except ConfigError:
+        if isos:
+            raise
+        return [
+            SeriesSet(series.folders[name], chosen, None, None, series.space)
+            for name, chosen in series.sets.items()
+        ]
+    table = table_of(folder, tuned)
+    if isos:
+        return [SeriesSet(f"iso{iso:.10g}", look_up(table, iso), iso, table, series.space) for iso in isos]
+    return [
+        SeriesSet(series.folders[name], fitted_set(table, name), number, table, series.space)
+        for name, number in table.numbers.items()
+    ]
 
 
 def look_up(table: FittedTable, at: float) -> ParameterSet:

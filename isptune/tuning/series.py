@@ -39,9 +39,19 @@ class SeriesSettings:
     monotone: tuple[str, ...] = optional(())
 
 
+def is_series(folder: Path) -> bool:
+    """Whether a folder holds a series."""
+    return (folder / SERIES).exists()
+
+
 def of_isos(texts: Sequence[str]) -> tuple[str, ...]:
-    """Names of conditions for lists of ISOs, `100,800,3200`. Raises ConfigError for what is no number above 0."""
-    names = []
+    """Names of conditions for lists of ISOs. Raises ConfigError as `parse_isos`."""
+    return tuple(f"iso{number:.10g}" for number in parse_isos(texts))
+
+
+def parse_isos(texts: Sequence[str]) -> list[float]:
+    """The numbers of lists of ISOs, `100,800,3200`. Raises ConfigError for what is no number above 0."""
+    numbers = []
     for text in (part.strip() for one in texts for part in one.split(",")):
         try:
             number = float(text)
@@ -49,8 +59,8 @@ def of_isos(texts: Sequence[str]) -> tuple[str, ...]:
             number = math.nan
         if not 0 < number < math.inf:
             raise ConfigError(f"--iso {text!r} is no number above 0; give a list, as 100,800,3200")
-        names.append(f"iso{number:.10g}")
-    return tuple(names)
+        numbers.append(number)
+    return numbers
 
 
 def plan(settings: RunSettings, conditions: Sequence[str], smoothness: float) -> dict[str, tuple[str, ...]]:
