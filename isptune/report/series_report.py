@@ -153,18 +153,20 @@ def _fit_scores(series: ConditionSeries, fit: Fit | None, objective: str) -> dic
     }
 
 
-def worst_cost(series: ConditionSeries, pairs: Mapping[str, Mapping[str, ScorePair]]) -> str:
-    """One line: where a set is worst against the tuned one, by the first objective; empty where it is not known."""
-    first = series.objectives[0] if series.objectives else None
-    if first is None or not pairs:
+def in_score(series: ConditionSeries, pairs: Mapping[str, Mapping[str, ScorePair]]) -> str:
+    """What sets cost against the tuned ones by the first objective, and where most; empty where it is not known."""
+    if not series.objectives or not pairs:
         return ""
+    first = series.objectives[0]
     losses = {
         name: first.gain(table[first.name].default.mean, table[first.name].recommended.mean)
         for name, table in pairs.items()
     }
     name = max(losses, key=lambda one: losses[one])
     mean = sum(losses.values()) / len(losses)
-    return f"{number(mean)} by {first.label} on average, {number(losses[name])} at most, at {name}"
+    said = f"costs {number(mean)}" if mean > 0 else f"gains {number(-mean)}"
+    most = f"loses {number(losses[name])}" if losses[name] > 0 else f"gains {number(-losses[name])}"
+    return f"{said} by {first.label} on average; {name} {most}"
 
 
 def print_series(series: ConditionSeries, fit: Fit | None, console: "Console") -> None:
@@ -203,10 +205,10 @@ def fit_in_words(series: ConditionSeries, fit: Fit) -> list[str]:
     lines = [f"{name}: the fitted set cannot be evaluated: {error}" for name, error in fit.errors.items()]
     if not fit.table.changes:
         return [*lines, "the fitted table is what was tuned: there is nothing to smooth"]
-    if cost := worst_cost(series, fit.fitted):
-        lines.append(f"the fitted table costs {cost}")
-    if cost := worst_cost(series, fit.left_out):
-        lines.append(f"an ISO between the tuned ones that is only looked up costs {cost}")
+    if said := in_score(series, fit.fitted):
+        lines.append(f"the fitted table {said}")
+    if said := in_score(series, fit.left_out):
+        lines.append(f"looking an ISO up between the others, in place of tuning it, {said}")
     return lines
 
 

@@ -74,7 +74,10 @@ def test_table_and_record_hold_the_fit_beside_what_was_tuned():
     same = ScorePair(Interval.of([30.0]), Interval.of([30.0]), Interval.of([0.0]))
     fit = Fit(table, {"iso400": {"psnr": pair}, "iso100": {"psnr": same}}, {"iso400": {"psnr": pair}}, {})
     lines = fit_in_words(SERIES, fit)
-    assert lines[0] == "the fitted table costs 0.25 by psnr on average, 0.5 at most, at iso400"
+    assert lines[0] == "the fitted table costs 0.25 by psnr on average; iso400 loses 0.5"
+    assert lines[1] == (
+        "looking an ISO up between the others, in place of tuning it, costs 0.5 by psnr on average; iso400 loses 0.5"
+    )
     assert "[fitted]\nluma = [" in to_table(SERIES, fit)
     series_with_scores = ConditionSeries(PARAMS, (), SERIES.sets, {}, {}, dict.fromkeys(SERIES.sets, 0.0))
     record = to_record(series_with_scores, fit)
