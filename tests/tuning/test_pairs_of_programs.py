@@ -1,4 +1,4 @@
-"""Pairs as scenes of programs and servers, several at once: each gets files of both shots, and renders the references."""
+"""Several pairs at once as scenes of programs and servers: each gets files of both shots, and renders the references."""
 
 import io
 import json
