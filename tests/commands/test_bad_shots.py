@@ -67,7 +67,7 @@ def test_what_is_no_scene_is_one_line_before_any_work(isptune, shots):
     ("scene", "words"),
     [
         ("pair:noisy.dng?clean=dark.dng", "dark: its tags give ISO and exposure time and aperture as 0"),
-        ("twin:cat?profile=camera.toml&iso=6400&crop=64x64", "camera.toml: knows ISO 100 to 1600; its noise at ISO 6400"),
+        ("twin:cat?profile=camera.toml&iso=6400&crop=64x64", "camera.toml: knows ISO 100 to 1600; its noise"),
         ("twin:cat?camera=EOS 5D&iso=50&noiseprofiles=profiles.json&crop=64x64", "EOS 5D: knows ISO 100 to 1600"),
     ],
 )  # fmt: skip

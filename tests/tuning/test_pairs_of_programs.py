@@ -1,4 +1,4 @@
-"""Several pairs at once as scenes of programs and servers: each gets files of both shots, and renders the references."""
+"""Several pairs at once as scenes of programs and servers: each gets files of both shots, and renders references."""
 
 import io
 import json
