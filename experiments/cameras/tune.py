@@ -6,8 +6,8 @@ Eight pristine photographs become raw captures of a camera (`twin:`; noise of da
 point spread), and fourteen knobs of `raw`, all that acts on noise and detail, are tuned on them. A guide is an
 objective, which sees the sharp photographs as references if it takes any, or `pair:OBJECTIVE`: then nothing but pairs
 of captures is known, of which the clean one is another shot at ISO 100, 3 and 2 samples aside, with something in it
-that moved. Each set is written as soon as it is found, to sets.json beside this file (or in --out); a set that is there is
-not made again. DIR holds photos/cid22 and measured/noiseprofiles.json.
+that moved. Each set is written as soon as it is found, to sets.json beside this file (or in --out); a set that is there
+is not made again. DIR holds photos/cid22 and measured/noiseprofiles.json.
 """
 
 import argparse

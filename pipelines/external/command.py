@@ -94,6 +94,7 @@ class Command:
             file_formats=self.files.formats,
             left_out=self.files.left_out,
             suffixes=self.files.suffixes,
+            plain=description.plain,
         )
         self._scenes = SceneFiles()
 

@@ -86,6 +86,7 @@ class Remote:
             file_formats=self.files.formats,
             left_out=self.files.left_out,
             suffixes=self.files.suffixes,
+            plain=description.plain,
         )
         self._server = _Server(str(description.path), self.settings)
         self._scenes = SceneFiles()

@@ -280,8 +280,8 @@ def test_a_picture_that_is_mostly_black_is_compared_where_there_is_light(tmp_pat
     """A camera that cuts at black leaves no noise there: the dark part said that the clean shot is the noisier."""
     noisy, clean = shot(iso=3200, noise_seed=1), shot(iso=100, noise_seed=2)
     mosaics = [noisy.mosaic.clone(), clean.mosaic.clone()]
-    for own in mosaics:
-        own[..., :200] = BLACK
+    for samples in mosaics:
+        samples[..., :200] = BLACK
     mosaics[1][..., :200] += torch.randint(0, 9, (240, 200), generator=torch.Generator().manual_seed(0))
     write(tmp_path / "noisy.dng", replace(noisy, mosaic=mosaics[0]))
     write(tmp_path / "clean.dng", replace(clean, mosaic=mosaics[1]))
