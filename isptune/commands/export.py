@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from isptune.facts import EditedFile
-    from isptune.interfaces import Pipeline
     from isptune.parameter_set import ParameterSet
     from isptune.space import Param
 
@@ -154,47 +153,7 @@ def _params(source: Path) -> "tuple[Param, ...]":
 
 def _by_pipeline(chosen: "ParameterSet", file_format: str, template: str | None) -> "EditedFile":
     """Build the set's pipeline and ask it for the file."""
+    from isptune.commands.parameter_file import edited, read_template, writing_pipeline
+
     pipeline = writing_pipeline(chosen, file_format)
     return edited(pipeline, chosen, file_format, read_template(template))
-
-
-def writing_pipeline(chosen: "ParameterSet", file_format: str) -> "Pipeline":
-    """The pipeline of a set, which writes the format. Raises ConfigError if it does not."""
-    from isptune.errors import ConfigError
-    from isptune.interfaces import WritesParameterFiles
-    from isptune.parameter_set import FORMATS, build_pipeline
-
-    pipeline = build_pipeline(chosen)
-    formats = pipeline.facts.file_formats
-    if not isinstance(pipeline, WritesParameterFiles) or file_format not in formats:
-        known = ", ".join([*FORMATS, *formats])
-        raise ConfigError(
-            f"a set of {chosen.pipeline} cannot be written as {file_format!r}, only as: {known}"
-        )
-    return pipeline
-
-
-def read_template(template: str | None) -> bytes | None:
-    """What a template holds. Raises ConfigError."""
-    from isptune.errors import ConfigError
-
-    try:
-        return None if template is None else Path(template).read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{template}: cannot be read: {error.strerror}") from error
-
-
-def edited(
-    pipeline: "Pipeline", chosen: "ParameterSet", file_format: str, template: bytes | None
-) -> "EditedFile":
-    """A set in a format of its pipeline, with what there is to say of it. Raises ConfigError."""
-    from isptune.facts import EditedFile
-    from isptune.interfaces import EditsParameterFiles, WritesParameterFiles
-
-    values = pipeline.space.complete(chosen.values)
-    if isinstance(pipeline, EditsParameterFiles):
-        return pipeline.edited_file(file_format, values, chosen.start, template)
-    assert isinstance(pipeline, WritesParameterFiles), file_format
-    missing = pipeline.facts.left_out.get(file_format, ())
-    notes = (f"{file_format} has no place for: {', '.join(missing)}",) if missing else ()
-    return EditedFile(pipeline.parameter_file(file_format, values, template), notes)

@@ -67,7 +67,7 @@ def _made(
     sets: "Sequence[SeriesSet]", file_format: str, template: str | None
 ) -> "tuple[dict[str, EditedFile], str]":
     """The files by name, and how their names end."""
-    from isptune.commands.export import read_template, writing_pipeline
+    from isptune.commands.parameter_file import read_template, writing_pipeline
     from isptune.errors import ConfigError
     from isptune.facts import EditedFile
     from isptune.parameter_set import FORMATS, to_json, to_toml
@@ -93,7 +93,7 @@ def _file(pipeline: "Pipeline", one: "SeriesSet", file_format: str, template: by
     """A set's file; where the pipeline can, with the values of all ISOs in lists by ISO."""
     from dataclasses import replace
 
-    from isptune.commands.export import edited
+    from isptune.commands.parameter_file import edited
     from isptune.interfaces import EditsFilesOfSeries
 
     if one.table is None or one.number is None or not isinstance(pipeline, EditsFilesOfSeries):
