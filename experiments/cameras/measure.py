@@ -28,6 +28,7 @@ from isptune.scenes.images import to_uint8
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Candidate
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.references import with_references
 from objectives.charts.find_colorchecker import find_colorcheckers
 from objectives.charts.regions import Quad
 from objectives.charts.scene import chart, regions
@@ -45,14 +46,17 @@ class Measured:
         self.data = data
         self.pipeline = build("pipeline", "raw")
         self.default = dict(self.pipeline.space.default)
-        self._twins: dict[tuple[str, int], list[Scene]] = {}
+        self._twins: dict[tuple[str, int, str], list[Scene]] = {}
 
-    def twins(self, camera: str, iso: int) -> list[Scene]:
-        """The eight other photographs as twins."""
-        if (camera, iso) not in self._twins:
-            specs = [twin_of(photo, self.data, camera, iso) for photo in photographs(self.data, CHECK)]
-            self._twins[camera, iso] = load_scenes(specs)
-        return self._twins[camera, iso]
+    def twins(self, camera: str, iso: int, more: str = "") -> list[Scene]:
+        """The eight other photographs as twins; `more` ends their specs."""
+        if (camera, iso, more) not in self._twins:
+            specs = [twin_of(photo, self.data, camera, iso, more) for photo in photographs(self.data, CHECK)]
+            found = with_references(
+                load_scenes(specs), self.pipeline, self.pipeline.space, 0, torch.device("cpu")
+            )
+            self._twins[camera, iso, more] = found
+        return self._twins[camera, iso, more]
 
     def on(
         self, scenes: Sequence[Scene], names: Sequence[str], sets: Sequence[Candidate]
@@ -70,9 +74,16 @@ class Measured:
         ]
 
     def against_truth(self, camera: str, iso: int, sets: Sequence[Candidate]) -> list[list[dict[str, float]]]:
-        """PSNR, SSIM and CIEDE2000 to the photographs, by set, then by photograph."""
+        """PSNR, SSIM and CIEDE2000 to the photographs, by set, then by photograph.
+
+        And the PSNR to what the defaults make of the twin without noise: all that a pair of shots can teach.
+        """
         scenes = self.twins(camera, iso)
         found = self.on(scenes, TRUTH, sets)
+        clean = self.on(self.twins(camera, iso, "&reference=isp"), ("psnr",), sets)
+        for rows, others in zip(found, clean, strict=True):
+            for row, other in zip(rows, others, strict=True):
+                row["psnr_to_clean"] = other["psnr"]
         evaluator = Evaluator(self.pipeline, {"psnr": build("objective", "psnr")}, scenes)
         for chosen, rows in zip(sets, found, strict=True):
             for scene, row in zip(evaluator.scenes, rows, strict=True):

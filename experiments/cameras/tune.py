@@ -4,10 +4,11 @@ Usage: python -m experiments.cameras.tune --data DIR [--guides psnr,niqe,pair:ps
 
 Eight pristine photographs become raw captures of a camera (`twin:`; noise of darktable's profiles, lens of the default
 point spread), and fourteen knobs of `raw`, all that acts on noise and detail, are tuned on them. A guide is an
-objective, which sees the sharp photographs as references if it takes any, or `pair:OBJECTIVE`: then nothing but pairs
-of captures is known, of which the clean one is another shot at ISO 100, 3 and 2 samples aside, with something in it
-that moved. Each set is written as soon as it is found, to sets.json beside this file (or in --out); a set that is there
-is not made again. DIR holds photos/cid22 and measured/noiseprofiles.json.
+objective, which sees the sharp photographs as references if it takes any; `isp:OBJECTIVE`, which sees what the
+defaults make of a twin without noise; or `pair:OBJECTIVE`: then nothing but pairs of captures is known, of which the
+clean one is another shot at ISO 100, 3 and 2 samples aside, with something in it that moved. Each set is written as
+soon as it is found, to sets.json beside this file (or in --out); a set that is there is not made again. DIR holds
+photos/cid22 and measured/noiseprofiles.json.
 """
 
 import argparse
@@ -91,8 +92,9 @@ def tuned(options: argparse.Namespace, guide: str, camera: str, iso: int, seed: 
     if kind == "pair":
         scenes = pairs(options.data, camera, iso, options.runs / f"pairs_{camera}_{iso}")
     else:
+        more = "&reference=isp" if kind == "isp" else ""
         scenes = tuple(
-            twin_of(photo, options.data, camera, iso) for photo in photographs(options.data, LEARN)
+            twin_of(photo, options.data, camera, iso, more) for photo in photographs(options.data, LEARN)
         )
     settings = RunSettings(
         pipeline="raw",

@@ -115,7 +115,7 @@ def main() -> None:
 def compare(bench: Bench, chosen: Candidate, options: argparse.Namespace) -> list[dict[str, str]]:
     """PSNR and SSIM of the defaults and of the chosen set, for every scene."""
     scenes = {
-        "tuned on": bench.scenes,
+        "tuned on": load_scenes(specs(options.data, LEARN, options.side)),
         "not tuned on": load_scenes(specs(options.data, CHECK, options.side)),
     }
     rows = []
@@ -126,7 +126,7 @@ def compare(bench: Bench, chosen: Candidate, options: argparse.Namespace) -> lis
             before, after = evaluator.evaluate([bench.pipeline.space.default, chosen], 0)
             row: dict[str, str] = {"part": part, "scene": scene.name}
             for who, candidate in (("default", bench.pipeline.space.default), ("tuned", chosen)):
-                image = evaluator.render_one(candidate, scene, 0)
+                image = evaluator.render_one(candidate, evaluator.scenes[0], 0)
                 row[f"ciede2000_{who}"] = f"{difference(image, scene):.4f}"
             for name in objectives:
                 row |= {
@@ -149,7 +149,9 @@ def picture(bench: Bench, chosen: Candidate, scenes: Sequence[Scene], path: Path
     rows = []
     for scene in scenes:
         assert scene.reference is not None
-        images = [bench.evaluator.render_one(c, scene, 0) for c in (bench.pipeline.space.default, chosen)]
+        evaluator = Evaluator(bench.pipeline, {}, [scene])
+        both = (bench.pipeline.space.default, chosen)
+        images = [evaluator.render_one(c, evaluator.scenes[0], 0) for c in both]
         cut = [to_uint8(image)[0][32:128, 32:160] for image in (*images, scene.reference)]
         rows.append(np.hstack([part.repeat(3, 0).repeat(3, 1) for part in cut]))
     Image.fromarray(np.vstack(rows)).save(path, quality=90)
