@@ -52,7 +52,10 @@ def table_of(folder: Path, tuned: bool = False) -> FittedTable:
         RunFolderError: it is no series, or one of its runs is not finished.
         ConfigError: a condition has no number in its name, or two have the same.
     """
-    series = read_series_folder(folder)
+    return _table(folder, read_series_folder(folder), tuned)
+
+
+def _table(folder: Path, series: ConditionSeries, tuned: bool) -> FittedTable:
     if tuned:
         return as_tuned(series)
     return fit_table(series, parse_monotone(read_series_settings(folder).monotone, series.params))
@@ -79,7 +82,7 @@ def sets_of(folder: Path, tuned: bool = False, isos: Sequence[float] = ()) -> li
             SeriesSet(series.folders[name], chosen, None, None, series.space)
             for name, chosen in series.sets.items()
         ]
-    table = table_of(folder, tuned)
+    table = _table(folder, series, tuned)
     if isos:
         return [SeriesSet(f"iso{iso:.10g}", look_up(table, iso), iso, table, series.space) for iso in isos]
     return [

@@ -34,6 +34,7 @@ def series(tmp_path):
     return write_series(tmp_path / "s", "raw", FOUND, tune=["raw_denoise.*", "sharpen.amount"])
 
 
+@pytest.mark.slow
 def test_toml_and_json_are_a_file_an_iso_of_the_fitted_sets(isptune, tmp_path, series):
     for name in ("toml", "json"):
         status, out, err = isptune("export", "s", "--format", name, "--out", name)
@@ -61,6 +62,7 @@ def test_a_template_without_lists_becomes_a_file_an_iso_each_against_the_start(i
     assert between["rpi.sharpen"]["strength"] == pytest.approx(0.5 / 0.5, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_lists_by_iso_in_a_template_hold_every_iso_and_one_file_is_enough(isptune, tmp_path):
     sharpen = {iso: {"sharpen.amount": values["sharpen.amount"]} for iso, values in FOUND.items()}
     write_series(tmp_path / "s", "raw", sharpen, tune=["sharpen.amount"])
@@ -120,6 +122,7 @@ write = {file = "iq.json", at = "sharpen"}
 IQ = '{"denoise": {"iso": [50, 100, 200, 400, 800, 1600], "strength": [1, 1.0, 1.5, 2.0, 2.5, 3.00]}, "sharpen": 1.0}\n'
 
 
+@pytest.mark.slow
 def test_lists_by_iso_of_somebody_elses_isp_are_filled_from_the_table(isptune, tmp_path):
     (tmp_path / "isp.toml").write_text(DESCRIPTION)
     (tmp_path / "iq.json").write_text(IQ)
@@ -149,6 +152,7 @@ def test_a_list_by_iso_that_cannot_be_filled_is_refused_before_a_run(tmp_path, o
         build("pipeline", f"command:{tmp_path}/isp.toml")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pipeline", "knob", "ending", "programs"),
     [
@@ -216,6 +220,7 @@ def test_what_cannot_be_exported_is_one_line_and_writes_nothing(
     assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.slow
 def test_a_monotone_knob_is_monotone_in_what_is_exported(isptune, tmp_path):
     found = {f"iso{iso}": {"sharpen.amount": value} for iso, value in ((100, 0.3), (400, 0.5), (1600, 0.2))}
     write_series(tmp_path / "s", "raw", found, tune=["sharpen.amount"], monotone=["sharpen.*=down"])

@@ -26,6 +26,7 @@ def test_what_is_a_constant_or_a_line_over_stops_stays_as_it_is(values):
     np.testing.assert_allclose(fit_curve(STOPS, values).values, values, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_luck_about_a_constant_is_averaged_and_a_clear_course_is_kept():
     luck = 0.1 * np.random.default_rng(0).standard_normal((40, 7))
     errors = [np.sqrt(np.mean((fit_curve(STOPS, 0.5 + row).values - 0.5) ** 2)) for row in luck]
@@ -50,6 +51,7 @@ def test_without_roughness_a_direction_is_isotonic_regression():
         np.testing.assert_allclose(own, isotonic_regression(values, increasing=sign > 0).x, atol=1e-9)
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=6), st.sampled_from([1, -1]))
 @settings(max_examples=25, deadline=None)
 def test_a_direction_holds_between_the_isos_too_and_no_curve_leaves_the_range(values, sign):
