@@ -177,13 +177,13 @@ class Build:
             raise ConfigError(f"promptiqa: direction is higher or lower; got {options['direction']!r}")
         rated = read_prompt(options["prompt"], lower_is_better=options["direction"] == "lower")
         network, files, range = _network(options["weights"])
+        pictures = [read_rated(rating) for rating in rated.ratings]
+        told = [line for picture in pictures for line in picture.told]
         return PromptIqa(
             network=network,
-            prompt=Prompt(
-                tuple(network.prepare(read_rated(rating)) for rating in rated.ratings), rated.scores
-            ),
+            prompt=Prompt(tuple(network.prepare(picture.image) for picture in pictures), rated.scores),
             facts=replace(FACTS, range=range, weights={**files, **hashes(rated.file, rated.ratings)}),
-            rated=rated,
+            rated=replace(rated, warnings=(*rated.warnings, *told)),
         )
 
 

@@ -11,9 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isptune.arrays import Images
 from isptune.errors import ConfigError, SceneError, one_line
-from isptune.scenes.images import read_image
+from isptune.scenes.images import ReadPicture, read_fitting
 
 COLUMNS = ("image", "score")
 
@@ -74,10 +73,10 @@ def _rating(row: list[str], columns: list[int], file: Path, place: str) -> Rated
     return RatedImage(name, path, score, place)
 
 
-def read_rated(rated: RatedImage) -> Images:
-    """The picture. Raises ConfigError that names the line if it cannot be read."""
+def read_rated(rated: RatedImage) -> ReadPicture:
+    """The picture; of one that is too large its middle. Raises ConfigError that names the line if it cannot be read."""
     try:
-        return read_image(rated.path)
+        return read_fitting(rated.path)
     except SceneError as error:
         raise ConfigError(f"{rated.place}: {one_line(str(error))}") from error
 

@@ -56,7 +56,7 @@ class RatedPrompt:
     @cached_property
     def likeness(self) -> Likeness:
         """What the pictures look like. Raises ConfigError if one cannot be read."""
-        return Likeness([read_rated(rating) for rating in self.ratings], str(self.file))
+        return Likeness([read_rated(rating).image for rating in self.ratings], str(self.file))
 
 
 def read_prompt(given: str, lower_is_better: bool = False) -> RatedPrompt:
