@@ -82,7 +82,7 @@ def _score_file(
     path: str, objectives: "dict[str, Objective]", perfect: "Scene | None", device: "torch.device"
 ) -> "tuple[Row, int]":
     """The scores of one file, and how many of them failed; each failure is told on stderr."""
-    from isptune.errors import SceneError, in_words, one_line
+    from isptune.errors import SceneError, ScoreError, in_words, one_line
     from isptune.scenes.scene import Scene
 
     try:
@@ -95,7 +95,10 @@ def _score_file(
     scores = {}
     for spec, objective in objectives.items():
         try:
-            scores[spec] = float(objective.score(image, scene)[0])
+            value = float(objective.score(image, scene)[0])
+            if value != value:
+                raise ScoreError(f"{spec} is not defined for this picture (NaN)")
+            scores[spec] = value
         except Exception as error:  # a plug-in may raise anything, and it costs one score
             click.echo(f"isptune: {one_line(path)}: {in_words(error)}", err=True)
     return (path, scores), len(objectives) - len(scores)

@@ -18,7 +18,7 @@ from torch import Tensor
 from isptune.arrays import Images, Scores
 from isptune.errors import ScoreError
 from isptune.facts import ObjectiveFacts
-from isptune.scenes.color import LUMA_BT601
+from isptune.scenes.color import LUMA_BT601, luma
 from isptune.scenes.scene import Scene
 from isptune.system.threads import in_threads
 from objectives.full_reference.fit import Fit, fitted
@@ -114,6 +114,20 @@ def matching_reference(name: str, images: Images, scene: Scene) -> OneImage:
     if images.device != reference.device:
         raise ScoreError(f"{name}: images are on {images.device}, the reference on {reference.device}")
     return reference
+
+
+def is_flat(reference: OneImage) -> bool:
+    """Whether a reference's luma is the same all over, to a tenth of an 8-bit step."""
+    low, high = luma(reference).aminmax()
+    return float(high - low) < 0.1 / 255
+
+
+def undefined(name: str, lacks: str) -> ScoreError:
+    """The refusal of a metric that its paper leaves 0 / 0 against a flat reference, and what such a one lacks."""
+    return ScoreError(
+        f"{name} is not defined against this reference: it is flat, and so has no {lacks}; psnr, ssim and gmsd compare "
+        "with flat ones, too"
+    )
 
 
 @final

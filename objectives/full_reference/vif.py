@@ -27,6 +27,7 @@ from objectives.full_reference.objective import (
     filter_valid,
     gaussian_window,
     luma_plane,
+    undefined,
 )
 
 NOISE_VARIANCE = 2.0 / 255**2
@@ -60,7 +61,8 @@ def vif(argument: str | None = None) -> FullReference:
     """Visual information fidelity of luma, pixel domain, four scales; 1 is equal, 0 has nothing left.
 
     Higher is better, but the reference is not the best there is: an image with more contrast and no noise
-    scores above 1, by the metric's design. A reference without any detail scores 1 against everything.
+    scores above 1, by the metric's design. A reference without any detail is refused: it holds no information that
+    could be lost.
     Against piq 0.8 (`vif_p`): within 2e-5 of its float64 result, and 3e-4 of its float32 one. pyiqa's `vif` is
     the wavelet version, another metric.
     """
@@ -84,7 +86,11 @@ def vif(argument: str | None = None) -> FullReference:
 
 
 def prepare(reference: OneImage) -> tuple[Reference, ...]:
-    """What VIF needs of a reference [1, 3, H, W], one entry a scale, worked out in float64."""
+    """What VIF needs of a reference [1, 3, H, W], one entry a scale, worked out in float64.
+
+    Raises:
+        ScoreError: the reference is flat: VIF is 0 / 0.
+    """
     y = luma(reference.double()) - 0.5
     scales, information = [], 0.0
     for index, window in enumerate(WINDOWS):
@@ -97,6 +103,8 @@ def prepare(reference: OneImage) -> tuple[Reference, ...]:
         inverse = torch.where(present, 1 / (variance + TINY), 0)
         information += float(torch.log1p(variance / NOISE_VARIANCE).sum())
         scales.append((y.float().contiguous(), mean.float(), variance.float(), inverse.float()))
+    if information == 0:
+        raise undefined("vif", "information that could be lost")
     return tuple(Reference(*scale, information=information) for scale in scales)
 
 
@@ -161,6 +169,4 @@ def _score_tensor(images: Images, scales: tuple[Reference, ...]) -> Scores:
 
 
 def _share(kept: Any, information: float) -> Any:
-    # Without information there is nothing to lose.
-    floor = 1e-8
-    return (kept + floor) / (information + floor)
+    return kept / information

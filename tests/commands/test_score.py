@@ -66,6 +66,15 @@ def test_a_photograph_on_its_side_is_scored_upright_and_its_colours_are_spoken_o
     )
 
 
+def test_a_score_that_is_not_defined_is_left_out_with_the_reason(folder):
+    write_image("grey.png", torch.full((1, 3, 64, 64), 0.5))
+    write_image("noisy.png", (0.5 + 0.1 * torch.randn(1, 3, 64, 64)).clamp(0, 1))
+    result = run("noisy.png", "--objective", "vif", "--objective", "psnr", "--reference", "grey.png", "--csv")
+    assert result.exit_code == 1
+    assert [line.split(",")[1] for line in result.stdout.splitlines()] == ["objective", "psnr"]
+    assert "noisy.png: vif is not defined against this reference: it is flat" in result.stderr
+
+
 def test_table_shows_direction_and_unit(folder):
     result = run("spoilt.png", "perfect.png", "--objective", "psnr", "--reference", "perfect.png")
     lines = [line.split() for line in result.stdout.splitlines()]
