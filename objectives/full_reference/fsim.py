@@ -15,7 +15,6 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.facts import ObjectiveFacts
-from objectives.full_reference.fit import fit_option
 from objectives.full_reference.objective import (
     FullReference,
     OneImage,
@@ -31,6 +30,7 @@ from objectives.full_reference.objective import (
     undefined,
 )
 from objectives.full_reference.phase_congruency import Bank, bank, phase_congruency, phase_congruency_plane
+from objectives.full_reference.view import view_option
 
 YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 """RGB to YIQ with the coefficients of the authors' code."""
@@ -66,10 +66,10 @@ def fsim(argument: str | None = None) -> FullReference:
     but for inverted colours (1e-3), where a negative chroma similarity is raised to a power. A flat reference has no
     features to weigh by: it is refused.
     """
-    fit = fit_option("fsim", argument)
+    view = view_option("fsim", argument)
     return FullReference(
         name="fsim",
-        fit=fit,
+        view=view,
         facts=ObjectiveFacts(
             direction="maximize",
             range=(0.0, 1.0),

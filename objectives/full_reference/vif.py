@@ -16,7 +16,6 @@ from torch import Tensor
 from isptune.arrays import Images, Scores
 from isptune.facts import ObjectiveFacts
 from isptune.scenes.color import luma
-from objectives.full_reference.fit import fit_option
 from objectives.full_reference.objective import (
     FullReference,
     OneImage,
@@ -29,6 +28,7 @@ from objectives.full_reference.objective import (
     luma_plane,
     undefined,
 )
+from objectives.full_reference.view import view_option
 
 NOISE_VARIANCE = 2.0 / 255**2
 """The variance of the noise of the visual system: 2 for luma in [0, 255] in the authors' code."""
@@ -66,10 +66,10 @@ def vif(argument: str | None = None) -> FullReference:
     Against piq 0.8 (`vif_p`): within 2e-5 of its float64 result, and 3e-4 of its float32 one. pyiqa's `vif` is
     the wavelet version, another metric.
     """
-    fit = fit_option("vif", argument)
+    view = view_option("vif", argument, channels=False)
     return FullReference(
         name="vif",
-        fit=fit,
+        view=view,
         facts=ObjectiveFacts(
             direction="maximize",
             range=(0.0, float("inf")),
