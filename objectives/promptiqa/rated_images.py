@@ -81,6 +81,24 @@ def read_rated(rated: RatedImage) -> ReadPicture:
         raise ConfigError(f"{rated.place}: {one_line(str(error))}") from error
 
 
+def scores_as_given(
+    ratings: Sequence[RatedImage], lower_is_better: bool = False
+) -> Float[Tensor, " pictures"]:
+    """Scores that lie from 0 (bad) to 1 (excellent) already.
+
+    Raises:
+        ConfigError: one does not; the message names its line.
+    """
+    for rating in ratings:
+        if not 0 <= rating.score <= 1:
+            raise ConfigError(
+                f"{rating.place}: a score of {rating.score:g}; scores that are taken as they are lie from 0 to 1: "
+                "divide them by the largest of their scale, or leave scores=given out"
+            )
+    found = torch.tensor([rating.score for rating in ratings], dtype=torch.float32)
+    return 1 - found if lower_is_better else found
+
+
 def unit_scores(ratings: Sequence[RatedImage], lower_is_better: bool = False) -> Float[Tensor, " pictures"]:
     """Scores from 0 for the worst to 1 for the best picture, at the distances that they have; 0.5 where all are equal.
 

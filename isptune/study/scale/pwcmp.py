@@ -98,12 +98,12 @@ class _Kinds(NamedTuple):
 
     won: np.ndarray
     lost: np.ndarray
-    count: np.ndarray
+    often: np.ndarray
 
     @staticmethod
     def of(total: np.ndarray, won: np.ndarray) -> "_Kinds":
-        kinds, count = np.unique(np.stack([won, total - won]), axis=1, return_counts=True)
-        return _Kinds(kinds[0], kinds[1], count)
+        kinds, often = np.unique(np.stack([won, total - won]), axis=1, return_counts=True)
+        return _Kinds(kinds[0], kinds[1], often)
 
 
 def _log_prior(at: _Distances, kinds: _Kinds) -> tuple[float, np.ndarray]:
@@ -111,9 +111,9 @@ def _log_prior(at: _Distances, kinds: _Kinds) -> tuple[float, np.ndarray]:
     likely = np.exp(np.outer(at.up, kinds.won) + np.outer(at.down, kinds.lost))  # [pair, kind]
     slope = likely * (np.outer(at.up_slope, kinds.won) - np.outer(at.down_slope, kinds.lost))
     whole = likely.sum(0) + TINY
-    prior = ((likely + TINY) / whole) @ kinds.count + PRIOR_FLOOR
+    prior = ((likely + TINY) / whole) @ kinds.often + PRIOR_FLOOR
     shared = ((likely + TINY) / prior[:, None]).sum(0) / whole**2
-    bend = (slope * (kinds.count * (1 / (prior[:, None] * whole) - shared))).sum(1)
+    bend = (slope * (kinds.often * (1 / (prior[:, None] * whole) - shared))).sum(1)
     return float(np.log(prior).sum()), bend
 
 

@@ -2,8 +2,8 @@
 
 Source: mantiuk/pwcmp (MIT), examples, ex3_tmo_cmp: Eilertsen, Wanat, Mantiuk and Unger 2013, Evaluation of Tone Mapping
 Operators for HDR-Video. `WINS[scene][i][j]` is how often condition i was preferred to j; `JOD_BOUNDED[scene]` is the
-scale that they keep beside it, made with their former prior; `JOD[scene]` is the maximum of their function with their present
-one, `gaussian`, found without slopes (Nelder and Mead) on a transcription that sums pair by pair.
+scale that they keep beside it, made with their former prior; `JOD[scene]` is the maximum of their function with their
+present one, `gaussian`, found without slopes (Nelder and Mead) on a transcription that sums pair by pair.
 """
 
 CONDITIONS = ("ferwerda96", "hateren06", "irawan05", "mantiuk08", "pattanaik00", "ronan12", "tmo_camera")
