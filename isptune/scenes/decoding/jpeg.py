@@ -8,7 +8,7 @@ from isptune.errors import SceneError
 from isptune.scenes.decoding.by_opencv import decoded
 from isptune.scenes.decoding.exif import Said, said_by
 from isptune.scenes.decoding.icc import profile_conversion
-from isptune.scenes.decoding.limits import check_size
+from isptune.scenes.decoding.limits import check_size, check_stored
 from isptune.scenes.decoding.stored import Stored
 
 START = b"\xff\xd8\xff"
@@ -24,6 +24,8 @@ def read_jpeg(data: bytes, name: str) -> Stored:
     except Exception as error:  # Pillow stumbles in many ways over damaged headers
         raise SceneError(damaged) from error
     check_size(name, *picture.size, len(picture.getbands()))
+    width, height = picture.size
+    check_stored(name, len(data), width * height / 64 / 8)  # a block of 8x8 takes a bit at least
     exif = said_by(picture.info["exif"]) if "exif" in picture.info else Said()
     profile = picture.info.get("icc_profile")
     if picture.mode != "CMYK":

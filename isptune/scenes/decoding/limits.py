@@ -33,6 +33,18 @@ def check_size(name: str, width: int, height: int, bytes_per_pixel: float) -> No
         )
 
 
+def check_stored(name: str, stored: int, least: float) -> None:
+    """Refuse a file that holds fewer bytes than any picture of its size takes, before memory is asked for.
+
+    Raises:
+        SceneError: it does.
+    """
+    if stored < least:
+        raise SceneError(
+            f"{name}: is cut off or damaged: it has {stored} bytes, and its size takes {least:.0f} at least"
+        )
+
+
 def check_file(path: Path) -> None:
     """Raises SceneError where there is no plain file, nothing in it, or too much."""
     if not path.exists():

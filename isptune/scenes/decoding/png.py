@@ -21,12 +21,15 @@ from isptune.scenes.decoding.colour_space import (
 )
 from isptune.scenes.decoding.exif import Said, said_by
 from isptune.scenes.decoding.icc import LARGEST, profile_conversion
-from isptune.scenes.decoding.limits import check_size
+from isptune.scenes.decoding.limits import check_size, check_stored
 from isptune.scenes.decoding.stored import Stored
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}  # of a palette as many as what it stands for may have
+
+MOST_DEFLATED = 1040
+"""So many bytes become one at most (zlib: 1032)."""
 
 SRGB_GAMMA = 1 / 2.2
 """What encoders write in gAMA for sRGB; up to 5 % beside it is the same (section 13.13)."""
@@ -44,6 +47,8 @@ def read_png(data: bytes, name: str) -> Stored:
     if colour_type not in _CHANNELS:
         raise SceneError(f"{name}: is not a PNG that can be read: its colour type is {colour_type}")
     check_size(name, width, height, _CHANNELS[colour_type] * (2 if depth == 16 else 1))
+    bits = width * height * (1 if colour_type == 3 else _CHANNELS[colour_type]) * depth
+    check_stored(name, len(data), (bits / 8 + height) / MOST_DEFLATED)
     exif = said_by(others[b"eXIf"]) if b"eXIf" in others else Said()
     samples = decoded(data, name, "PNG")
     told = ("has several frames; the first is read",) if b"acTL" in others else ()
@@ -53,20 +58,24 @@ def read_png(data: bytes, name: str) -> Stored:
 
 
 def _chunks(data: bytes, name: str) -> _Chunks:
+    damaged = SceneError(
+        f"{name}: is not a picture that can be read: it starts as PNG and is cut off or damaged"
+    )
     found: dict[bytes, bytes] = {}
-    for kind, body in _walk(data):
+    for kind, body in _walk(data, damaged):
         found.setdefault(kind, body)
     if len(found.get(b"IHDR", b"")) < 10:
-        raise SceneError(
-            f"{name}: is not a picture that can be read: it starts as PNG and is cut off or damaged"
-        )
+        raise damaged
     return _Chunks(found.pop(b"IHDR"), found)
 
 
-def _walk(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _walk(data: bytes, damaged: SceneError) -> Iterator[tuple[bytes, bytes]]:
+    """All chunks but those of pixels. Raises `damaged` for one that would reach beyond the file."""
     at = len(SIGNATURE)
     while at + 12 <= len(data):
         length, kind = struct.unpack(">I4s", data[at : at + 8])
+        if at + 12 + length > len(data):  # decoders ask for its memory first
+            raise damaged
         if kind != b"IDAT":
             yield kind, data[at + 8 : at + 8 + min(length, LARGEST)]
         if kind == b"IEND":

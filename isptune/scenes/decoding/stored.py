@@ -71,7 +71,8 @@ def _without_alpha(samples: np.ndarray, stored: Stored, name: str) -> np.ndarray
 
 
 def _scaled(samples: np.ndarray, stored: Stored, name: str) -> UnitPixels:
-    scaled = np.divide(samples, np.float32(stored.white), dtype=np.float32)
+    with np.errstate(all="ignore"):  # NaN and infinity are looked for below
+        scaled = np.divide(samples, np.float32(stored.white), dtype=np.float32)
     if samples.dtype.kind == "f":
         _check_floats(scaled, stored.clips, name)
     np.clip(scaled, 0, 1, out=scaled)

@@ -61,6 +61,25 @@ def test_sizes_are_refused_by_the_header_before_anything_is_decoded(tmp_path, pi
         assert "GiB decoded" in said or "65535 pixels a side" in said, kind
 
 
+def test_a_small_file_that_says_it_is_large_takes_no_memory(tmp_path, picture):
+    import tracemalloc
+
+    made = {}
+    for kind in ("png", "jpeg"):
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, kind)
+        made[kind] = bytearray(buffer.getvalue())
+    struct.pack_into(">II", made["png"], 16, 16_000, 16_000)
+    struct.pack_into(">I", made["png"], 29, zlib.crc32(made["png"][12:29]))
+    start = made["jpeg"].index(b"\xff\xc0")
+    struct.pack_into(">HH", made["jpeg"], start + 5, 16_000, 16_000)
+    tracemalloc.start()
+    for kind, data in made.items():
+        assert "its size takes" in _refused(tmp_path / f"a.{kind}", bytes(data))
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_mutated_and_cut_files_are_read_or_refused_in_one_line(tmp_path, picture, kind):
     rng = np.random.default_rng(11)
