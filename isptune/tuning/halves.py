@@ -38,13 +38,14 @@ def with_halves(
     asking = [spec for spec, objective in objectives.items() if objective.facts.splits_noise]
     if not asking:
         return list(scenes)
+    halved = [_split(scene, asking[0]) for scene in scenes]
     if not pipeline.facts.plain:
         raise ConfigError(
             f"{asking[0]} compares with a rendering that leaves noise and detail as they are, and this pipeline does "
             "not say at which values it does: give each [[param]] that smooths or sharpens a key plain (plain = 0.0)"
         )
     chosen = {**space.complete({}), **pipeline.space.check(pipeline.facts.plain, partial=True)}
-    return [_with_plain(_split(scene, asking[0]), chosen, pipeline, seed, device) for scene in scenes]
+    return [_with_plain(scene, chosen, pipeline, seed, device) for scene in halved]
 
 
 def _split(scene: Scene, spec: str) -> Scene:

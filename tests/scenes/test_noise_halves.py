@@ -156,6 +156,19 @@ def test_photographs_and_pipelines_that_do_not_say_what_is_plain_are_refused():
         Bench(replace(SETTINGS, tune=("*",)), at_hand=AtHand(Dim(), scenes={"shot": scene}))
 
 
+@pytest.mark.slow
+def test_as_a_second_opinion_it_gets_scenes_of_its_own_and_costs_others_nothing(tmp_path):
+    [scene] = load_scenes(["unprocessed:bundled:cat?iso=3200&crop=192x192"])
+    chosen = replace(SETTINGS, objectives=("psnr",), generations=1, second_opinions=("camera", "noise"))
+    bench = Bench(chosen, at_hand=AtHand(scenes={"shot": scene}))
+    run(bench, tmp_path / "run")
+    camera, noise = read_answer(tmp_path / "run").second_opinions
+    assert (camera.objective, noise.objective) == ("camera", "noise")
+    assert camera.error is None
+    assert 0 < camera.recommended < 2
+    assert bench.scenes[0].halves is None
+
+
 def test_a_picture_alone_has_no_score():
     with pytest.raises(ScoreError, match="while it is tuned"):
         build("objective", "camera").score(picture(), photograph("photo", picture()))
