@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptune.commands.pictures import told_image
 from isptune.commands.prompted import PROMPT_HELP, with_prompt
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ def score(
       isptune score *.jpg --objective promptiqa --prompt mine.csv
     """
     from isptune.functions.own_files import objective_of
-    from isptune.scenes.images import read_image
     from isptune.scenes.scene import photograph
     from isptune.system.device import choose_device
 
@@ -63,7 +63,7 @@ def score(
     built: dict[str, Objective] = {spec: objective_of(spec) for spec in objectives}
     _tell_warnings(built, [])
     target = choose_device(device)
-    perfect = None if reference is None else photograph(reference, read_image(reference)).to(target)
+    perfect = None if reference is None else photograph(reference, told_image(reference)).to(target)
     rows, problems = [], 0
     for path in images:
         row, failed = _score_file(path, built, perfect, target)
@@ -82,12 +82,11 @@ def _score_file(
     path: str, objectives: "dict[str, Objective]", perfect: "Scene | None", device: "torch.device"
 ) -> "tuple[Row, int]":
     """The scores of one file, and how many of them failed; each failure is told on stderr."""
-    from isptune.errors import SceneError, in_words, one_line
-    from isptune.scenes.images import read_image
+    from isptune.errors import SceneError, ScoreError, in_words, one_line
     from isptune.scenes.scene import Scene
 
     try:
-        image = read_image(path).to(device)
+        image = told_image(path).to(device)
     except SceneError as error:
         click.echo(f"isptune: {one_line(str(error))}", err=True)
         return (path, {}), 1
@@ -96,7 +95,10 @@ def _score_file(
     scores = {}
     for spec, objective in objectives.items():
         try:
-            scores[spec] = float(objective.score(image, scene)[0])
+            value = float(objective.score(image, scene)[0])
+            if value != value:
+                raise ScoreError(f"{spec} is not defined for this picture (NaN)")
+            scores[spec] = value
         except Exception as error:  # a plug-in may raise anything, and it costs one score
             click.echo(f"isptune: {one_line(path)}: {in_words(error)}", err=True)
     return (path, scores), len(objectives) - len(scores)

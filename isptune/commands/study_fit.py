@@ -30,9 +30,10 @@ def fit(folder: str, draws: int, seed: int, with_judges: bool) -> None:
     """Scale the votes of a study, open or closed.
 
     Writes scale.csv (JOD by Thurstone's Case V with 95 % intervals over observers, DMC's mean opinion score from 0 to
-    9, Bradley-Terry, pwcmp's scale, and the scale without the observers that either screening flags), differences.csv,
-    observers.csv, result.json, prompt.csv (pictures with scores, as --prompt takes them) and report.html into DIR;
-    where judges looked at the pairs (`isptune study judge`), judges.csv too: how far they agree with people.
+    9, Bradley-Terry, pwcmp's scale with its prior "gaussian", and the scale without the observers that either screening
+    flags), differences.csv, observers.csv, result.json, prompt.csv (pictures with scores, as --prompt takes them) and
+    report.html into DIR; where judges looked at the pairs (`isptune study judge`), judges.csv too: how far they agree
+    with people.
 
     \b
     Examples:

@@ -15,7 +15,7 @@ from isptune.arrays import Images
 from isptune.errors import SceneError, UnknownName
 from isptune.registry import build, installed
 from isptune.scenes.focus import parse_focus, split_focus
-from isptune.scenes.images import MAX_SIDE, read_image, to_images
+from isptune.scenes.images import MAX_SIDE, Window, read_picture, refuse_too_large, to_images
 from isptune.scenes.raw_capture import RawCapture, centre_of_about, on_grid, preview, with_measured_brightness
 from isptune.scenes.raw_files import FILE_OPTIONS, is_raw, looks_like_raw, read_raw
 from isptune.scenes.raw_reference import with_reference
@@ -57,6 +57,27 @@ class RenderedReference:
 
 
 @dataclass(frozen=True, eq=False)
+class Halves:
+    """Of a capture that was split in two (`isptune.scenes.noise_halves`): the second, and what both become.
+
+    Attributes:
+        other: the second one.
+        sha256: of the scene before it was split, which it keeps.
+        plain: [2, 3, H, W], pictures of this scene's own capture and of the other one at values that leave noise and
+            detail as they are; None until a bench has made them (`isptune.tuning.halves`).
+    """
+
+    other: "Scene"
+    sha256: str
+    plain: Images | None = None
+
+    def to(self, device: torch.device | str) -> "Halves":
+        """The same with the tensors on another device."""
+        plain = None if self.plain is None else self.plain.to(device)
+        return Halves(self.other.to(device), self.sha256, plain)
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """One pristine photograph or raw capture, with what is known of it.
 
@@ -77,10 +98,13 @@ class Scene:
     raw: RawCapture | None = None
     rendered: RenderedReference | None = None
     masked: Bool[Tensor, "1 1 _ _"] | None = None
+    halves: Halves | None = None
 
     @property
     def sha256(self) -> str:
         """A hash of the pixels, for provenance; of a raw capture, of its samples; of a pair, of both."""
+        if self.halves is not None:
+            return self.halves.sha256
         if self.rendered is not None and self.raw is not None:
             other = self.rendered
             parts = [self.raw.sha256, other.scene.sha256, repr(other.residual), other.set_sha256]
@@ -97,7 +121,10 @@ class Scene:
         reference = None if self.reference is None else self.reference.to(device)
         raw = None if self.raw is None else self.raw.to(device)
         masked = None if self.masked is None else self.masked.to(device)
-        return replace(self, image=self.image.to(device), reference=reference, raw=raw, masked=masked)
+        halves = self.halves and self.halves.to(device)
+        return replace(
+            self, image=self.image.to(device), reference=reference, raw=raw, masked=masked, halves=halves
+        )
 
 
 def photograph(name: str, image: Images, **metadata: Any) -> Scene:
@@ -147,8 +174,7 @@ def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> 
     else:
         window = on_grid(*window_of(crop, capture.size, Path(path).name))
     left, top, width, height = window
-    if max(width, height) > MAX_SIDE:
-        raise SceneError(f"{path}: {width}x{height} is larger than {MAX_SIDE} pixels a side; crop it")
+    refuse_too_large(path, width, height)
     capture = with_measured_brightness(capture.cropped(left, top, width, height))
     if reference is not None:
         reference = reference[..., top : top + height, left : left + width].contiguous()
@@ -209,17 +235,28 @@ def _load_cropped(spec: str | Scene, crop: str | None) -> list[Scene]:
         return [crop_scene(spec, crop)]
     if Path(spec).exists() and is_raw(spec):  # cut before it is looked at: raw files are large
         return [_read_raw_scene(spec, crop, {})]
+    if Path(spec).exists():
+        return [_photograph_of_file(spec, crop)]
     return [crop_scene(scene, crop) for scene in _load(spec)]
 
 
+def _photograph_of_file(path: str, crop: str | None) -> Scene:
+    """Cut before it is looked at: of a panorama that is too large a part can be used."""
+
+    def cut(width: int, height: int) -> Window:
+        return (0, 0, width, height) if crop is None else window_of(crop, (width, height), Path(path).stem)
+
+    try:
+        read = read_picture(path, cut)
+    except SceneError as error:
+        if looks_like_raw(path):
+            raise SceneError(f"{error}; if it is a raw file, give it as raw:{path}") from error
+        raise
+    told = {"warnings": read.told} if read.told else {}
+    return photograph(Path(path).stem, read.image, file=Path(path).name, **told)
+
+
 def _load(spec: str) -> list[Scene]:
-    if Path(spec).exists():
-        try:
-            return [photograph(Path(spec).stem, read_image(spec), file=Path(spec).name)]
-        except SceneError as error:
-            if looks_like_raw(spec):
-                raise SceneError(f"{error}; if it is a raw file, give it as raw:{spec}") from error
-            raise
     name, argument = split_name(spec)
     if argument is not None and name in installed("scene"):
         return build("scene", spec)
@@ -319,8 +356,7 @@ def _resize(scene: Scene, resize: str | None) -> Scene:
         scale = sides[0] / max(full_height, full_width)
         sides = [max(1, round(full_width * scale)), max(1, round(full_height * scale))]
     width, height = sides
-    if max(sides) > MAX_SIDE:
-        raise SceneError(f"resize {resize!r}: {width}x{height} is larger than {MAX_SIDE} pixels a side")
+    refuse_too_large(f"resize {resize!r}", width, height, "make it smaller")
     across, down = width / full_width, height / full_height
     resized = _map_pixels(scene, lambda x: _bicubic(x, height, width))
     return map_regions(resized, lambda corner: (corner[0] * across, corner[1] * down))

@@ -13,9 +13,10 @@
     default = 1.0
     unit = "sigma"
     help = "how much noise is taken out"
+    plain = 0.01                  # of what smooths or sharpens: where it does not (needed by --objective camera)
 
 A parameter that stands in a text file of the ISP, JSON, YAML, XML, INI or any other, says so in `write` and needs no
-default: `pipelines.external.parameter_files`. The setting `base` names other files in the place of those that lie
+default: `pipelines.external.write`. The setting `base` names other files in the place of those that lie
 beside the description, a path or a list of paths, from its folder.
 """
 
@@ -29,7 +30,8 @@ from isptune.deeds import Deed
 from isptune.errors import ConfigError, SpaceError, one_line
 from isptune.space import Choice, Integer, Param, Real, Space, Value
 from isptune.system.records import convert, parse_toml, read_bytes
-from pipelines.external.parameter_files import ParameterFiles, Write, read_parameter_files
+from pipelines.external.parameter_files import ParameterFiles, read_parameter_files
+from pipelines.external.write import Write
 
 Settings = TypeVar("Settings")
 
@@ -48,6 +50,7 @@ class _Real:
     help: str = ""
     flag: str | None = None
     write: tuple[Write, ...] = ()
+    plain: float | int | None = None
 
     def param(self, name: str, default: Value) -> Real:
         low, high = map(float, self.range)
@@ -68,6 +71,7 @@ class _Integer:
     help: str = ""
     flag: str | None = None
     write: tuple[Write, ...] = ()
+    plain: int | None = None
 
     def param(self, name: str, default: Value) -> Integer:
         number = _number(name, default)
@@ -88,6 +92,7 @@ class _Choice:
     help: str = ""
     flag: str | None = None
     write: tuple[Write, ...] = ()
+    plain: str | None = None
 
     def param(self, name: str, default: Value) -> Choice:
         return Choice(name, self.options, str(default), self.unit, self.help)
@@ -108,6 +113,7 @@ class Description(Generic[Settings]):
         flags: what the option of each parameter is called on a command line; by default `--NAME`.
         sha256: of the file.
         files: the text files that its parameters are written to, if there are any.
+        plain: see `PipelineFacts.plain`.
     """
 
     path: Path
@@ -116,6 +122,7 @@ class Description(Generic[Settings]):
     flags: Mapping[str, str]
     sha256: str
     files: ParameterFiles
+    plain: Mapping[str, Value]
 
 
 def read_description(
@@ -157,12 +164,15 @@ def read_description(
         writes = {name: one.write for name, one in zip(names, declared, strict=True) if one.write}
         files = read_parameter_files(path.parent, writes, (base,) if isinstance(base, str) else base)
         space = Space(tuple(_param(one, name, files) for one, name in zip(declared, names, strict=True)))
+        said = {n: one.plain for n, one in zip(names, declared, strict=True) if one.plain is not None}
+        plain = space.check(said, partial=True)
     except SpaceError as error:
         raise SpaceError(f"{file}: {error}") from error
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
     flags = {n: f"--{n}" if one.flag is None else one.flag for n, one in zip(names, declared, strict=True)}
-    return Description(path.resolve(), settings, space, flags, hashlib.sha256(data).hexdigest(), files)
+    digest = hashlib.sha256(data).hexdigest()
+    return Description(path.resolve(), settings, space, flags, digest, files, plain)
 
 
 def read_settings(file: str, kind: type[Settings], options: Mapping[str, Any]) -> Settings:

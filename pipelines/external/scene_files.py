@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import final
 from weakref import WeakKeyDictionary, finalize
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Params
 from isptune.errors import RenderError, SceneError
-from isptune.scenes.images import read_image, to_uint16
+from isptune.scenes.images import read_image, read_picture, to_uint16
 from isptune.scenes.raw_capture import RawCapture
 from isptune.scenes.raw_files import is_raw
 from isptune.scenes.scene import Scene, window_of
@@ -74,6 +75,7 @@ class SceneFiles:
         self._originals, self._at_least, self._mirrors = originals, at_least, mirrors
         self._folder: Path | None = None
         self._written: WeakKeyDictionary[Scene, Path] = WeakKeyDictionary()
+        self._numbers = count()  # no name is given twice: what knows a file by its path may outlive its scene
 
     def original(self, scene: Scene) -> bool:
         """Whether the program gets the user's own file, of which the scene may be a part."""
@@ -92,7 +94,7 @@ class SceneFiles:
                 return own
         if scene not in self._written:
             self._folder = self._folder or lasting_folder(self, "scenes")
-            self._written[scene] = self._write(self._folder / f"{len(self._written)}", scene)
+            self._written[scene] = self._write(self._folder / f"{next(self._numbers)}", scene)
         return self._written[scene]
 
     def _write(self, path: Path, scene: Scene) -> Path:
@@ -273,6 +275,8 @@ def file_scenes(argument: str | None) -> list[Scene]:
         raise SceneError(f"file:{argument}: cannot be read: {error.strerror}; give file:PATH") from error
     if path.stat().st_size == 0:
         raise SceneError(f"file:{argument}: the file is empty")
-    reference = read_image(options["reference"]) if "reference" in options else None
-    image = torch.zeros(1, 3, 1, 1) if reference is None else reference
-    return [Scene(path.stem, image, reference, {"path": str(path.resolve()), "sha256": digest})]
+    facts = {"path": str(path.resolve()), "sha256": digest}
+    if "reference" not in options:
+        return [Scene(path.stem, torch.zeros(1, 3, 1, 1), None, facts)]
+    read = read_picture(options["reference"])
+    return [Scene(path.stem, read.image, read.image, {**facts, "warnings": read.told})]

@@ -6,7 +6,7 @@ first stage whose values differ within a batch is computed once for all, and kep
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -28,12 +28,22 @@ PIXELS_A_PIECE = 2_500_000
 FORMAT = "libcamera"
 """Of the tuning files that it writes."""
 
+PLAIN = {
+    "raw_denoise.luma": 0.0,
+    "raw_denoise.chroma": 0.0,
+    "demosaic.median_passes": 0,
+    "denoise.luma": 0.0,
+    "denoise.chroma": 0.0,
+    "sharpen.amount": 0.0,
+}
+"""Where nothing smooths or sharpens."""
+
 KEPT = 4
 """Shared beginnings of the chain that are kept: one a scene, for so many scenes."""
 
 
 class RawISP:
-    """Pipeline, WritesParameterFiles and EditsParameterFiles: renders raw scenes."""
+    """Pipeline, WritesParameterFiles, EditsParameterFiles and EditsFilesOfSeries: renders raw scenes."""
 
     def __init__(self, stages: Sequence[Stage] = STAGES):
         self.stages = tuple(stages)
@@ -42,8 +52,10 @@ class RawISP:
             max_batch=64,
             uses_seed=False,
             neutral=True,
+            plain=PLAIN,
             file_formats=(FORMAT,),
             left_out={FORMAT: tuple(left_out(self.space.names))},
+            suffixes={FORMAT: ".json"},
         )
         self._beginnings: OrderedDict[tuple[Any, ...], Tensor] = OrderedDict()
         self._shots: OrderedDict[RawCapture, Shot] = OrderedDict()
@@ -81,9 +93,20 @@ class RawISP:
         self, file_format: str, candidate: Candidate, start: Candidate, template: bytes | None
     ) -> EditedFile:
         """The sensor's tuning file with what the candidate changes of the start. Raises ConfigError."""
-        if file_format != FORMAT:
-            raise ConfigError(f"the raw ISP writes the format {FORMAT}, not {file_format!r}")
+        _refuse_others(file_format)
         return to_libcamera(candidate, start, self.space.default, template)
+
+    def file_of_series(
+        self,
+        file_format: str,
+        number: float,
+        at: Callable[[float], Candidate],
+        start: Candidate,
+        template: bytes | None,
+    ) -> EditedFile:
+        """The same for one ISO of a series, of which lists by ISO in the template hold all. Raises ConfigError."""
+        _refuse_others(file_format)
+        return to_libcamera(at(number), start, self.space.default, template, at)
 
     def _beginning(self, shot: Shot, knobs: Sequence[Knobs]) -> Tensor:
         """The first stages, for one image that stands for the batch."""
@@ -117,6 +140,11 @@ class RawISP:
             while len(self._shots) > KEPT:
                 self._shots.popitem(last=False)
         return self._shots[capture]
+
+
+def _refuse_others(file_format: str) -> None:
+    if file_format != FORMAT:
+        raise ConfigError(f"the raw ISP writes the format {FORMAT}, not {file_format!r}")
 
 
 def build(argument: str | None, **options: Any) -> RawISP:

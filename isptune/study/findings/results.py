@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from isptune.study.findings.analysis import Analysis, SceneResult
+from isptune.study.scale.pwcmp import PRIOR
 from isptune.system.disk import write_atomically
 from isptune.system.records import to_json
 
@@ -122,6 +123,7 @@ def _result(
         "votes": sum(len(scene.table.share) for scene in analysis.scenes),
         "undone_votes": analysis.undone,
         "resamples": analysis.draws,
+        "pwcmp_prior": PRIOR,
         "warnings": list(analysis.warnings),
         "scenes": {scene.scene: _facts(scene) for scene in analysis.scenes},
         "images": list(images),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isptune.errors import ConfigError, DatasetError, DiskError, one_line
+from isptune.scenes.images import SUFFIXES
 from isptune.system.claim import LOCK
 from isptune.system.disk import is_unfinished, slug, write_atomically
 from isptune.system.records import read_json
@@ -17,8 +18,6 @@ TASKS = ("identification", "rating")
 """Which distortions does a picture have; which of two pictures is better. Each with a reference and without."""
 
 PARTS = ("train", "validation")
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm")
 
 SIDE_PX = 384
 """Photographs are shrunk to this shorter side, as those of the data of DepictQA's abstractor model were."""
