@@ -5,8 +5,7 @@ import logging
 import re
 from typing import Any, Final, final
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http import h11_impl
 
 HEAD_TIMEOUT_S = 10.0
 """From the connection, or the first byte of a further request, to the end of its head."""
@@ -18,7 +17,7 @@ _LINK = re.compile(r"[A-Za-z0-9_-]{32,}")
 
 
 @final
-class PatientProtocol(H11Protocol):
+class PatientProtocol(h11_impl.H11Protocol):
     """HTTP as uvicorn speaks it, to clients that may never finish what they begin.
 
     A request whose head does not end in time is dropped. Where an address holds too many connections, that one of them
@@ -38,7 +37,7 @@ class PatientProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
+        if self.conn.their_state is not h11_impl.h11.IDLE:
             self._stop_waiting()
         elif self._late is None:
             self._wait_for_head()
