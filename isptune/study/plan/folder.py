@@ -135,23 +135,27 @@ class Study:
         """The file of a stimulus; None where the study has no picture of it. Raises StudyError for a link."""
         for stimulus in self.stimuli:
             if (stimulus.scene, stimulus.condition) == (scene, condition) and stimulus.file:
-                return self._inside(self.folder / stimulus.file)
+                return self.inside(self.folder / stimulus.file)
         return None
 
     def reference(self, scene: str) -> Path | None:
         """The scene's reference picture; None where there is none. Raises StudyError for a link."""
         path = self.folder / REFERENCES / f"{scene}.png"
-        return self._inside(path) if scene in self.scenes and path.is_file() else None
+        return self.inside(path) if scene in self.scenes and path.is_file() else None
 
     def refuse_links(self) -> None:
         """Look at all pictures before they are shown to people. Raises StudyError."""
         for stimulus in self.stimuli:
-            self._inside(self.folder / stimulus.file)
+            self.inside(self.folder / stimulus.file)
         for scene in self.scenes:
             self.reference(scene)
 
-    def _inside(self, path: Path) -> Path:
-        """A path, unless it leads elsewhere: a study that came by mail would show and send a picture of one's own."""
+    def inside(self, path: Path) -> Path:
+        """A path, unless it leads elsewhere: a study that came by mail would show and send a picture of one's own.
+
+        Raises:
+            StudyError: it does.
+        """
         if not path.resolve().is_relative_to(self.folder.resolve()):
             raise StudyError(f"{path}: is a link out of the study; put the picture itself there")
         return path

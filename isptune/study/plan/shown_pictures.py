@@ -7,8 +7,8 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Literal, final
 
-from isptune.errors import StudyError
-from isptune.study.plan.folder import Study
+from isptune.errors import ConfigError, StudyError
+from isptune.study.plan.folder import Study, checked_name, stimulus_file
 from isptune.study.votes.votes import AskedPair
 
 Side = Literal["left", "right", "reference"]
@@ -58,10 +58,11 @@ class ShownPictures:
         if side == "reference":
             return self._references[asked.pair.scene]
         condition = asked.pair.first if side == "left" else asked.pair.second
-        path = self._study.picture(asked.pair.scene, condition)
-        if path is None:  # a name that somebody put into the file of answers may lead anywhere
-            raise StudyError("this pair is of a picture that the study does not have")
-        return path
+        try:  # a name that somebody put into the file of answers may lead anywhere
+            names = checked_name(asked.pair.scene, "scene"), checked_name(condition, "condition")
+        except ConfigError as error:
+            raise StudyError("this pair is of a picture that the study does not have") from error
+        return self._study.inside(self._study.folder / stimulus_file(*names))
 
     def _name(self, observer: int, number: int, side: Side) -> str:
         digest = hmac.digest(self._secret, f"{observer}/{number}/{side}".encode(), hashlib.sha256)
