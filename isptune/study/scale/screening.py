@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isptune.study.scale.posterior import JOD_SIGMA
-from isptune.study.scale.scale import count, dmc_mos, fit, halved
+from isptune.study.scale.scale import count, fit, halved, win_shares
 from isptune.study.votes.comparisons import Comparisons
 
 FENCE = 1.5
@@ -104,7 +104,7 @@ def _far_opinions(tables: Mapping[str, Comparisons]) -> dict[int, tuple[int, int
     """
     found: dict[int, tuple[int, int, int]] = {}
     for table in tables.values():
-        opinions = dmc_mos(table)
+        opinions = win_shares(table)
         high, low = np.zeros(opinions.shape, dtype=bool), np.zeros(opinions.shape, dtype=bool)
         for image in range(table.images):
             seen = np.isfinite(opinions[:, image])
