@@ -67,7 +67,7 @@ def cli() -> None:
     isptune export runs/mine --format toml --out mine.toml
     isptune diff factory.toml runs/mine          what changed, and what each change buys
     isptune compare --objective ssim --objective niqe --objective tv --repeats 10
-    isptune score a.png b.png --objective brisque
+    isptune score a.png b.png --objective brisque-refit
     isptune list objectives
     """
 

@@ -86,6 +86,7 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
     """
     from isptune.commands.starting import start_from
     from isptune.tuning.config import load_settings, parse_assignments
+    from isptune.tuning.own_parts import with_own_names
 
     config, prompt = options.pop("config"), options.pop("prompt")
     threads = options.pop("threads")
@@ -110,9 +111,9 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
     lost = start.without_place(settings)
     if lost:
         click.echo(f"note: the file that is started from has no place for: {', '.join(lost)}", err=True)
-    if prompt is None:
-        return settings
-    return replace(settings, objectives=with_prompt(settings.objectives, prompt))
+    if prompt is not None:
+        settings = replace(settings, objectives=with_prompt(settings.objectives, prompt))
+    return with_own_names(settings)
 
 
 def _refuse_unnamed(settings: "RunSettings", named: set[str | None]) -> None:

@@ -51,15 +51,16 @@ def score(
     Examples:
       isptune score a.png b.png --objective niqe --objective sharpness
       isptune score render.png --objective ssim --objective gmsd --reference perfect.png
-      isptune score *.jpg --objective brisque --csv > scores.csv
+      isptune score *.jpg --objective brisque-refit --csv > scores.csv
       isptune score *.jpg --objective promptiqa --prompt mine.csv
     """
     from isptune.functions.own_files import objective_of
+    from isptune.functions.stand_ins import own_names
     from isptune.scenes.images import read_image
     from isptune.scenes.scene import photograph
     from isptune.system.device import choose_device
 
-    objectives = objectives if prompt is None else with_prompt(objectives, prompt)
+    objectives = own_names(objectives if prompt is None else with_prompt(objectives, prompt))
     built: dict[str, Objective] = {spec: objective_of(spec) for spec in objectives}
     _tell_warnings(built, [])
     target = choose_device(device)

@@ -57,7 +57,7 @@ def correlate(folder: str, specs: tuple[str, ...], draws: int, with_judges: bool
 
     \b
     Example:
-      isptune study correlate studies/mine --objectives ssim,niqe,brisque,scorenet
+      isptune study correlate studies/mine --objectives ssim,niqe,brisque-refit,scorenet
     """  # fmt: skip
     from isptune.study.findings.analysis import analyse
     from isptune.study.findings.correlation import agreements
@@ -118,6 +118,7 @@ def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str)
 
 def _split(specs: tuple[str, ...]) -> list[str]:
     """Commas part objectives; a comma inside an argument belongs to the one before it."""
+    from isptune.functions.stand_ins import own_names
     from isptune.registry import installed
     from isptune.spec import split_name
 
@@ -129,7 +130,7 @@ def _split(specs: tuple[str, ...]) -> list[str]:
                 found[-1] += f",{part}"
             else:
                 found.append(part.strip())
-    return list(dict.fromkeys(found))
+    return list(own_names(found))
 
 
 def _scores(study: "Study", specs: list[str], device: str) -> "dict[str, dict[tuple[str, str], float]]":
