@@ -1,7 +1,7 @@
 """What an objective is called in all that is handed on: tables, reports, logs and settings.
 
-A name of a published metric may stand for something else, as where its weights are not here. Scores of that are no scores
-of the metric, so they get a name of their own, which says what they are and builds the same again anywhere.
+A name of a published metric may stand for something else, as where its weights are not here. Scores of that are no
+scores of the metric, so they get a name of their own, which says what they are and builds the same again anywhere.
 """
 
 import logging

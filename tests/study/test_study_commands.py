@@ -280,6 +280,38 @@ def test_other_columns_are_named_by_hand(isptune, tmp_path):
     ]
 
 
+def test_bad_rows_are_refused_or_skipped_and_counted(isptune, tmp_path):
+    rows = ["o,1,s,a,b,1", "o,1,s,a,a,1", "o,1,s,b,c,0", "o,1,s,a,lost,1"]
+    (tmp_path / "votes.csv").write_text("\n".join([TABLE.split("\n")[0], *rows]) + "\n")
+    for name in "abc":
+        picture(tmp_path / "in" / f"{name}.jpg", 90)
+    status, _, err = isptune("study", "import", "s", "votes.csv")
+    assert status == 2
+    assert "line 3: 'a' is compared with itself (1 of 4 rows cannot be used; --skip-bad" in err
+    status, out, err = isptune("study", "import", "s", "votes.csv", "--skip-bad", "--images", "in")
+    assert status == 0, err
+    assert "skipped 1 of 4 rows" in err
+    assert "skipped 1 votes on pictures that are not there: s/lost" in err
+    assert "s: 2 votes of 1 observers on 3 conditions" in out
+    assert all(stimulus.file for stimulus in read_study(tmp_path / "s").stimuli)
+
+
+def test_where_nobody_says_who_voted_intervals_are_over_votes_and_it_is_said(isptune, tmp_path):
+    (tmp_path / "counts.csv").write_text(
+        "condition_A,condition_B,A_wins,B_wins\na,b,30,10\nb,c,25,15\na,c,35,5\n"
+    )
+    status, out, err = isptune("study", "import", "s", "counts.csv")
+    assert status == 0, err
+    assert "120 votes of unknown observers" in out
+    status, out, err = isptune("study", "fit", "s", "--draws", "100")
+    assert status == 0, err
+    assert "intervals are over votes" in err
+    assert "a single observer" not in err
+    best = rows_of(tmp_path / "s" / "scale.csv")[0]
+    assert float(best["low"]) < float(best["score"]) < float(best["high"])
+    assert "resamples of the votes" in (tmp_path / "s" / "report.html").read_text()
+
+
 def test_a_single_observer_has_no_intervals_and_no_nan_is_said(isptune, tmp_path):
     rows = ["o,1,s,a,b,1", "o,1,s,b,c,0"]
     (tmp_path / "votes.csv").write_text("\n".join([TABLE.split("\n")[0], *rows]) + "\n")
@@ -324,9 +356,9 @@ def test_groups_that_were_never_compared_are_warned_of(isptune, tmp_path):
         (["new", "s", "--images", "one"], "scene 'one' has one picture only"),
         (["new", "s", "--dmc", "bundled"], "--dmc takes one scene; 'bundled' stands for 4"),
         (["fit", "nowhere"], "nowhere: is no study (there is no study.toml)"),
-        (["import", "s", "none.csv"], "none.csv: cannot be read: No such file or directory"),
+        (["import", "s", "none.csv"], "none.csv: no such file"),
         (["import", "s", "bad.csv"], "bad.csv, line 2: the answer is 'maybe'"),
-        (["import", "s", "short.csv"], "short.csv: has no column 'condition_A'; it has: observer,scene"),
+        (["import", "s", "short.csv"], "short.csv: has no column 'condition_A' or 'condition_B'"),
         (["import", "s", "bad.csv", "--column", "x=y"], "--column is NAME=COLUMN with a NAME of: observer"),
         (["collect", "empty", "in"], "empty: is no study"),
         (["import", "s", "none_in_it.csv"], "none_in_it: the table has no votes"),

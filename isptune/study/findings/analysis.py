@@ -15,6 +15,7 @@ from isptune.study.findings.judge_agreement import (
     people_agreement,
 )
 from isptune.study.plan.folder import Stimulus, Study
+from isptune.study.plan.vote_reading import UNKNOWN
 from isptune.study.scale.agreement import Behaviour, Concordance, agreement_with_others, behaviour, kendalls_w
 from isptune.study.scale.intervals import (
     DRAWS,
@@ -22,10 +23,10 @@ from isptune.study.scale.intervals import (
     bootstrap,
     differences,
     limits,
-    observer_weights,
     resampled_mean,
 )
 from isptune.study.scale.pwcmp import is_dense, pwcmp_scale
+from isptune.study.scale.resampling import over_observers, over_votes
 from isptune.study.scale.scale import DMC_PAIRS, Scale, centred, fit, win_shares
 from isptune.study.scale.screening import Screening, screen
 from isptune.study.votes.answers import Answers
@@ -136,6 +137,11 @@ class Analysis:
         return sum(result.observer.source == "judge" for result in self.observers)
 
     @property
+    def unknown(self) -> bool:
+        """Whether nobody says who voted: then intervals are over votes."""
+        return _is_unknown(self.observers)
+
+    @property
     def imported(self) -> bool:
         """Whether the votes come from a table: then the plan says nothing of how people were asked."""
         return all(result.observer.source == "import" for result in self.observers)
@@ -195,7 +201,7 @@ def analyse(
     scenes = []
     for table in tables.values():
         tell(f"{table.scene}: {len(table.share)} votes, {draws} resamples")
-        scenes.append(_scene(study, table, screened, draws, seed, sides))
+        scenes.append(_scene(study, table, screened, draws, seed, sides, _is_unknown(people)))
     warnings = tuple(_warnings(scenes, people))
     analysis = Analysis(study, tuple(scenes), people, undone, draws, warnings=warnings)
     return _with_judges(analysis, votes, judges, conditions, sides, seed) if judges else analysis
@@ -231,17 +237,25 @@ def _without_judges(votes: Sequence[VoteRecord], judges: Sequence[Observer]) -> 
 
 
 def _scene(
-    study: Study, table: Comparisons, screened: dict[int, Screening], draws: int, seed: int, sides: bool
+    study: Study,
+    table: Comparisons,
+    screened: dict[int, Screening],
+    draws: int,
+    seed: int,
+    sides: bool,
+    unknown: bool,
 ) -> SceneResult:
-    count, groups = len(table.observers), table.groups()
+    groups = table.groups()
     fitted = fit(table, side_bias=sides, reduce_bias=True)
     scale = replace(fitted, scores=centred(fitted.scores, groups))
-    weights = observer_weights(count, draws, seed)
-    drawn = centred(bootstrap(table, fitted, weights, side_bias=sides), groups)
+    resampling = (over_votes if unknown else over_observers)(table, draws, seed)
+    count = resampling.drawn
+    drawn = centred(bootstrap(resampling.table, fitted, resampling.weights, side_bias=sides), groups)
     opinions = win_shares(table)
     low, high = limits(scale.scores, drawn, count)
-    wins = resampled_mean(opinions, np.ones((1, count)))[0]
-    win_low, win_high = (end.clip(0, 1) for end in limits(wins, resampled_mean(opinions, weights), count))
+    wins = resampled_mean(opinions, np.ones((1, len(opinions))))[0]
+    drawn_wins = resampled_mean(resampling.opinions, resampling.opinion_weights)
+    win_low, win_high = (end.clip(0, 1) for end in limits(wins, drawn_wins, count))
     unlikely = [observer for observer in table.observers if screened[observer].unlikely]
     erratic = [observer for observer in table.observers if screened[observer].erratic]
     return SceneResult(
@@ -264,6 +278,11 @@ def _scene(
         concordance=_concordance(opinions, groups),
         groups=tuple(groups),
     )
+
+
+def _is_unknown(people: Sequence[ObserverResult]) -> bool:
+    """Whether the votes come from a table that does not say whose they are."""
+    return [(p.observer.source, p.observer.name) for p in people] == [("import", UNKNOWN)]
 
 
 def _concordance(opinions: np.ndarray, groups: Sequence[np.ndarray]) -> Concordance:
@@ -307,7 +326,12 @@ def _warnings(scenes: Sequence[SceneResult], people: Sequence[ObserverResult]) -
         found.append(
             f"{judges} of {len(people)} observers are judges, not people, and their votes are in the scale."
         )
-    if len(people) < 2:
+    if _is_unknown(people):
+        found.append(
+            "Nobody says who gave the votes: intervals are over votes, as if each came from somebody else. Where few "
+            "people gave many they are too narrow."
+        )
+    elif len(people) < 2:
         found.append("There is a single observer: there are no intervals, and nobody to agree with.")
     elif len(people) < 8:
         found.append(f"There are {len(people)} observers only: intervals from so few are rough.")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm, t
@@ -11,6 +13,7 @@ from isptune.study.scale.intervals import (
     observer_weights,
     resampled_mean,
 )
+from isptune.study.scale.resampling import over_observers, over_votes
 from isptune.study.scale.scale import fit, tally_of_wins, win_shares
 from isptune.study.votes.votes import Pair
 from tests.study.scale.test_scale import table
@@ -143,3 +146,19 @@ def test_resamples_without_a_tie_have_scales_too(seed):
     drawn = bootstrap(votes, scale, observer_weights(4, 50, 0), side_bias=True)
     assert np.isfinite(drawn).all()
     assert drawn.mean(0) == pytest.approx(scale.scores, abs=1.5)
+
+
+def test_resamples_of_votes_are_those_of_observers_with_one_vote_each():
+    """Equal votes are drawn together, which must spread scores as single ones do."""
+    rng = np.random.default_rng(0)
+    votes = simulated([-0.7, 0.0, 0.7], Habits())
+    single = replace(
+        votes, observers=tuple(range(len(votes.share))), observer=rng.permutation(len(votes.share))
+    )
+    scale = fit(votes, reduce_bias=True)
+    together, alone = over_votes(votes, 800, 0), over_observers(single, 800, 1)
+    assert together.drawn == alone.drawn == len(votes.share)
+    spreads = [bootstrap(each.table, scale, each.weights).std(0) for each in (together, alone)]
+    np.testing.assert_allclose(spreads[0], spreads[1], rtol=0.15)  # of 800 resamples: 2.5 % each
+    wins = [resampled_mean(each.opinions, each.opinion_weights).std(0) for each in (together, alone)]
+    np.testing.assert_allclose(wins[0], wins[1], rtol=0.15)
