@@ -11,6 +11,7 @@ from isptune.registry import build
 from isptune.runs.log import Trial
 from isptune.runs.record import RunRecord, read_run
 from isptune.scenes.images import read_image
+from isptune.scenes.picture_lists import ENDINGS
 from isptune.scenes.sampling import interval_ranks
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Space
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 FEWEST = 3
 """Pictures to rate: fewer say too little of a taste."""
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +80,10 @@ def of_folder(
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and path.is_file())
     if len(files) < FEWEST:
         raise ConfigError(
-            f"{folder}: {len(files)} pictures; at least {FEWEST} are needed ({', '.join(SUFFIXES)})"
+            f"{folder}: {len(files)} pictures; at least {FEWEST} are needed ({', '.join(ENDINGS)})"
         )
     scores: dict[Path, float] = {}
     if objective is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from isptune.arrays import Images
 from isptune.errors import ConfigError, StudyError
 from isptune.scenes.images import read_image, write_image
+from isptune.scenes.picture_lists import ENDINGS
 from isptune.space import Value
 from isptune.study.plan.folder import (
     REFERENCES,
@@ -23,7 +24,6 @@ from isptune.study.plan.folder import (
 from isptune.study.plan.schedule import plan_for, schedule_of
 from isptune.system.disk import slug
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm")
 REFERENCE = "reference"
 
 
@@ -98,7 +98,7 @@ def study_of_folder(folder: Path, plan: Plan, source: Path) -> Study:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    return path.suffix.lower() in ENDINGS and path.is_file()
 
 
 def _write(folder: Path, plan: Plan, pictures: Iterable[Picture], references: Mapping[str, Images]) -> Study:
