@@ -33,6 +33,7 @@ COMMANDS = {
     "compare-images": "isptune.commands.compare_images:compare_images",
     "distort": "isptune.commands.distort:distort",
     "study": "isptune.commands.study:study",
+    "agree": "isptune.commands.agree:agree",
     "list": "isptune.commands.listing:listing",
     "completion": "isptune.commands.completion:completion",
 }

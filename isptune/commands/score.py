@@ -1,25 +1,17 @@
 """`isptune score`: what objectives say of pictures."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING
 
 import click
 
 from isptune.commands.prompted import PROMPT_HELP, with_prompt
 
 if TYPE_CHECKING:
-    import torch
-
-    from isptune.arrays import Images
-    from isptune.commands.score_table import ScoreTable
-    from isptune.errors import IsptuneError
+    from isptune.commands.scoring import Row
     from isptune.interfaces import Objective
-    from isptune.scenes.picture_lists import NamedPicture, References
-    from isptune.scenes.scene import Scene
-
-    Row = tuple[str, dict[str, float]]  # a picture and its score by objective; what failed is left out
 
 
 @click.command()
@@ -70,6 +62,7 @@ def score(
       isptune score @list.txt --objective promptiqa --prompt mine.csv
     """
     from isptune.commands.score_table import in_file, on_stdout
+    from isptune.commands.scoring import Scoring, tell_warnings
     from isptune.errors import ConfigError
     from isptune.functions.own_files import objective_of
     from isptune.functions.stand_ins import own_names
@@ -83,10 +76,10 @@ def score(
         )
     objectives = own_names(objectives if prompt is None else with_prompt(objectives, prompt))
     built: dict[str, Objective] = {spec: objective_of(spec) for spec in objectives}
-    _tell_warnings(built, [])
+    tell_warnings(built, [])
     known = read_references(references[0]) if references else None
     pictures = list(named_pictures(images))
-    scoring = _Scoring(built, known, choose_device(device))
+    scoring = Scoring(built, known, choose_device(device))
     paired = known is not None or any(getattr(picture, "reference", None) for picture in pictures)
     if out is not None:
         with in_file(Path(out), paired) as table:
@@ -104,101 +97,6 @@ def score(
                 _print_table(rows, built)
     if scoring.problems:
         click.get_current_context().exit(1)
-
-
-@final
-class _Scoring:
-    """Scores pictures one after another; each failure costs one line on stderr.
-
-    Attributes:
-        rows: what was found, where there is no table that it is written to.
-        new, there, problems: scores that were made, were in the table, failed.
-    """
-
-    def __init__(
-        self, objectives: "dict[str, Objective]", references: "References | None", device: "torch.device"
-    ):
-        self.objectives, self.references, self.device = objectives, references, device
-        self.rows: list[Row] = []
-        self.new = self.there = self.problems = 0
-        self._perfect: dict[str, Scene] = {}  # the last one, which often is that of the next picture, too
-        if references is not None and references.single is not None:
-            self._reference(references.single)  # what cannot be read is told before any work
-
-    def all(self, pictures: "Iterable[NamedPicture | IsptuneError]", table: "ScoreTable | None") -> None:
-        """Score what was named, and write each picture's scores into the table as soon as they are known."""
-        from isptune.errors import IsptuneError, in_words
-
-        facts = {spec: objective.facts for spec, objective in self.objectives.items()}
-        for picture in pictures:
-            try:
-                if isinstance(picture, IsptuneError):
-                    raise picture
-                reference = self._named_reference(picture)
-                wanted = self._wanted(picture.path, reference, table)
-                scores = self._scores(picture.path, reference, wanted) if wanted else {}
-            except IsptuneError as error:
-                self.problems += 1
-                click.echo(f"isptune: {in_words(error)}", err=True)
-                continue
-            self.new += len(scores)
-            self.problems += len(wanted) - len(scores)
-            if table is None:
-                self.rows.append((picture.path, scores))
-            else:
-                table.write(picture.path, reference, scores, facts)
-
-    def _named_reference(self, picture: "NamedPicture") -> str:
-        """The path of the picture's reference; empty where it has none. Raises SceneError."""
-        if self.references is not None:
-            return self.references.of(picture)
-        return picture.reference or ""
-
-    def _wanted(self, path: str, reference: str, table: "ScoreTable | None") -> "dict[str, Objective]":
-        known = {} if table is None else table.known
-        wanted = {s: o for s, o in self.objectives.items() if (path, s, reference) not in known}
-        self.there += len(self.objectives) - len(wanted)
-        return wanted
-
-    def _scores(self, path: str, reference: str, wanted: "dict[str, Objective]") -> dict[str, float]:
-        """By objective; those that failed are left out, and told. Raises SceneError for a picture that is none."""
-        from isptune.errors import in_words, one_line
-        from isptune.scenes.images import read_image
-        from isptune.scenes.scene import Scene
-
-        image = read_image(path).to(self.device)
-        scene = self._reference(reference) if reference else Scene(path, image)
-        _tell_warnings(wanted, [image], path)
-        scores = {}
-        for spec, objective in wanted.items():
-            try:
-                scores[spec] = float(objective.score(image, scene)[0])
-            except Exception as error:  # a plug-in may raise anything, and it costs one score
-                click.echo(f"isptune: {one_line(path)}: {in_words(error)}", err=True)
-        return scores
-
-    def _reference(self, path: str) -> "Scene":
-        from isptune.scenes.images import read_image
-        from isptune.scenes.scene import photograph
-
-        if path not in self._perfect:
-            self._perfect = {path: photograph(path, read_image(path)).to(self.device)}
-        return self._perfect[path]
-
-
-def _tell_warnings(
-    objectives: "dict[str, Objective]", images: "list[Images]", path: str | None = None
-) -> None:
-    """On stderr: what objectives find odd in what they were given, or, with a path, in this picture only."""
-    from isptune.errors import one_line
-    from isptune.interfaces import Warns
-
-    for objective in objectives.values():
-        if isinstance(objective, Warns):
-            own = objective.warnings([])
-            texts = own if path is None else [t for t in objective.warnings(images) if t not in own]
-            for text in texts:
-                click.echo(f"warning: {one_line(f'{path}: {text}' if path else text)}", err=True)
 
 
 def _print_table(rows: "Sequence[Row]", objectives: "dict[str, Objective]") -> None:

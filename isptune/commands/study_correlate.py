@@ -65,7 +65,7 @@ def correlate(folder: str, specs: tuple[str, ...], draws: int, with_judges: bool
     from isptune.system.disk import write_atomically
 
     study = read_study(Path(folder))
-    scored = _scores(study, _split(specs), device)
+    scored = _scores(study, split_specs(specs), device)
     analysis = analyse(
         study, draws=50, with_judges=with_judges
     )  # the scale itself; its own intervals are not used
@@ -101,7 +101,7 @@ def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str)
     from isptune.system.disk import write_atomically
 
     study = read_study(Path(folder))
-    scored = _scores(study, _split(specs), device)
+    scored = _scores(study, split_specs(specs), device)
     analysis = analyse(study, draws=50, with_judges=with_judges)
     found = fit_combination(analysis, scored)
     _warn(analysis)
@@ -116,7 +116,7 @@ def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str)
     click.echo(f"--objective '{found.spec}', or --objective study:{folder}")
 
 
-def _split(specs: tuple[str, ...]) -> list[str]:
+def split_specs(specs: tuple[str, ...]) -> list[str]:
     """Commas part objectives; a comma inside an argument belongs to the one before it."""
     from isptune.functions.stand_ins import own_names
     from isptune.registry import installed
