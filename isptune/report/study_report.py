@@ -22,6 +22,10 @@ SAMPLES, SAMPLE_PX = 6, 168
 """So many images along the scale of each scene, so wide on the page."""
 
 SCENES_WITH_PICTURES, TABLE_ROWS = 6, 25
+
+SCENES_INSIDE, FEWER_ROWS = 12, 8
+"""So many scenes have their plots inside the page, and all their rows: of hundreds it would be tens of megabytes. The
+plots of the others are read from the folder beside it."""
 ALPHA = 0.05
 
 
@@ -50,6 +54,7 @@ def write_study_report(analysis: Analysis) -> Path:
         warnings=all_warnings(analysis),
         study=analysis.study,
         plots=plots,
+        inside=SCENES_INSIDE,
         votes=sum(len(scene.table.share) for scene in analysis.scenes),
         images=sum(len(scene.stimuli) for scene in analysis.scenes),
         no_difference=_share_of_ties(analysis),
@@ -85,12 +90,13 @@ def _scene_context(
     pairs = scene.differences
     own = [row for row in rows if row["scene"] == scene.scene]
     with_pictures = number < SCENES_WITH_PICTURES
+    shown = TABLE_ROWS if number < SCENES_INSIDE else FEWER_ROWS
     return {
         "result": scene,
         "groups": [_group_context(analysis, scene, n, with_pictures) for n in range(len(scene.groups))],
-        "rows": own[:TABLE_ROWS],
+        "rows": own[:shown],
         "mos": any(row.get("mos") is not None for row in own),
-        "left_out": max(0, len(own) - TABLE_ROWS),
+        "left_out": max(0, len(own) - shown),
         "significant": sum(pair.p < ALPHA for pair in pairs),
         "significant_holm": sum(pair.p_holm < ALPHA for pair in pairs),
         "dense": any(row["pwcmp"] is not None for row in own),

@@ -337,6 +337,20 @@ def test_damage_in_the_middle_of_the_answers_is_one_clear_line(isptune, voted, t
 
 
 @pytest.mark.slow
+def test_the_report_of_many_scenes_has_only_the_first_plots_inside(isptune, tmp_path, monkeypatch):
+    monkeypatch.setattr("isptune.report.study_report.SCENES_INSIDE", 2)
+    rows = [f"{o},1,s{k},a,b,{(o + k) % 2}" for o in range(3) for k in range(4)]
+    (tmp_path / "votes.csv").write_text("\n".join([TABLE.split("\n")[0], *rows]) + "\n")
+    assert isptune("study", "import", "s", "votes.csv")[0] == 0
+    assert isptune("study", "fit", "s", "--draws", "50")[0] == 0
+    page = (tmp_path / "s" / "report.html").read_text()
+    assert page.count('class="plot" src="data:') == 3, "the histogram and two scenes"
+    for k in (2, 3):
+        assert f'src="plots/scale_s{k}.png"' in page
+        assert (tmp_path / "s" / "plots" / f"scale_s{k}.png").is_file()
+
+
+@pytest.mark.slow
 def test_groups_that_were_never_compared_are_warned_of(isptune, tmp_path):
     rows = ["o,1,s,a,b,1", "o,1,s,c,d,0", "p,1,s,a,b,0", "p,1,s,c,d,0"]
     (tmp_path / "votes.csv").write_text("\n".join([TABLE.split("\n")[0], *rows]) + "\n")
