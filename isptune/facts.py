@@ -26,6 +26,8 @@ class ObjectiveFacts:
             among these only; it has `ScoresAmong.score_among`. 0: a score stands for itself.
         whole_pictures: whether it can score whole pictures only, as one that measures the regions of a chart; the score
             of a crop would say something else.
+        splits_noise: whether it compares the two halves of a raw capture's noise: a run splits its scenes
+            (`isptune.scenes.noise_halves`), and candidates render the first half.
         components: specs of the objectives that it is made of, which took part where it did.
         weights: of the files that it was fitted or trained by, name -> sha256; they go into a run's provenance.
     """
@@ -37,6 +39,7 @@ class ObjectiveFacts:
     uses_reference: bool = False
     rivals: int = 0
     whole_pictures: bool = False
+    splits_noise: bool = False
     components: tuple[str, ...] = ()
     weights: Mapping[str, str] = field(default_factory=dict)
 
@@ -79,6 +82,8 @@ class PipelineFacts:
         left_out: by format, the names of params that such a file has no place for.
         neutral: whether, but for noise, it brings out the photograph that a capture was made of: it has no tone and no
             colours of its own, so that the photograph is the reference of such scenes (`twin:`).
+        plain: values at which nothing of it smooths or sharpens, by the names of all params that can; empty where
+            nobody knows.
     """
 
     max_batch: int
@@ -88,6 +93,7 @@ class PipelineFacts:
     file_formats: tuple[str, ...] = ()
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     neutral: bool = False
+    plain: Mapping[str, float | int | str] = field(default_factory=dict)
 
     def without_any_place(self, names: Sequence[str]) -> dict[str, str]:
         """The params that none of its file formats has a place for, with words that say so."""

@@ -4,7 +4,7 @@ Usage: python -m experiments.raw.unprocessed_gain --data DIR [--population 12] [
 
 Kodak photographs become raw captures at ISO 1600 to 6400 (`unprocessed:`). The knobs of TUNED are tuned on eight
 of them with PSNR; then the recommended set and the defaults are compared on these and on four photographs that
-took no part. What a no-reference objective chooses (--objective niqe) is reported in the same way. DIR holds
+took no part. What a no-reference objective chooses (--objective niqe, or camera) is reported in the same way. DIR holds
 photos/kodak; the table goes beside this file, or into --out, the run's folder into --runs.
 """
 
@@ -20,12 +20,14 @@ from PIL import Image
 from isptune.registry import build
 from isptune.runs.answer import read_answer
 from isptune.runs.settings import RunSettings
+from isptune.scenes.color import rgb_to_lab
 from isptune.scenes.images import to_uint8
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Candidate
 from isptune.tuning.bench import Bench
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.run import run
+from objectives.charts.colour import ciede2000
 
 TUNED = (
     "defects.threshold", "raw_denoise.*", "demosaic.median_passes", "denoise.*", "sharpen.*", "local.detail",
@@ -61,6 +63,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--all-knobs", action="store_true", help="tune all 36 knobs, not the fourteen")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -68,7 +71,7 @@ def main() -> None:
         pipeline="raw",
         objectives=(options.objective,),
         scenes=specs(options.data, LEARN, options.side),
-        tune=TUNED,
+        tune=("*",) if options.all_knobs else TUNED,
         population=options.population,
         seed=options.seed,
         generations=options.generations,
@@ -78,6 +81,8 @@ def main() -> None:
     )
     bench = Bench(settings)
     named = f"{options.objective}_seed{options.seed}" if options.seed else options.objective
+    named += "_all_knobs" if options.all_knobs else ""
+    named += f"_{options.generations}_generations" if options.generations != 20 else ""
     folder = options.runs / named
     run(bench, folder)
     chosen = read_answer(folder).params
@@ -93,7 +98,7 @@ def main() -> None:
     )
     for part in ("tuned on", "not tuned on"):
         own = [row for row in rows if row["part"] == part]
-        for name in ("psnr", "ssim"):
+        for name in ("psnr", "ssim", "ciede2000"):
             before, after = (
                 sum(float(row[f"{name}_{who}"]) for row in own) / len(own) for who in ("default", "tuned")
             )
@@ -110,7 +115,7 @@ def main() -> None:
 def compare(bench: Bench, chosen: Candidate, options: argparse.Namespace) -> list[dict[str, str]]:
     """PSNR and SSIM of the defaults and of the chosen set, for every scene."""
     scenes = {
-        "tuned on": bench.scenes,
+        "tuned on": load_scenes(specs(options.data, LEARN, options.side)),
         "not tuned on": load_scenes(specs(options.data, CHECK, options.side)),
     }
     rows = []
@@ -120,6 +125,9 @@ def compare(bench: Bench, chosen: Candidate, options: argparse.Namespace) -> lis
             evaluator = Evaluator(bench.pipeline, objectives, [scene])
             before, after = evaluator.evaluate([bench.pipeline.space.default, chosen], 0)
             row: dict[str, str] = {"part": part, "scene": scene.name}
+            for who, candidate in (("default", bench.pipeline.space.default), ("tuned", chosen)):
+                image = evaluator.render_one(candidate, evaluator.scenes[0], 0)
+                row[f"ciede2000_{who}"] = f"{difference(image, scene):.4f}"
             for name in objectives:
                 row |= {
                     f"{name}_default": f"{before.scores[name]:.4f}",
@@ -129,12 +137,21 @@ def compare(bench: Bench, chosen: Candidate, options: argparse.Namespace) -> lis
     return rows
 
 
+def difference(image: torch.Tensor, scene: Scene) -> float:
+    """Mean CIEDE2000 to the truth over all pixels."""
+    assert scene.reference is not None
+    first, second = (rgb_to_lab(x.double())[0].movedim(0, -1) for x in (image, scene.reference))
+    return float(ciede2000(first, second).mean())
+
+
 def picture(bench: Bench, chosen: Candidate, scenes: Sequence[Scene], path: Path) -> None:
     """Defaults, tuned and truth side by side, a scene a row, three times as large as they are in the middle."""
     rows = []
     for scene in scenes:
         assert scene.reference is not None
-        images = [bench.evaluator.render_one(c, scene, 0) for c in (bench.pipeline.space.default, chosen)]
+        evaluator = Evaluator(bench.pipeline, {}, [scene])
+        both = (bench.pipeline.space.default, chosen)
+        images = [evaluator.render_one(c, evaluator.scenes[0], 0) for c in both]
         cut = [to_uint8(image)[0][32:128, 32:160] for image in (*images, scene.reference)]
         rows.append(np.hstack([part.repeat(3, 0).repeat(3, 1) for part in cut]))
     Image.fromarray(np.vstack(rows)).save(path, quality=90)

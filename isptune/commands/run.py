@@ -24,6 +24,7 @@ def run(out: str | None, workers: str | None, **options: Any) -> None:
       isptune run                                     synthetic ISP, bundled photograph, SSIM
       isptune run --scene photo.png --crop 512x384    your own photograph
       isptune run --objective niqe --repeats 3        without a reference, three seeds at once
+      isptune run --pipeline raw --scene shot.dng     a raw file alone: by two halves of its noise (camera)
       isptune run --objective ssim --objective tv     a Pareto front, by NSGA-II
       isptune run --objective promptiqa --prompt mine.csv
       isptune run --optimizer es --seed 7 -P map=coupled

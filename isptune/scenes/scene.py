@@ -57,6 +57,27 @@ class RenderedReference:
 
 
 @dataclass(frozen=True, eq=False)
+class Halves:
+    """Of a capture that was split in two (`isptune.scenes.noise_halves`): the second, and what both become.
+
+    Attributes:
+        other: the second one.
+        sha256: of the scene before it was split, which it keeps.
+        plain: [2, 3, H, W], pictures of this scene's own capture and of the other one at values that leave noise and
+            detail as they are; None until a bench has made them (`isptune.tuning.halves`).
+    """
+
+    other: "Scene"
+    sha256: str
+    plain: Images | None = None
+
+    def to(self, device: torch.device | str) -> "Halves":
+        """The same with the tensors on another device."""
+        plain = None if self.plain is None else self.plain.to(device)
+        return Halves(self.other.to(device), self.sha256, plain)
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """One pristine photograph or raw capture, with what is known of it.
 
@@ -77,10 +98,13 @@ class Scene:
     raw: RawCapture | None = None
     rendered: RenderedReference | None = None
     masked: Bool[Tensor, "1 1 _ _"] | None = None
+    halves: Halves | None = None
 
     @property
     def sha256(self) -> str:
         """A hash of the pixels, for provenance; of a raw capture, of its samples; of a pair, of both."""
+        if self.halves is not None:
+            return self.halves.sha256
         if self.rendered is not None and self.raw is not None:
             other = self.rendered
             parts = [self.raw.sha256, other.scene.sha256, repr(other.residual), other.set_sha256]
@@ -97,7 +121,10 @@ class Scene:
         reference = None if self.reference is None else self.reference.to(device)
         raw = None if self.raw is None else self.raw.to(device)
         masked = None if self.masked is None else self.masked.to(device)
-        return replace(self, image=self.image.to(device), reference=reference, raw=raw, masked=masked)
+        halves = self.halves and self.halves.to(device)
+        return replace(
+            self, image=self.image.to(device), reference=reference, raw=raw, masked=masked, halves=halves
+        )
 
 
 def photograph(name: str, image: Images, **metadata: Any) -> Scene:

@@ -18,6 +18,7 @@ from isptune.scenes.scene import Scene, load_scenes, scene_warnings
 from isptune.space import Space
 from isptune.system.device import choose_device
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.halves import with_halves
 from isptune.tuning.holdout import parted
 from isptune.tuning.losses import LossRule
 from isptune.tuning.noise_seeds import NoiseSeeds
@@ -83,13 +84,14 @@ class Bench:
         scenes = [at_hand.scenes.get(spec, spec) for spec in settings.scenes]
         both = parted(load_scenes(scenes, settings.crop, settings.resize), settings, at_hand.scenes)
         self.seeds = NoiseSeeds(settings.seed, settings.confirm, self.pipeline.facts.uses_seed)
+        making = (self.pipeline, self.space, self.seeds.to_confirm()[0], self.device)
+        asked = {**self.objectives, **limited}
         self.scenes, self.held_out = (
-            with_references(part, self.pipeline, self.space, self.seeds.to_confirm()[0], self.device)
-            for part in both
+            with_references(with_halves(part, asked, *making), *making) for part in both
         )
         self.evaluator = Evaluator(
             self.pipeline,
-            {**self.objectives, **limited},
+            asked,
             self.scenes,
             self.device,
             settings.aggregate,

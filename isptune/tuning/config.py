@@ -3,14 +3,21 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from isptune.errors import ConfigError
 from isptune.runs.settings import RunSettings, from_mapping
-from isptune.spec import typed
+from isptune.spec import parse, typed
 from isptune.system.disk import slug
 from isptune.system.records import parse_toml, read_bytes
+
+_DEVELOPERS = frozenset({"raw", "libraw", "rawtherapee", "darktable"})
+"""Pipelines that develop raw files and know at which values they leave noise and detail as they are."""
+
+_WITH_TRUTH = frozenset({"pair", "twin", "unprocessed", "file", "chart"})
+"""Sources of scenes that bring a reference along."""
 
 
 def load_settings(file: str | Path | None, options: Mapping[str, Any]) -> RunSettings:
@@ -28,7 +35,17 @@ def load_settings(file: str | Path | None, options: Mapping[str, Any]) -> RunSet
     given = {key: value for key, value in options.items() if value is not None and value not in ((), {}, [])}
     for key, value in given.items():
         values[key] = {**values.get(key, {}), **value} if isinstance(value, Mapping) else value
-    return from_mapping(values, "command line")
+    settings = from_mapping(values, "command line")
+    return (
+        settings if "objectives" in values else replace(settings, objectives=(default_objective(settings),))
+    )
+
+
+def default_objective(settings: RunSettings) -> str:
+    """What leads where nobody says: `ssim` where the truth is known, `camera` where a raw file stands alone."""
+    developer = parse(settings.pipeline).name in _DEVELOPERS
+    known = any(parse(spec).name in _WITH_TRUTH or "reference=" in spec for spec in settings.scenes)
+    return "camera" if developer and not known else "ssim"
 
 
 def parse_assignments(pairs: Sequence[str], option: str) -> dict[str, Any]:

@@ -40,6 +40,8 @@ def with_crops(evaluator: Evaluator, entries: Sequence[Reevaluated], seed: int) 
     if evaluator.pipeline.facts.uses_seed:
         return list(entries)
     working = [entry for entry in entries if entry.error is None]
+    if not working:
+        return list(entries)
     objectives = {
         name: one
         for name, one in evaluator.objectives.items()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from isptune.arrays import Images
 from isptune.diagnosis.in_words import as_dict
-from isptune.errors import in_words
+from isptune.errors import IsptuneError, in_words
 from isptune.facts import Direction
 from isptune.interfaces import Diagnoses, Objective
 from isptune.runs.answer import Diagnosed, SecondOpinion, Told
@@ -17,6 +17,7 @@ from isptune.system.records import convert
 from isptune.tuning.bench import Bench
 from isptune.tuning.crops import with_crops
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.halves import with_halves
 from isptune.tuning.parts import OnPart
 from isptune.tuning.recommend import Reevaluated, reevaluate, verdict
 
@@ -36,19 +37,15 @@ def second_opinions(
         on_part: told of the progress.
     """
     pair = [start, recommended]
-    both = _asked(bench, bench.second_opinions, pair, seeds, on_part)
-    # One that cannot score costs the others nothing.
-    if len(bench.second_opinions) > 1 and any(entry.error for entry in both):
-        answers = {
-            name: _asked(bench, {name: objective}, pair, seeds, on_part)
-            for name, objective in bench.second_opinions.items()
-        }
-    else:
-        answers = dict.fromkeys(bench.second_opinions, both)
-    return tuple(
-        _opinion(name, objective.facts.direction, *answers[name])
-        for name, objective in bench.second_opinions.items()
-    )
+    asked = bench.second_opinions
+    plain = {name: one for name, one in asked.items() if not one.facts.splits_noise}
+    both = _asked(bench, plain, pair, seeds, on_part)
+    answers = dict.fromkeys(plain, both)
+    # One that cannot score, or that needs scenes of its own, costs the others nothing.
+    apart = asked if any(entry.error for entry in both) else set(asked) - set(plain)
+    for name in apart:
+        answers[name] = _asked(bench, {name: asked[name]}, pair, seeds, on_part)
+    return tuple(_opinion(name, one.facts.direction, *answers[name]) for name, one in asked.items())
 
 
 def _opinion(name: str, direction: Direction, before: Reevaluated, after: Reevaluated) -> SecondOpinion:
@@ -68,9 +65,13 @@ def _asked(
 ) -> list[Reevaluated]:
     if not objectives:
         return []
-    own = bench.evaluator
+    try:
+        scenes = with_halves(bench.scenes, objectives, bench.pipeline, bench.space, seeds[0], bench.device)
+    except IsptuneError as error:
+        return [Reevaluated(one, {}, (), None, None, str(error)) for one in candidates]
+    memory = bench.evaluator.memory if scenes == bench.scenes else None
     evaluator = Evaluator(
-        bench.pipeline, objectives, bench.scenes, bench.device, bench.settings.aggregate, memory=own.memory
+        bench.pipeline, objectives, scenes, bench.device, bench.settings.aggregate, memory=memory
     )
     return with_crops(evaluator, reevaluate(evaluator, candidates, seeds, on_part), seeds[0])
 

@@ -23,6 +23,9 @@ def regions_of(scene: Scene) -> tuple[Region, ...]:
 
 def part_of(scene: Scene, region: Region) -> Scene:
     """The scene as it is in a region, for objectives that score pictures cut to it."""
+    halves = scene.halves
+    if halves is not None and halves.plain is not None:
+        halves = replace(halves, plain=region.of(halves.plain))
     return replace(
         scene,
         image=region.of(scene.image),
@@ -31,4 +34,5 @@ def part_of(scene: Scene, region: Region) -> Scene:
         metadata={},
         raw=None,
         rendered=None,
+        halves=halves,
     )

@@ -107,7 +107,8 @@ def verifier(
     judges = {name: build("objective", name) for name in names}
     seeds = NoiseSeeds(seed, confirm, built.facts.uses_seed).to_confirm()
     where = choose_device(device)
-    found = with_references(found, built, built.space.starting_at(old), seeds[0], where)
+    making = (built, built.space.starting_at(old), seeds[0], where)
+    found = with_references(with_halves(found, judges, *making), *making)
     evaluator = Evaluator(built, judges, found, where)
     _refuse_without_reference(judges, found)
     candidate = built.space.complete(built.space.check(chosen.values, partial=True))

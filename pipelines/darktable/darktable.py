@@ -33,6 +33,15 @@ from pipelines.external.templates import template_notes
 
 PROGRAM, PACKAGE = "darktable-cli", "darktable"
 
+PLAIN = {
+    "raw.denoise": 0.0,
+    "demosaic.color_smoothing": 0,
+    "denoise.luma": 0.0,
+    "denoise.chroma": 0.0,
+    "sharpen.amount": 0.0,
+}
+"""Where nothing smooths or sharpens."""
+
 
 @final
 class Darktable:
@@ -55,7 +64,9 @@ class Darktable:
         versions = {PACKAGE: version_of([self.program, "--version"])}
         if sidecar is not None:
             versions["sidecar"] = sha256_of(sidecar)
-        self.facts = PipelineFacts(max_batch=1, uses_seed=False, versions=versions, file_formats=("xmp",))
+        self.facts = PipelineFacts(
+            max_batch=1, uses_seed=False, versions=versions, file_formats=("xmp",), plain=PLAIN
+        )
         self._originals = SceneFiles(originals=True)
         self._scenes = SceneFiles() if copy else self._originals
         self._settings: Path | None = None

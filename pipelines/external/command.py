@@ -93,6 +93,7 @@ class Command:
             versions=versions,
             file_formats=self.files.formats,
             left_out=self.files.left_out,
+            plain=description.plain,
         )
         self._scenes = SceneFiles()
 

@@ -13,6 +13,7 @@
     default = 1.0
     unit = "sigma"
     help = "how much noise is taken out"
+    plain = 0.01                  # of what smooths or sharpens: where it does not (needed by --objective camera)
 
 A parameter that stands in a text file of the ISP, JSON, YAML, XML, INI or any other, says so in `write` and needs no
 default: `pipelines.external.parameter_files`. The setting `base` names other files in the place of those that lie
@@ -47,6 +48,7 @@ class _Real:
     help: str = ""
     flag: str | None = None
     write: tuple[Write, ...] = ()
+    plain: float | int | None = None
 
     def param(self, name: str, default: Value) -> Real:
         low, high = map(float, self.range)
@@ -67,6 +69,7 @@ class _Integer:
     help: str = ""
     flag: str | None = None
     write: tuple[Write, ...] = ()
+    plain: int | None = None
 
     def param(self, name: str, default: Value) -> Integer:
         number = _number(name, default)
@@ -87,6 +90,7 @@ class _Choice:
     help: str = ""
     flag: str | None = None
     write: tuple[Write, ...] = ()
+    plain: str | None = None
 
     def param(self, name: str, default: Value) -> Choice:
         return Choice(name, self.options, str(default), self.unit, self.help)
@@ -107,6 +111,7 @@ class Description(Generic[Settings]):
         flags: what the option of each parameter is called on a command line; by default `--NAME`.
         sha256: of the file.
         files: the text files that its parameters are written to, if there are any.
+        plain: see `PipelineFacts.plain`.
     """
 
     path: Path
@@ -115,6 +120,7 @@ class Description(Generic[Settings]):
     flags: Mapping[str, str]
     sha256: str
     files: ParameterFiles
+    plain: Mapping[str, Value]
 
 
 def read_description(
@@ -156,12 +162,15 @@ def read_description(
         writes = {name: one.write for name, one in zip(names, declared, strict=True) if one.write}
         files = read_parameter_files(path.parent, writes, (base,) if isinstance(base, str) else base)
         space = Space(tuple(_param(one, name, files) for one, name in zip(declared, names, strict=True)))
+        said = {n: one.plain for n, one in zip(names, declared, strict=True) if one.plain is not None}
+        plain = space.check(said, partial=True)
     except SpaceError as error:
         raise SpaceError(f"{file}: {error}") from error
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
     flags = {n: f"--{n}" if one.flag is None else one.flag for n, one in zip(names, declared, strict=True)}
-    return Description(path.resolve(), settings, space, flags, hashlib.sha256(data).hexdigest(), files)
+    digest = hashlib.sha256(data).hexdigest()
+    return Description(path.resolve(), settings, space, flags, digest, files, plain)
 
 
 def _declared(file: str, item: Mapping[str, Any], number: int) -> _Declared:

@@ -81,7 +81,11 @@ class Remote:
         self.files = ExportedFiles(description)
         versions = {description.path.name: description.sha256, **self.files.versions}
         self.facts = PipelineFacts(
-            max_batch=1, versions=versions, file_formats=self.files.formats, left_out=self.files.left_out
+            max_batch=1,
+            versions=versions,
+            file_formats=self.files.formats,
+            left_out=self.files.left_out,
+            plain=description.plain,
         )
         self._server = _Server(str(description.path), self.settings)
         self._scenes = SceneFiles()

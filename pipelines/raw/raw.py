@@ -28,6 +28,16 @@ PIXELS_A_PIECE = 2_500_000
 FORMAT = "libcamera"
 """Of the tuning files that it writes."""
 
+PLAIN = {
+    "raw_denoise.luma": 0.0,
+    "raw_denoise.chroma": 0.0,
+    "demosaic.median_passes": 0,
+    "denoise.luma": 0.0,
+    "denoise.chroma": 0.0,
+    "sharpen.amount": 0.0,
+}
+"""Where nothing smooths or sharpens."""
+
 KEPT = 4
 """Shared beginnings of the chain that are kept: one a scene, for so many scenes."""
 
@@ -42,6 +52,7 @@ class RawISP:
             max_batch=64,
             uses_seed=False,
             neutral=True,
+            plain=PLAIN,
             file_formats=(FORMAT,),
             left_out={FORMAT: tuple(left_out(self.space.names))},
         )

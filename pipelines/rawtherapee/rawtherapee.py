@@ -33,6 +33,19 @@ from pipelines.rawtherapee.pp3 import NEUTRAL_PROFILE, profile_of
 
 PROGRAM, PACKAGE = "rawtherapee-cli", "rawtherapee"
 
+PLAIN = {
+    "raw.line_denoise": 0,
+    "demosaic.false_color_steps": 0,
+    "denoise.luma": 0.0,
+    "denoise.chroma": 0.0,
+    "denoise.impulse": 0,
+    "defringe.radius": 0.0,
+    "capture_sharpening.iterations": 0,
+    "sharpen.amount": 0,
+    "sharpen.microcontrast": 0,
+}
+"""Where nothing smooths or sharpens."""
+
 
 @final
 class RawTherapee:
@@ -55,7 +68,9 @@ class RawTherapee:
         versions = {PACKAGE: version_of([self.program, "-h"])}
         if profile is not None:
             versions["profile"] = sha256_of(profile)
-        self.facts = PipelineFacts(max_batch=1, uses_seed=False, versions=versions, file_formats=("pp3",))
+        self.facts = PipelineFacts(
+            max_batch=1, uses_seed=False, versions=versions, file_formats=("pp3",), plain=PLAIN
+        )
         self._originals = SceneFiles(originals=True, at_least=SMALLEST_RAW_FILE, mirrors=False)
         self._scenes = SceneFiles() if copy else self._originals
 

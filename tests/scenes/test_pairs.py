@@ -274,3 +274,16 @@ def test_a_pattern_without_files_and_a_set_that_is_not_there_are_refused(tmp_pat
     write(tmp_path / "clean.dng", shot())
     with pytest.raises(SceneError, match="set=nowhere.toml: cannot be read"):
         pair(f"{tmp_path}/noisy.dng?clean={tmp_path}/clean.dng&set=nowhere.toml")
+
+
+def test_a_picture_that_is_mostly_black_is_compared_where_there_is_light(tmp_path):
+    """A camera that cuts at black leaves no noise there: the dark part said that the clean shot is the noisier."""
+    noisy, clean = shot(iso=3200, noise_seed=1), shot(iso=100, noise_seed=2)
+    mosaics = [noisy.mosaic.clone(), clean.mosaic.clone()]
+    for samples in mosaics:
+        samples[..., :200] = BLACK
+    mosaics[1][..., :200] += torch.randint(0, 9, (240, 200), generator=torch.Generator().manual_seed(0))
+    write(tmp_path / "noisy.dng", replace(noisy, mosaic=mosaics[0]))
+    write(tmp_path / "clean.dng", replace(clean, mosaic=mosaics[1]))
+    (scene,) = load_scenes([f"pair:{tmp_path}/noisy.dng?clean={tmp_path}/clean.dng"])
+    assert not [told for told in scene.metadata["warnings"] if "cleaner" in told]

