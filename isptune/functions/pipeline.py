@@ -48,11 +48,13 @@ class FunctionPipeline:
                 f"the pipeline {name_of(function)} takes ({', '.join(wanted)}); it must take (scene, params) or "
                 "(scene, params, seed)"
             )
+        # Beside the params, and only where there are any, so that runs of before keep their hash.
+        rules = [(self.space.constraints, [dict(p.when) for p in self.space])] if self.space.has_rules else []
         self._whole = frozenset(param.name for param in self.space if isinstance(param, Integer))
         self.facts = PipelineFacts(
             max_batch=_BATCHED if batched else 1,
             uses_seed=self._seeded,
-            versions={name_of(function): source_hash(function, self.space, batched)},
+            versions={name_of(function): source_hash(function, self.space, batched, *rules)},
         )
 
     def __call__(self, *arguments: Any) -> Any:
