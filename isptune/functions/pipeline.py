@@ -77,7 +77,9 @@ class FunctionPipeline:
             raise RenderError(in_its_words(error, self.function)) from error
 
 
-def pipeline(*params: Param, batched: bool = False) -> Callable[[Callable[..., Any]], FunctionPipeline]:
+def pipeline(
+    *params: Param, batched: bool = False, constraints: Iterable[str] = ()
+) -> Callable[[Callable[..., Any]], FunctionPipeline]:
     """A decorator that makes a function an ISP with these params: see `FunctionPipeline`.
 
     Example:
@@ -87,7 +89,8 @@ def pipeline(*params: Param, batched: bool = False) -> Callable[[Callable[..., A
             return (scene.image * params["gain"]).clamp(0, 1)
         ```
     """
-    return lambda function: FunctionPipeline(function, params, batched)
+    space = Space(params, constraints=tuple(constraints))
+    return lambda function: FunctionPipeline(function, space, batched)
 
 
 def _batch(found: Any, count: int) -> Images:

@@ -33,19 +33,18 @@ class KeepingRules:
 
     def __init__(self, optimizer: Optimizer, space: Space):
         self.optimizer, self._last = optimizer, _Asked(space)
-
-    @property
-    def stop_reason(self) -> str | None:
-        """Why the optimizer would not go on."""
-        return self.optimizer.stop_reason
+        self.stop_reason = optimizer.stop_reason
 
     def ask(self) -> list[Candidate]:
         """The next population, in which every candidate keeps the rules."""
-        return self._last.moved(self.optimizer.ask())
+        asked = self._last.moved(self.optimizer.ask())
+        self.stop_reason = self.optimizer.stop_reason
+        return asked
 
     def tell(self, population: list[Candidate], losses: Losses) -> None:
         """The losses of that population, which the optimizer takes for those of what it asked for."""
         self.optimizer.tell(self._last.asked, losses)
+        self.stop_reason = self.optimizer.stop_reason
 
     def recommend(self) -> Candidate:
         """The optimizer's estimate, moved to where the rules are kept."""
@@ -57,20 +56,19 @@ class KeepingRulesOfFront:
     """Several objectives; see the module."""
 
     def __init__(self, optimizer: Optimizer, space: Space):
-        self.single, self.optimizer = KeepingRules(optimizer, space), optimizer
-
-    @property
-    def stop_reason(self) -> str | None:
-        """Why the optimizer would not go on."""
-        return self.optimizer.stop_reason
+        self.single, self.optimizer, self._space = KeepingRules(optimizer, space), optimizer, space
+        self.stop_reason = optimizer.stop_reason
 
     def ask(self) -> list[Candidate]:
         """As `KeepingRules.ask`."""
-        return self.single.ask()
+        asked = self.single.ask()
+        self.stop_reason = self.single.stop_reason
+        return asked
 
     def tell(self, population: list[Candidate], losses: Losses) -> None:
         """As `KeepingRules.tell`."""
         self.single.tell(population, losses)
+        self.stop_reason = self.single.stop_reason
 
     def recommend(self) -> Candidate:
         """As `KeepingRules.recommend`."""
@@ -79,4 +77,4 @@ class KeepingRulesOfFront:
     def front(self) -> list[Candidate]:
         """The front, moved to where the rules are kept."""
         assert isinstance(self.optimizer, ParetoOptimizer)
-        return [self.single._last.space.kept(candidate) for candidate in self.optimizer.front()]
+        return [self._space.kept(candidate) for candidate in self.optimizer.front()]

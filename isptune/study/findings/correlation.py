@@ -136,7 +136,7 @@ def correlations(
         parts = list(zip(values, scales, strict=True))
         images = sum(int(np.isfinite(one).sum()) for one in values)
         rank = _over_images(srocc, parts, places)
-        drawn.append(_Drawn(spec, *rank, images))
+        drawn.append(_Drawn(spec, rank[0], rank[1], images))
         linear = _over_images(pearson, [(_bent(one, scale), scale) for one, scale in parts], places)
         order = _over_images(krocc, parts, places)
         found = (with_limits(*(measured[0], list(measured[1]))) for measured in (rank, linear, order))

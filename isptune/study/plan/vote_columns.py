@@ -103,7 +103,9 @@ def _found(table: Table, given: Mapping[str, str]) -> Columns:
         return Columns(*pictures, answer, _of(answer))
     taken |= {name for name in names.values() if name}
     counted = _pair(table, _WINS, taken)
-    found = [(head, of) for head in table.heads if head not in taken and (of := _answers(head))]
+    found: list[tuple[str, Of]] = [
+        (head, of) for head in table.heads if head not in taken and (of := _answers(head))
+    ]
     exact = [one for one in found if one[0] in ("is_A_selected", "selected_A")]
     if counted and not exact and _all_numbers(table, counted):
         return Columns(*pictures, None, "either", counted, _one_of(table, _TIES, taken))

@@ -116,7 +116,7 @@ class _Names:
     def pair(self, scene: str, first: Sequence[str], second: Sequence[str]) -> Pair:
         """Raises ConfigError for names that would be the same."""
         names = [self._own(scene, tuple(parts)) for parts in (first, second)]
-        return Pair(slug(scene), *names)
+        return Pair(slug(scene), names[0], names[1])
 
     def _own(self, scene: str, parts: tuple[str, ...]) -> str:
         key = slug(scene), slug("-".join(parts))
@@ -236,7 +236,10 @@ def _expanded(first: float, second: float, ties: float = 0.0) -> Outcome:
     if halves not in ((0.0, 0.0), (0.5, 0.5)) or ties % 1:
         return f"{first:g} to {second:g} wins are no counts: whole numbers, or halves on both sides for no difference"
     none = int(ties) + (1 if halves[0] else 0)
-    return ["first"] * math.floor(first) + ["none"] * none + ["second"] * math.floor(second)
+    found: list[Answer] = ["first"] * math.floor(first)
+    found += ["none"] * none
+    found += ["second"] * math.floor(second)
+    return found
 
 
 def _of_matrices(matrices: Sequence[CountMatrix], path: Path, winner: Winner) -> VoteTable:

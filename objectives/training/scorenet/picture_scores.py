@@ -54,8 +54,8 @@ def read_scores(
         ConfigError: the file cannot be read, is empty, lacks a column, has rows that cannot be used, fewer than 20
             of them or only one score, or pictures are missing; the first few are named.
     """
-    named = [tuple(text.split(",")) if text else () for text in (file_column, score_column)]
-    opinions = read_opinions(table, preset, *named, lower_is_better)
+    files, columns = (tuple(text.split(",")) if text else () for text in (file_column, score_column))
+    opinions = read_opinions(table, preset, files, columns, lower_is_better)
     pictures = PictureFolder(folder)
     places = [(row, pictures.find(row.name)) for row in opinions.rows]
     missing = [one_line(row.name) for row, place in places if place is None]
