@@ -80,6 +80,7 @@ class PipelineFacts:
         file_formats: of its parameter files, as `isptune export --format` takes them; it has
             `WritesParameterFiles.parameter_file`.
         left_out: by format, the names of params that such a file has no place for.
+        suffixes: by format, how the names of its files end, where that is not `.FORMAT`.
         neutral: whether, but for noise, it brings out the photograph that a capture was made of: it has no tone and no
             colours of its own, so that the photograph is the reference of such scenes (`twin:`).
         plain: values at which nothing of it smooths or sharpens, by the names of all params that can; empty where
@@ -92,6 +93,7 @@ class PipelineFacts:
     versions: Mapping[str, str] = field(default_factory=dict)
     file_formats: tuple[str, ...] = ()
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    suffixes: Mapping[str, str] = field(default_factory=dict)
     neutral: bool = False
     plain: Mapping[str, float | int | str] = field(default_factory=dict)
 

@@ -9,7 +9,7 @@ that a report shall ask for a second opinion stands a second time, under `isptun
 say in reports what is wrong with pictures, under `isptune.diagnosing_judges`; a click command under `isptune.commands`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -64,6 +64,25 @@ class EditsParameterFiles(Protocol):
         self, file_format: str, candidate: Candidate, start: Candidate, template: bytes | None
     ) -> EditedFile:
         """The template, which stands for `start` (knobs that it lacks: the defaults). Raises ConfigError."""
+        ...
+
+
+@runtime_checkable
+class EditsFilesOfSeries(Protocol):
+    """A pipeline whose files may hold lists of values by ISO: one file then has those of a whole series."""
+
+    def file_of_series(
+        self,
+        file_format: str,
+        number: float,
+        at: Callable[[float], Candidate],
+        start: Candidate,
+        template: bytes | None,
+    ) -> EditedFile:
+        """The file for one ISO: its lists by ISO get what `at` gives for theirs, all else what it gives for `number`.
+
+        `at` gives complete candidates. Raises ConfigError.
+        """
         ...
 
 

@@ -24,7 +24,8 @@ NEEDS_CHART = {
     "visual_noise",
 }  # tests/objectives/charts/test_charts.py
 NEEDS_WEIGHTS = {"arniqa"}
-READY = sorted(set(installed("objective")) - NEEDS_ARGUMENT - NEEDS_CHART - NEEDS_WEIGHTS)
+NEEDS_RAW = {"camera"}  # tests/scenes/test_noise_halves.py
+READY = sorted(set(installed("objective")) - NEEDS_ARGUMENT - NEEDS_CHART - NEEDS_WEIGHTS - NEEDS_RAW)
 JUDGED = ("judge:depictqa", "judge:depictqa,rivals=1", "judge:depictqa,reference")
 
 WITHOUT_IDENTIFIER = {

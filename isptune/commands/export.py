@@ -9,6 +9,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from isptune.facts import EditedFile
     from isptune.parameter_set import ParameterSet
     from isptune.space import Param
 
@@ -40,9 +41,28 @@ def written_options(function: Callable[..., Any]) -> Callable[..., Any]:
     metavar="NAME",
     help="toml, json, or what the run's pipeline writes: libcamera, pp3, xmp, rawpy, or the ISP's own file: file.",
 )
+@click.option(
+    "--iso",
+    "isos",
+    metavar="N,N,...",
+    multiple=True,
+    help="Of a series, the ISOs to write. [those that were tuned]",
+)
+@click.option("--tuned", is_flag=True, help="Of a series, the sets as they were tuned, not the fitted ones.")
 @written_options
-def export(run: str, file_format: str, template: str | None, out: str | None, force: bool) -> None:
+def export(
+    run: str,
+    file_format: str,
+    isos: tuple[str, ...],
+    tuned: bool,
+    template: str | None,
+    out: str | None,
+    force: bool,
+) -> None:
     """Write what a run recommends as a parameter set. RUN is a run's folder, or a set as TOML or JSON.
+
+    It may also be the folder of a series (isptune tune-series). Then --out is a folder that gets a file for each ISO,
+    of the fitted sets; one file for all, where a template has lists by ISO for all that was tuned.
 
     \b
     Examples:
@@ -50,7 +70,18 @@ def export(run: str, file_format: str, template: str | None, out: str | None, fo
       isptune export runs/mine --format libcamera --template imx477.json --out tuned.json
       isptune export runs/board --format file --template iq.xml --out tuned.xml
       isptune export mine.toml --format json
+      isptune export runs/series/mine --format pp3 --out profiles
+      isptune export runs/series/mine --format libcamera --template imx477.json --iso 100,400,1600 --out tuned
     """
+    from isptune.commands.export_series import export_series
+    from isptune.errors import ConfigError
+    from isptune.tuning.series import is_series
+
+    if is_series(Path(run)):
+        export_series(Path(run), file_format, isos, tuned, template, out, force)
+        return
+    if isos or tuned:
+        raise ConfigError(f"{run}: is no series, of which --iso and --tuned could say what to write")
     refuse_existing(out, force)
     write_out(_rendered(Path(run), file_format, template), out)
 
@@ -79,8 +110,15 @@ def write_out(data: bytes, out: str | None) -> None:
 
 
 def _rendered(source: Path, file_format: str, template: str | None) -> bytes:
+    from isptune.errors import ConfigError
     from isptune.parameter_set import read_set
+    from isptune.tuning.series import is_series
 
+    if template is not None and source.is_dir() and is_series(source.parent):
+        raise ConfigError(
+            f"{source}: is a run of a series, which started from its neighbour's set and not from what {template} "
+            f"holds; give the series: isptune export {source.parent} --out FOLDER"
+        )
     beside = None if template is None or source.is_dir() else Path(template)
     chosen = read_set(source, beside)  # a program's own file may hold changes of its template
     return written(chosen, _params(source), file_format, template)
@@ -96,7 +134,10 @@ def written(
     if chosen.note:
         click.echo(f"note: {chosen.note}", err=True)
     if file_format not in FORMATS:
-        return _by_pipeline(chosen, file_format, template)
+        file = _by_pipeline(chosen, file_format, template)
+        for note in file.notes:
+            click.echo(f"note: {note}", err=True)
+        return file.data
     if template is not None:
         raise ConfigError(f"--template is not used by the format {file_format}")
     write = to_json if file_format == "json" else to_toml
@@ -110,30 +151,9 @@ def _params(source: Path) -> "tuple[Param, ...]":
     return read_run(source).space if source.is_dir() else ()
 
 
-def _by_pipeline(chosen: "ParameterSet", file_format: str, template: str | None) -> bytes:
+def _by_pipeline(chosen: "ParameterSet", file_format: str, template: str | None) -> "EditedFile":
     """Build the set's pipeline and ask it for the file."""
-    from isptune.errors import ConfigError
-    from isptune.interfaces import EditsParameterFiles, WritesParameterFiles
-    from isptune.parameter_set import FORMATS, build_pipeline
+    from isptune.commands.parameter_file import edited, read_template, writing_pipeline
 
-    pipeline = build_pipeline(chosen)
-    formats = pipeline.facts.file_formats
-    if not isinstance(pipeline, WritesParameterFiles) or file_format not in formats:
-        known = ", ".join([*FORMATS, *formats])
-        raise ConfigError(
-            f"a set of {chosen.pipeline} cannot be written as {file_format!r}, only as: {known}"
-        )
-    try:
-        given = None if template is None else Path(template).read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{template}: cannot be read: {error.strerror}") from error
-    values = pipeline.space.complete(chosen.values)
-    if isinstance(pipeline, EditsParameterFiles):
-        edited = pipeline.edited_file(file_format, values, chosen.start, given)
-        for note in edited.notes:
-            click.echo(f"note: {note}", err=True)
-        return edited.data
-    missing = pipeline.facts.left_out.get(file_format, ())
-    if missing:
-        click.echo(f"note: {file_format} has no place for: {', '.join(missing)}", err=True)
-    return pipeline.parameter_file(file_format, values, given)
+    pipeline = writing_pipeline(chosen, file_format)
+    return edited(pipeline, chosen, file_format, read_template(template))

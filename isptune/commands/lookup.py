@@ -26,14 +26,23 @@ from isptune.commands.export import written_options
     metavar="NAME",
     help="toml, json, or what the series' pipeline writes: libcamera, pp3, xmp, rawpy.",
 )
+@click.option(
+    "--tuned", is_flag=True, help="Between the sets as they were tuned, not between the fitted ones."
+)
 @written_options
 def lookup(
-    series: str, at: float, file_format: str, template: str | None, out: str | None, force: bool
+    series: str,
+    at: float,
+    file_format: str,
+    tuned: bool,
+    template: str | None,
+    out: str | None,
+    force: bool,
 ) -> None:
-    """The parameter set of a condition that was not tuned, between two that were. SERIES is a folder of tune-series.
+    """The parameter set of a condition that need not have been tuned. SERIES is a folder of tune-series.
 
-    Parameters move evenly over the logarithm of the condition, as exposure does with ISO; choices are those of the
-    nearer condition. Outside of what was tuned it is the set of the end, and that is said.
+    Parameters lie on the fitted curves over the logarithm of the condition, as exposure does with ISO; choices are
+    those of the nearer condition. Outside of what was tuned it is the set of the end, and that is said.
 
     \b
     Examples:
@@ -41,9 +50,8 @@ def lookup(
       isptune lookup runs/series/mine --iso 1250 --format libcamera --template imx477.json --out iso1250.json
     """
     from isptune.commands.export import refuse_existing, write_out, written
-    from isptune.report.lookup import look_up, read_series_folder
+    from isptune.report.lookup import look_up, table_of
 
     refuse_existing(out, force)
-    found = read_series_folder(Path(series))
-    chosen = look_up(found, at)
-    write_out(written(chosen, found.params, file_format, template), out)
+    table = table_of(Path(series), tuned)
+    write_out(written(look_up(table, at), table.series.space, file_format, template), out)

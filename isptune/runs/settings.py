@@ -36,6 +36,8 @@ class RunSettings:
         seed: of the optimizers and of the noise that the pipeline draws.
         tune: shell-style patterns of the parameters to tune; the others stay at their start values.
         start: values to start from (and to hold where they are not tuned), by parameter name.
+        reference_at: values at which the pipeline renders the references of scenes that want its own picture, such as
+            pairs; None for `start`. In a series they are those that it started from, for all conditions.
         stay_near: what a change of every tuned parameter through its whole range costs, in the objective's unit;
             0 to go anywhere. See `isptune.space.Space.distance`.
         aggregate: how the scores of several scenes become one: see `isptune.runs.aggregate`.
@@ -60,6 +62,7 @@ class RunSettings:
     seed: int = 0
     tune: tuple[str, ...] = ("*",)
     start: Mapping[str, Value] = field(default_factory=dict)
+    reference_at: Mapping[str, Value] | None = optional(None)
     stay_near: float = 0.0
     aggregate: str = "mean"
     confirm: int = 10

@@ -85,7 +85,9 @@ class Bench:
         scenes = [at_hand.scenes.get(spec, spec) for spec in settings.scenes]
         both = parted(load_scenes(scenes, settings.crop, settings.resize), settings, at_hand.scenes)
         self.seeds = NoiseSeeds(settings.seed, settings.confirm, self.pipeline.facts.uses_seed)
-        making = (self.pipeline, self.space, self.seeds.to_confirm()[0], self.device)
+        at = settings.start if settings.reference_at is None else settings.reference_at
+        rendered_at = self.pipeline.space.starting_at(at)
+        making = (self.pipeline, rendered_at, self.seeds.to_confirm()[0], self.device)
         asked = {**self.objectives, **limited}
         self.scenes, self.held_out = (
             with_references(with_halves(part, asked, *making), *making) for part in both

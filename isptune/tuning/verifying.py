@@ -19,6 +19,7 @@ from isptune.space import Candidate
 from isptune.system.device import choose_device
 from isptune.tuning.config import parse_assignments
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.halves import with_halves
 from isptune.tuning.holdout import parted
 from isptune.tuning.noise_seeds import NoiseSeeds
 from isptune.tuning.parts import OnPart
@@ -107,7 +108,9 @@ def verifier(
     judges = {name: build("objective", name) for name in names}
     seeds = NoiseSeeds(seed, confirm, built.facts.uses_seed).to_confirm()
     where = choose_device(device)
-    making = (built, built.space.starting_at(old), seeds[0], where)
+    # Of a run of a series, references are those of the series.
+    at = read_settings(new).reference_at if new.is_dir() else None
+    making = (built, built.space.starting_at(old if at is None else at), seeds[0], where)
     found = with_references(with_halves(found, judges, *making), *making)
     evaluator = Evaluator(built, judges, found, where)
     _refuse_without_reference(judges, found)

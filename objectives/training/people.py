@@ -23,7 +23,7 @@ from jaxtyping import Float64, Int
 from isptune.scenes.images import read_image, to_uint8
 from objectives.checkpoints.own_files import write_own
 from objectives.encoders.efficientnet_lite import pretrained
-from objectives.no_reference.people import FORM, KernelRidge, features_of
+from objectives.people import FORM, KernelRidge, features_of
 from objectives.training.pictures.look_alikes import like_any, looks, thumbnail
 from objectives.training.statistics.brisque_regression import judge, rank_correlation
 

@@ -18,7 +18,7 @@ time-out (all of its processes are ended), a picture that is missing, broken or 
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, final
@@ -93,6 +93,7 @@ class Command:
             versions=versions,
             file_formats=self.files.formats,
             left_out=self.files.left_out,
+            suffixes=self.files.suffixes,
             plain=description.plain,
         )
         self._scenes = SceneFiles()
@@ -132,6 +133,17 @@ class Command:
     ) -> EditedFile:
         """A file of the ISP with what a candidate changes of the start. Raises ConfigError."""
         return self.files.exported(file_format, candidate, start, template)
+
+    def file_of_series(
+        self,
+        file_format: str,
+        number: float,
+        at: Callable[[float], Candidate],
+        start: Candidate,
+        template: bytes | None,
+    ) -> EditedFile:
+        """The same for one ISO of a series, of which lists by ISO hold all. Raises ConfigError."""
+        return self.files.exported(file_format, at(number), start, template, at)
 
     def set_of_file(self, data: bytes, path: Path) -> FileSet:
         """Where the parameters stand in a file of the user's own, which stands in for one of the ISP's."""

@@ -18,7 +18,7 @@
     plain = 0.01                  # of what smooths or sharpens: where it does not (needed by --objective camera)
 
 A parameter that stands in a text file of the ISP, JSON, YAML, XML, INI or any other, says so in `write` and needs no
-default: `pipelines.external.parameter_files`. The setting `base` names other files in the place of those that lie
+default: `pipelines.external.write`. The setting `base` names other files in the place of those that lie
 beside the description, a path or a list of paths, from its folder.
 """
 
@@ -31,7 +31,8 @@ from typing import Any, Generic, Literal, TypeVar
 from isptune.errors import ConfigError, SpaceError
 from isptune.space import Choice, Integer, Param, Real, Space, Value
 from isptune.system.records import convert, parse_toml, read_bytes
-from pipelines.external.parameter_files import ParameterFiles, Write, read_parameter_files
+from pipelines.external.parameter_files import ParameterFiles, read_parameter_files
+from pipelines.external.write import Write
 
 Settings = TypeVar("Settings")
 

@@ -1,7 +1,7 @@
 """The parameter files of an ISP that is described by a TOML file: for its program, for export, and for import."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, final
 
@@ -41,6 +41,11 @@ class ExportedFiles:
         """By format the parameters that do not stand in that file."""
         return {f: self.files.without_place(self._file(f), self.space.names) for f in self.formats}
 
+    @property
+    def suffixes(self) -> Mapping[str, str]:
+        """By format how the file's name ends."""
+        return {f: PurePosixPath(self._file(f)).suffix for f in self.formats}
+
     def written(self, folder: Path, values: Candidate) -> dict[str, str]:
         """Write the files with a candidate's values into a folder; their paths by placeholder. Raises RenderError."""
         paths = {name: folder / _inside(name) for name in self.names}
@@ -57,16 +62,24 @@ class ExportedFiles:
         return {name: base64.b64encode(data).decode() for name, data in self._with(values).items()}
 
     def exported(
-        self, file_format: str, candidate: Candidate, start: Mapping[str, Value], template: bytes | None
+        self,
+        file_format: str,
+        candidate: Candidate,
+        start: Mapping[str, Value],
+        template: bytes | None,
+        at: Callable[[float], Candidate] | None = None,
     ) -> EditedFile:
-        """A file with what a candidate changes of the start; of a template, or of the ISP's own. Raises ConfigError."""
+        """A file with what a candidate changes of the start; of a template, or of the ISP's own. Raises ConfigError.
+
+        With `at`, the candidate of each ISO, lists by ISO get the values of theirs.
+        """
         if file_format not in self.formats:
             known = ", ".join(self.formats) or "none, since no parameter says where to write it"
             raise ConfigError(f"{self.toml} has no parameter file {file_format!r}; there are: {known}")
         name = self._file(file_format)
         files = self.files if template is None else self.files.with_file(name, template)
         before: Candidate = {**self.space.default, **start}
-        data = files.edited(candidate, before, self.space)[name]
+        data = files.edited(candidate, before, self.space, at)[name]
         lost = [n for n in files.without_place(name, self.space.names) if candidate[n] != before[n]]
         return EditedFile(data, tuple(self._elsewhere(name, n, before, candidate) for n in lost))
 

@@ -1,83 +1,25 @@
 """Where the knobs of somebody else's ISP stand in the text files that it reads, and those files with other values.
 
-In a description of an ISP a knob may say where it goes; the files lie beside the description and are never touched. A
-program gets copies of its own with each candidate's values; all else in them is the same byte for byte. What stands in
-the file is the knob's default, so that the user's own file is what a search starts from and is compared with.
-
-::
-
-    [[param]]
-    name = "sharpen.low_light"
-    range = [0.0, 4.0]
-    write = {file = "iq.json", at = "sharpen.strength", nodes = "sharpen.iso", node = 6400}
-
-==============  ======================================================================================================
-file            path of the file, from the folder of the description
-at              the place in it, by its format (`pipelines.in_place.places`): a JSON path or pointer, keys of YAML, an
-                XPath, `section.key`, or a regular expression with one group
-format          json, yaml, xml, ini or regex; by default by the file's ending
-index           at `at` there are several values: a list, numbers in a text, or what several places hold. This one is
-                meant, counted from 0; below 0 from the end
-nodes, node     the same, by what it stands for: ISO, colour temperature, gain. `nodes` is the place of the list of
-                these in the same file, or the list itself, `[100, 800, 6400]`; `node` is the one that is meant
-interpolate     "linear", "log" (for ISO) or "mired" (for colour temperature): several knobs that are written to one
-                list stand at their nodes, and what lies between changes with them; beyond the last, as much as it
-how             "value": what stands there is the knob (its default is taken from the file, and not from `default`).
-                "factor" and "offset": the knob multiplies what stands there, or is added to it, in the whole list where
-                neither index nor node is given; its default is then 1 or 0
-==============  ======================================================================================================
-
-`write` may be a list of such tables: the knob is written at each of the places, and its default is read from the first.
-A knob that stands where the search started is not written. Numbers keep the style of what they replace: decimals,
-hexadecimal digits, a suffix; what is interpolated or multiplied in a list of whole numbers is rounded.
+`pipelines.external.write` says how a knob is given its places. A knob that stands where the search started is not
+written. Numbers keep the style of what they replace: decimals, hexadecimal digits, a suffix; what is interpolated or
+multiplied in a list of whole numbers is rounded.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Literal, final
+from typing import final
 
 import numpy as np
 
 from isptune.errors import ConfigError
 from isptune.space import Candidate, Choice, Integer, Space, Value
 from isptune.system.records import read_bytes
+from pipelines.external.write import Number, Write
 from pipelines.in_place.numbers import in_style_of, number_of, same_number
 from pipelines.in_place.places import Format, TextPlaces, format_of
 from pipelines.in_place.text import Edit, Span, with_edits
-
-Number = int | float
-
-
-@dataclass(frozen=True)
-class Write:
-    """Where a knob goes; see above."""
-
-    file: str
-    at: str
-    format: Format | None = None
-    index: int | None = None
-    node: Number | None = None
-    nodes: str | tuple[Number, ...] | None = None
-    interpolate: Literal["linear", "log", "mired"] | None = None
-    how: Literal["value", "factor", "offset"] = "value"
-
-    def __post_init__(self):
-        if (self.node is None) != (self.nodes is None):
-            raise ConfigError("write: node and nodes belong together: which one, and of which list")
-        if self.index is not None and self.node is not None:
-            raise ConfigError("write: index and node both say which one; give one of them")
-        if self.interpolate and self.node is None:
-            raise ConfigError("write: interpolate needs nodes and node")
-        if not self.file or any(sign in self.file for sign in "{}[]:!\0"):
-            raise ConfigError(
-                f"write: file = {self.file!r} is no name of a file that a command can be told by"
-            )
-
-    @property
-    def form(self) -> Format:
-        return self.format or format_of(self.file)
 
 
 @final
@@ -117,6 +59,10 @@ class ParameterFiles:
 
     def start(self, name: str, options: Sequence[str] | None) -> Value:
         """What a file says that a knob is: a number, or one of some options. Raises ConfigError."""
+        for write in self.writes[name]:
+            if write.by_node:
+                places = self.places(write)
+                self.nodes(places, write, len(places.cells(write.at)))  # that they fit is known before a run
         write = self.writes[name][0]
         if write.how != "value":
             return 1.0 if write.how == "factor" else 0.0
@@ -132,26 +78,36 @@ class ParameterFiles:
             raise ConfigError(f"{write.file}: {write.at!r} is {said!r}, none of {', '.join(options)}")
         return found[0]
 
-    def edited(self, values: Candidate, start: Candidate, space: Space) -> dict[str, bytes]:
+    def edited(
+        self,
+        values: Candidate,
+        start: Candidate,
+        space: Space,
+        at: Callable[[float], Candidate] | None = None,
+    ) -> dict[str, bytes]:
         """The files with a candidate's values in them.
 
         Args:
             values: of all parameters.
             start: what the files stand for; knobs that are still there are not written.
             space: of the ISP.
+            at: of a series, the candidate at each node of lists whose nodes are known.
 
         Raises:
             ConfigError: a place is not there, is there twice, or cannot hold a value.
         """
         changed = [p for p in space if p.name in self.writes and not _same(values[p.name], start[p.name])]
-        if not changed:
+        named = [param.name for param in changed]
+        if at is not None:
+            named += [n for n, own in self.writes.items() if n not in named and any(w.by_node for w in own)]
+        if not named:
             return dict(self.contents)
-        work = _Work(self, values, start)
+        work = _Work(self, values, start, at)
         for param in changed:
             for write in self.writes[param.name]:
                 if write.how == "value" and write.interpolate is None:
                     work.set(param.name, write, isinstance(param, Choice), isinstance(param, Integer))
-        for write in self._groups(param.name for param in changed):
+        for write in self._groups(named):
             work.change(write, self._supports(write))
         files = {name: work.edits(name) for name in self.contents}
         return {name: self._with(name, edits) for name, edits in files.items()}
@@ -217,10 +173,10 @@ class ParameterFiles:
             )
         return nodes
 
-    def _groups(self, names: Iterator[str] | Sequence[str]) -> list[Write]:
+    def _groups(self, names: Sequence[str]) -> list[Write]:
         """The lists that are changed as a whole by some knobs, each once: what is equal in all writes to it."""
         whole = [
-            replace(write, node=None, nodes=None, interpolate=None, index=None)
+            replace(write, node=None, interpolate=None, index=None)
             if write.interpolate is None and write.node is None and write.index is None
             else write
             for name in names
@@ -249,8 +205,14 @@ def _list_of(write: Write) -> tuple[object, ...]:
 class _Work:
     """The new values of one candidate, by where they stand."""
 
-    def __init__(self, files: ParameterFiles, values: Candidate, start: Candidate):
-        self.files, self.values, self.start = files, values, start
+    def __init__(
+        self,
+        files: ParameterFiles,
+        values: Candidate,
+        start: Candidate,
+        at: Callable[[float], Candidate] | None,
+    ):
+        self.files, self.values, self.start, self.at = files, values, start, at
         self._numbers: dict[str, dict[Span, Number]] = {}
         self._texts: dict[str, dict[Span, str]] = {}
 
@@ -290,11 +252,16 @@ class _Work:
     ) -> np.ndarray:
         """By how much each value of a list changes: a factor, or what is added."""
         if write.interpolate is None:
-            amounts = [self._amount(name, one, places) for name, one in supports]
-            return np.full(count, np.prod(amounts) if write.how == "factor" else np.sum(amounts))
+            if write.by_node and self.at is not None:
+                each = [self.at(node) for node in self.files.nodes(places, write, count)]
+            else:
+                each = [self.values]
+            amounts = np.array([[self._amount(n, w, places, own) for n, w in supports] for own in each])
+            together = amounts.prod(1) if write.how == "factor" else amounts.sum(1)
+            return np.broadcast_to(together, (count,))
         nodes = np.array(self.files.nodes(places, write, count))
         at = np.array([float(one.node or 0) for _, one in supports])
-        amounts = np.array([self._amount(name, one, places) for name, one in supports])
+        amounts = np.array([self._amount(name, one, places, self.values) for name, one in supports])
         if write.interpolate != "linear":
             if min(nodes.min(), at.min()) <= 0:
                 raise ConfigError(
@@ -306,9 +273,9 @@ class _Work:
         at, amounts = at[order], amounts[order]
         return np.interp(nodes, at, amounts)
 
-    def _amount(self, name: str, write: Write, places: TextPlaces) -> float:
-        value, start = float(self.values[name]), float(self.start[name])
-        unchanged = _same(self.values[name], self.start[name])
+    def _amount(self, name: str, write: Write, places: TextPlaces, values: Candidate) -> float:
+        value, start = float(values[name]), float(self.start[name])
+        unchanged = _same(values[name], self.start[name])
         if write.how == "factor":
             if not unchanged and start == 0:
                 raise ConfigError(

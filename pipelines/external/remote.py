@@ -8,7 +8,7 @@ each candidate the server gets
     {"id": ID, "scene": {"name": "cat", "sha256": HASH}, "params": {"denoise.strength": 0.5}, "seed": 7}
 
 and answers 200 with the picture (sRGB; PNG, TIFF or JPEG), or with any other status and one line of text, which costs
-the trial. Where parameters are written to files (`pipelines.external.parameter_files`), the request also has `"files"`:
+the trial. Where parameters are written to files (`pipelines.external.write`), the request also has `"files"`:
 by name each file with the values in it, as base64. A server that needs the scene's file and does not have it answers
 409: it gets the file by `PUT /render/scenes/HASH` (a DNG of a raw capture, a PNG of 16 bits of a photograph,
 `file:PATH` as it is), and the same request again. A server with scenes of its own may go by the name.
@@ -18,7 +18,7 @@ server that remembers the last few answers by their ID need not do the work twic
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -85,6 +85,7 @@ class Remote:
             versions=versions,
             file_formats=self.files.formats,
             left_out=self.files.left_out,
+            suffixes=self.files.suffixes,
             plain=description.plain,
         )
         self._server = _Server(str(description.path), self.settings)
@@ -106,6 +107,17 @@ class Remote:
     ) -> EditedFile:
         """A file of the ISP with what a candidate changes of the start. Raises ConfigError."""
         return self.files.exported(file_format, candidate, start, template)
+
+    def file_of_series(
+        self,
+        file_format: str,
+        number: float,
+        at: Callable[[float], Candidate],
+        start: Candidate,
+        template: bytes | None,
+    ) -> EditedFile:
+        """The same for one ISO of a series, of which lists by ISO hold all. Raises ConfigError."""
+        return self.files.exported(file_format, at(number), start, template, at)
 
     def set_of_file(self, data: bytes, path: Path) -> FileSet:
         """Where the parameters stand in a file of the user's own, which stands in for one of the ISP's."""

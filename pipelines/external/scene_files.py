@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import final
 from weakref import WeakKeyDictionary, finalize
@@ -74,6 +75,7 @@ class SceneFiles:
         self._originals, self._at_least, self._mirrors = originals, at_least, mirrors
         self._folder: Path | None = None
         self._written: WeakKeyDictionary[Scene, Path] = WeakKeyDictionary()
+        self._numbers = count()  # no name is given twice: what knows a file by its path may outlive its scene
 
     def original(self, scene: Scene) -> bool:
         """Whether the program gets the user's own file, of which the scene may be a part."""
@@ -92,7 +94,7 @@ class SceneFiles:
                 return own
         if scene not in self._written:
             self._folder = self._folder or lasting_folder(self, "isptune-scenes-")
-            self._written[scene] = self._write(self._folder / f"{len(self._written)}", scene)
+            self._written[scene] = self._write(self._folder / f"{next(self._numbers)}", scene)
         return self._written[scene]
 
     def _write(self, path: Path, scene: Scene) -> Path:

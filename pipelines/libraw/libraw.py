@@ -71,6 +71,7 @@ class LibRaw:
             uses_seed=False,
             versions={"rawpy": metadata.version("rawpy")},  # each brings its own LibRaw
             file_formats=("rawpy",),
+            suffixes={"rawpy": ".py"},
             plain={"demosaic.median_passes": 0, "denoise.fbdd": "off", "denoise.wavelet": 0.0},
         )
         self.child = NativeChild(Path(__file__).with_name("child.py"), "LibRaw", timeout_s)

@@ -6,7 +6,7 @@ first stage whose values differ within a batch is computed once for all, and kep
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -43,7 +43,7 @@ KEPT = 4
 
 
 class RawISP:
-    """Pipeline, WritesParameterFiles and EditsParameterFiles: renders raw scenes."""
+    """Pipeline, WritesParameterFiles, EditsParameterFiles and EditsFilesOfSeries: renders raw scenes."""
 
     def __init__(self, stages: Sequence[Stage] = STAGES):
         self.stages = tuple(stages)
@@ -55,6 +55,7 @@ class RawISP:
             plain=PLAIN,
             file_formats=(FORMAT,),
             left_out={FORMAT: tuple(left_out(self.space.names))},
+            suffixes={FORMAT: ".json"},
         )
         self._beginnings: OrderedDict[tuple[Any, ...], Tensor] = OrderedDict()
         self._shots: OrderedDict[RawCapture, Shot] = OrderedDict()
@@ -92,9 +93,20 @@ class RawISP:
         self, file_format: str, candidate: Candidate, start: Candidate, template: bytes | None
     ) -> EditedFile:
         """The sensor's tuning file with what the candidate changes of the start. Raises ConfigError."""
-        if file_format != FORMAT:
-            raise ConfigError(f"the raw ISP writes the format {FORMAT}, not {file_format!r}")
+        _refuse_others(file_format)
         return to_libcamera(candidate, start, self.space.default, template)
+
+    def file_of_series(
+        self,
+        file_format: str,
+        number: float,
+        at: Callable[[float], Candidate],
+        start: Candidate,
+        template: bytes | None,
+    ) -> EditedFile:
+        """The same for one ISO of a series, of which lists by ISO in the template hold all. Raises ConfigError."""
+        _refuse_others(file_format)
+        return to_libcamera(at(number), start, self.space.default, template, at)
 
     def _beginning(self, shot: Shot, knobs: Sequence[Knobs]) -> Tensor:
         """The first stages, for one image that stands for the batch."""
@@ -128,6 +140,11 @@ class RawISP:
             while len(self._shots) > KEPT:
                 self._shots.popitem(last=False)
         return self._shots[capture]
+
+
+def _refuse_others(file_format: str) -> None:
+    if file_format != FORMAT:
+        raise ConfigError(f"the raw ISP writes the format {FORMAT}, not {file_format!r}")
 
 
 def build(argument: str | None, **options: Any) -> RawISP:

@@ -8,6 +8,7 @@ import pytest
 from isptune.errors import ConfigError
 from isptune.parameter_set import ParameterSet
 from isptune.report.conditions import ConditionSeries
+from isptune.report.fitted import fit_table
 from isptune.report.lookup import look_up
 from isptune.space import Choice, Integer, Real
 from tests.toys import SHORT
@@ -33,7 +34,7 @@ SERIES = _series(iso3200=HIGH, iso800=LOW)
 
 
 def test_between_two_conditions_values_move_evenly_over_the_stops():
-    found = look_up(SERIES, 1600)
+    found = look_up(fit_table(SERIES), 1600)
     assert found.values == pytest.approx(
         {
             "noise.luma": 0.5,
@@ -44,20 +45,20 @@ def test_between_two_conditions_values_move_evenly_over_the_stops():
         }
     )
     share = math.log(1250 / 800) / math.log(4)
-    assert look_up(SERIES, 1250).values["noise.luma"] == pytest.approx(0.2 + 0.6 * share)
-    assert look_up(SERIES, 1250).values["demosaic"] == "a"
-    assert look_up(SERIES, 2600).values["demosaic"] == "b"
+    assert look_up(fit_table(SERIES), 1250).values["noise.luma"] == pytest.approx(0.2 + 0.6 * share)
+    assert look_up(fit_table(SERIES), 1250).values["demosaic"] == "a"
+    assert look_up(fit_table(SERIES), 2600).values["demosaic"] == "b"
 
 
 def test_a_condition_that_was_tuned_is_itself():
     for number, name in (800, "iso800"), (3200, "iso3200"):
-        found = look_up(SERIES, number)
+        found = look_up(fit_table(SERIES), number)
         assert found.values == SERIES.sets[name].values
         assert found.note == ""
 
 
 def test_outside_it_is_the_end_and_that_is_said():
-    found = look_up(SERIES, 12800)
+    found = look_up(fit_table(SERIES), 12800)
     assert found.values == SERIES.sets["iso3200"].values
     assert found.note == "12800 lies outside of what was tuned, iso800 to iso3200: this is the set of iso3200"
 
@@ -81,7 +82,7 @@ def test_outside_it_is_the_end_and_that_is_said():
 )
 def test_what_cannot_be_looked_up_is_one_line(series, at, message):
     with pytest.raises(ConfigError, match=message):
-        look_up(series, at)
+        look_up(fit_table(series), at)
 
 
 @pytest.mark.slow

@@ -42,8 +42,14 @@ def test_a_series_ends_in_a_table_a_page_and_a_set_for_each_condition(isptune, t
         assert chosen.values == {knob: values[index] for knob, values in series["values"].items()}
         assert table["values"]["tint"]["red"][index] == chosen.values["tint.red"]
         assert (folder / run / "report.html").exists()
+        fitted = read_set(folder / "fitted" / f"{run}.toml")
+        assert fitted.values == {knob: values[index] for knob, values in series["fitted"].items()}
+    scores = series["scores"]["redness"]
+    assert len(scores["fitted"]) == len(scores["tuned_again"]) == 3
+    assert [score is None for score in scores["left_out"]] == [True, False, True]
     page = (folder / "report.html").read_text()
     assert "<h2>Sets by condition</h2>" in page
+    assert re.search("the fitted table (costs|gains)", page)
     assert page.count("<img") == 1
     _check_chain(folder, series)
     _check_going_on(isptune, folder, arguments)
@@ -67,6 +73,10 @@ def _check_going_on(isptune, folder, arguments):
     status, out, _ = isptune("tune-series", *arguments)
     assert (status, out.count("finished already")) == (0, 3)
     assert (folder / "series.json").read_bytes() == before
+    status, out, _ = isptune("tune-series", *arguments, "--monotone", "tint.red=down")
+    assert (status, out.count("finished already")) == (0, 3)
+    red = _json(folder / "series.json")["fitted"]["tint.red"]
+    assert red == sorted(red, reverse=True)
     status, _, err = isptune("tune-series", *arguments, "--seed", "3")
     assert (status, "holds another series" in err) == (1, True)
 
@@ -102,9 +112,59 @@ def test_the_place_in_a_scene_takes_the_name_of_the_condition(isptune, tmp_path)
     assert _json(tmp_path / "s" / "coffee" / "config.json")["scenes"] == ["bundled:coffee"]
 
 
+@pytest.mark.slow
+def test_isos_name_conditions_and_their_numbers_go_into_scenes(isptune, tmp_path):
+    """The scene has the number, its condition and folder the letters too; held-out scenes are filled as well."""
+    raw = [
+        "--pipeline",
+        "raw",
+        "--objective",
+        "psnr",
+        "--tune",
+        "sharpen.amount",
+        "--crop",
+        "64x64",
+        *TOY[4:][2:],
+    ]
+    scenes = ["--scene", "unprocessed:cat?iso={iso}", "--holdout", "unprocessed:rocket?iso={iso}"]
+    status, _, err = isptune(
+        "tune-series", *raw, *scenes, "--iso", "100,1600", "--generations", "2", "--out", "s"
+    )
+    assert status == 0, err
+    config = _json(tmp_path / "s" / "iso1600" / "config.json")
+    assert config["scenes"] == ["unprocessed:cat?iso=1600"]
+    assert config["holdout"] == ["unprocessed:rocket?iso=1600"]
+    assert config["reference_at"] == {}
+    status, _, err = isptune("lookup", "s", "--iso", "400")
+    assert (status, err) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
+        (
+            [],
+            2,
+            "needs two conditions or more, each with a name (--iso 100,800 or --condition NAME); got: none",
+        ),
+        (["--iso", "100,high"], 2, "--iso 'high' is no number above 0"),
+        (["--iso", "100,100"], 2, "needs two conditions or more"),
+        (["--iso", "100,400"], 2, "the condition 'iso100' has no scene of its own"),
+        (
+            ["--condition", "day", "--condition", "night", "--scene", "unprocessed:cat.png?iso={iso}"],
+            2,
+            "the condition 'day' has no number above 0",
+        ),
+        (
+            ["--condition", "1=cat", "--condition", "2=cat", "--monotone", "blue=up"],
+            2,
+            "matches no number that is tuned",
+        ),
+        (
+            ["--condition", "day=cat", "--condition", "night=cat", "--monotone", "tint.red=up"],
+            2,
+            "the condition 'day' has no number above 0",
+        ),
         (["--condition", "a=cat"], 2, "needs two conditions or more"),
         (
             ["--condition", "=cat", "--condition", "b=cat"],

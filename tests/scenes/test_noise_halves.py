@@ -14,6 +14,7 @@ from isptune.scenes.noise_halves import SHARE, halves_of, split
 from isptune.scenes.raw_capture import NoiseModel
 from isptune.scenes.scene import load_scenes, photograph, raw_scene
 from isptune.space import Real, Space
+from isptune.testing import check_objective
 from isptune.tuning.batches import to_params
 from isptune.tuning.bench import AtHand, Bench
 from isptune.tuning.evaluate import Evaluator
@@ -154,6 +155,15 @@ def test_photographs_and_pipelines_that_do_not_say_what_is_plain_are_refused():
     scene = raw_scene("shot", capture_of())
     with pytest.raises(ConfigError, match="a key plain"):
         Bench(replace(SETTINGS, tune=("*",)), at_hand=AtHand(Dim(), scenes={"shot": scene}))
+
+
+def test_it_keeps_the_contract_of_objectives_and_has_a_source_that_is_found():
+    [scene] = load_scenes(["unprocessed:bundled:cat?iso=3200&crop=96x96"])
+    bench = Bench(SETTINGS, at_hand=AtHand(scenes={"shot": scene}))
+    pictures = torch.cat([bench.scenes[0].halves.plain[:1], scene.reference, torch.rand(1, 3, 96, 96)])
+    for spec in ("camera", "weighted:0.5*camera+0.5*tv"):
+        check_objective(build("objective", spec), pictures, bench.scenes[0])
+    assert "doi:10.1109/CVPR46437.2021.00208" in build("objective", "camera").facts.source
 
 
 @pytest.mark.slow

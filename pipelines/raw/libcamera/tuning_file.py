@@ -23,6 +23,9 @@ The first part is the Raspberry Pi's: JSON of version 2.0 (a list of algorithms)
 is of other platforms: YAML, a list of algorithms. rkisp1's Filter takes sharpness and denoising from an application,
 never from its file; of its Dpf and of ipu3's black level the unit is not documented: no knob is given a place there.
 
+Where one of these keys holds a list in place of a number, and a list of as many numbers lies beside it under `iso` or
+`isos`, or `gain`, `gains` or `analogue_gain` (1 is ISO 100), it is a knob's values by ISO.
+
 Source: Raspberry Pi camera algorithm and tuning guide; the tuning files, algorithms and the YAML parser of libcamera
 (BSD-2-Clause, LGPL-2.1-or-later).
 """
@@ -50,6 +53,9 @@ WANTED = {
 }
 """What the Raspberry Pi's algorithms take of a set."""
 
+NODES = {"iso": 1.0, "isos": 1.0, "gain": 100.0, "gains": 100.0, "analogue_gain": 100.0}
+"""Keys of lists that say for which ISO the values beside them stand, and what ISO 1 of theirs is."""
+
 _SMALLEST_OF_16_BITS = 1024
 """Black levels below this are of 12 bits, as files were written before libcamera counted in 16."""
 
@@ -76,6 +82,7 @@ class Slot:
         missing: what libcamera takes then.
         full: of a knob that is added: what its share 1 is in the unit of the number; None for a factor.
         most: no larger number may stand there.
+        iso: for which ISO it stands, in a list by ISO.
     """
 
     knob: str
@@ -86,6 +93,7 @@ class Slot:
     missing: float | None = None
     full: int | None = None
     most: float | None = None
+    iso: float | None = None
 
 
 @final
@@ -134,7 +142,25 @@ class TuningFile:
     @cached_property
     def slots(self) -> tuple[Slot, ...]:
         """All numbers that a single knob changes."""
-        return tuple(self._raspberry_pi() if self.is_raspberry_pi else self._others())
+        found = self._raspberry_pi() if self.is_raspberry_pi else self._others()
+        return tuple(one for slot in found for one in self._by_iso(slot))
+
+    def _by_iso(self, slot: Slot) -> list[Slot]:
+        """A slot for each number of a list by ISO; of a single number the slot itself."""
+        if slot.node is None or slot.node.kind != "list":
+            return [slot]
+        known = [(key, node) for key in NODES if (node := slot.table.member(key)) is not None]
+        for key, nodes in known:
+            if len(nodes.items) == len(slot.node.items):
+                isos = [self.number(node, f"{slot.what} {key}") * NODES[key] for node in nodes.items]
+                return [
+                    replace(slot, node=node, iso=iso, what=f"{slot.what} at ISO {iso:g}")
+                    for node, iso in zip(slot.node.items, isos, strict=True)
+                ]
+        raise ConfigError(
+            f"{self.name}: {slot.what} is a list of {len(slot.node.items)}, and no list of as many beside it says for "
+            f"which ISO: {', '.join(NODES)}"
+        )
 
     @cached_property
     def curve(self) -> tuple[tuple[Node, Node], ...]:
@@ -189,6 +215,7 @@ class TuningFile:
                 small = (
                     full == FULL
                     and slot.node is not None
+                    and slot.node.kind == "scalar"
                     and self.number(slot.node, slot.what) < _SMALLEST_OF_16_BITS
                 )
                 yield replace(slot, full=2**12 - 1) if small else slot

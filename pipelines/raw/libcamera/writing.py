@@ -7,7 +7,7 @@ of light is taken back by the curve that the search started from, and led throug
 `pipelines.raw.libcamera.tuning_file` says which numbers there are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import final
 
 import numpy as np
@@ -34,7 +34,11 @@ CARRIED = (
 
 
 def to_libcamera(
-    candidate: Candidate, start: Mapping[str, object], default: Candidate, template: bytes | None
+    candidate: Candidate,
+    start: Mapping[str, object],
+    default: Candidate,
+    template: bytes | None,
+    at: Callable[[float], Candidate] | None = None,
 ) -> EditedFile:
     """The template with what a search changed.
 
@@ -43,6 +47,7 @@ def to_libcamera(
         start: what the template stands for; knobs that it lacks stand at their default.
         default: of the raw ISP.
         template: the tuning file of the sensor.
+        at: of a series, the candidate at the ISOs of lists by ISO; else they change as the candidate says.
 
     Raises:
         ConfigError: no template, or one that is no tuning file, or whose numbers are none.
@@ -54,8 +59,9 @@ def to_libcamera(
     changed = [name for name in default if candidate[name] != before[name]]
     writer = _Writer(file, candidate, before, default)
     for slot in file.slots:
-        if slot.knob in changed:
-            writer.set_slot(slot)
+        own = candidate if at is None or slot.iso is None else at(slot.iso)
+        if own[slot.knob] != before[slot.knob]:
+            writer.set_slot(slot, own)
     if file.curve and any(name.startswith("tone.") for name in changed):
         writer.set_curve()
     if file.matrices and {"matrix.strength", "colour.saturation"} & set(changed):
@@ -98,15 +104,15 @@ class _Writer:
         self.notes: list[str] = []
         self._added: dict[Span, tuple[Node, list[tuple[str, str]]]] = {}
 
-    def set_slot(self, slot: Slot) -> None:
+    def set_slot(self, slot: Slot, own: Candidate) -> None:
         """Change one number by its knob; one that is not there is added, from what libcamera takes without it."""
         old = slot.missing if slot.node is None else self.file.number(slot.node, slot.what)
         assert old is not None, slot
         if slot.full is not None:
-            shift = float(self.candidate[slot.knob]) - float(self.start[slot.knob])
+            shift = float(own[slot.knob]) - float(self.start[slot.knob])
             new: float | int = min(max(round(old + shift * slot.full), 0), slot.full)
         else:
-            new = float(f"{old * self._factor(slot.knob):.6g}")
+            new = float(f"{old * self._factor(slot.knob, own):.6g}")
             new = new if slot.most is None else min(new, max(slot.most, old))
             if old == 0:
                 self.notes.append(
@@ -117,10 +123,10 @@ class _Writer:
         else:
             self._replace(slot.node, new)
 
-    def _factor(self, knob: str) -> float:
+    def _factor(self, knob: str, own: Candidate) -> float:
         """By what the search multiplied a knob; from 0, which has no factor, over its default."""
         start = float(self.start[knob]) or float(self.default[knob])
-        return float(self.candidate[knob]) / start
+        return float(own[knob]) / start
 
     def set_curve(self) -> None:
         """The values of the curve, at the places that the template has."""

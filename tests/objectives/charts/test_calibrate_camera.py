@@ -4,16 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from click.testing import CliRunner
 
 from isptune.cli import cli
 from isptune.errors import SceneError
 from isptune.scenes.camera_profile import NoiseAtISO, beyond, noise_at_iso, read_camera_profile
+from isptune.scenes.images import to_images
 from isptune.scenes.raw_capture import RawCapture
 from objectives.charts.photon_transfer import pair_points, transfer
 from objectives.charts.point_spread import measured_optics
 from pipelines.external.dng import write_dng
+from pipelines.raw.unprocessing import random_camera, unprocess
 from tests.raw_captures import shared
 
 RAWS = shared("data/raw")
@@ -129,6 +132,21 @@ def test_a_chart_without_an_edge_is_refused():
         measured_optics(
             sensor(np.full((96, 96), 0.3), 0), ((8.0, 8.0), (72.0, 8.0), (72.0, 72.0), (8.0, 72.0)), "wall"
         )
+
+
+def test_a_box_of_a_photograph_without_an_edge_is_refused_and_a_noisy_edge_is_taken(tmp_path):
+    scenery = unprocess(to_images(skimage.data.coffee()[:240, :320], "c"), random_camera(0, 100), 0)
+    write_dng(tmp_path / "c.dng", scenery)
+    out = tmp_path / "camera.toml"
+    out.write_text("psf = 0.7\n")
+    command = ["calibrate", "optics", str(tmp_path / "c.dng"), "--box", "60x40+10+10", "--out", str(out)]
+    said = CliRunner().invoke(cli, command)
+    assert "no slanted edge was found in the box" in str(said.exception)
+    assert out.read_text() == "psf = 0.7\n"
+    light = edge(0.6)
+    noisy = sensor(balanced_for(light, sensor(np.full(light.shape, 0.1), 0)), 0, shot=5e-3, read=1e-4)
+    box = ((56.0, 56.0), (136.0, 56.0), (136.0, 136.0), (56.0, 136.0))
+    assert measured_optics(noisy, box, "edge").psf == pytest.approx(0.6, abs=0.25)
 
 
 def test_shots_without_an_iso_are_refused_and_nothing_is_written(tmp_path):

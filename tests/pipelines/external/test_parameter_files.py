@@ -11,7 +11,8 @@ from isptune.registry import build
 from isptune.scenes.scene import load_scenes
 from isptune.space import Real, Space
 from isptune.testing import check_pipeline
-from pipelines.external.parameter_files import ParameterFiles, Write
+from pipelines.external.parameter_files import ParameterFiles
+from pipelines.external.write import Write
 from tests.pipelines.external.test_remote import Board
 
 SCENE = load_scenes(["cat"], crop="24x16")[0]
