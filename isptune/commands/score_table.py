@@ -3,11 +3,11 @@
 import csv
 import io
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, final
+from typing import final
 
 from isptune.errors import ConfigError, one_line
 from isptune.facts import ObjectiveFacts
@@ -25,12 +25,12 @@ class ScoreTable:
     """Where lines go, and which scores are there already.
 
     Attributes:
-        stream: what is written to; flushed after each picture.
+        emit: takes text, and brings it where it goes at once.
         with_reference: whether there is a column for it.
         known: what need not be scored again.
     """
 
-    stream: IO[str]
+    emit: Callable[[str], None]
     with_reference: bool
     known: Mapping[Key, float] = field(default_factory=dict)
 
@@ -43,15 +43,18 @@ class ScoreTable:
         for spec, value in scores.items():
             row = (image, spec, f"{value:.7g}", facts[spec].direction, facts[spec].unit)
             writer.writerow((*row, reference) if self.with_reference else row)
-        self.stream.write(text.getvalue())
-        self.stream.flush()
+        self.emit(text.getvalue())
 
 
 def on_stdout(with_reference: bool) -> ScoreTable:
     """A table on standard output, its head written."""
-    csv.writer(sys.stdout, lineterminator="\n").writerow(_heads(with_reference))
-    sys.stdout.flush()
-    return ScoreTable(sys.stdout, with_reference)
+
+    def emit(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    emit(",".join(_heads(with_reference)) + "\n")
+    return ScoreTable(emit, with_reference)
 
 
 @contextmanager
@@ -66,10 +69,14 @@ def in_file(path: Path, with_reference: bool) -> Iterator[ScoreTable]:
         with path.open("r+" if path.exists() else "x", encoding="utf-8", newline="") as stream:
             stream.seek(end)
             stream.truncate()
-            if not end:
-                csv.writer(stream, lineterminator="\n").writerow(_heads(with_reference))
+
+            def emit(text: str) -> None:
+                stream.write(text)
                 stream.flush()
-            yield ScoreTable(stream, with_reference, known)
+
+            if not end:
+                emit(",".join(_heads(with_reference)) + "\n")
+            yield ScoreTable(emit, with_reference, known)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from error
 

@@ -139,8 +139,10 @@ def correlations(
         drawn.append(_Drawn(spec, rank[0], rank[1], images))
         linear = _over_images(pearson, [(_bent(one, scale), scale) for one, scale in parts], places)
         order = _over_images(krocc, parts, places)
-        found = (with_limits(*(measured[0], list(measured[1]))) for measured in (rank, linear, order))
-        rows.append(Correlation(spec, *found, images))
+        ranks, line, pairs = (
+            with_limits(value, list(resampled)) for value, resampled in (rank, linear, order)
+        )
+        rows.append(Correlation(spec, ranks, line, pairs, images))
     return rows, _differences(drawn)
 
 

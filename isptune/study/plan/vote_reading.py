@@ -236,10 +236,12 @@ def _expanded(first: float, second: float, ties: float = 0.0) -> Outcome:
     if halves not in ((0.0, 0.0), (0.5, 0.5)) or ties % 1:
         return f"{first:g} to {second:g} wins are no counts: whole numbers, or halves on both sides for no difference"
     none = int(ties) + (1 if halves[0] else 0)
-    found: list[Answer] = ["first"] * math.floor(first)
-    found += ["none"] * none
-    found += ["second"] * math.floor(second)
-    return found
+    counts: tuple[tuple[Answer, int], ...] = (
+        ("first", math.floor(first)),
+        ("none", none),
+        ("second", math.floor(second)),
+    )
+    return [answer for answer, count in counts for _ in range(count)]
 
 
 def _of_matrices(matrices: Sequence[CountMatrix], path: Path, winner: Winner) -> VoteTable:
