@@ -23,7 +23,7 @@ from tests.test_cli import SHORT, TOY
             ["run", "-P", "argument=3"],
             "the pipeline 'synthetic' cannot take what it was given: multiple values",
         ),
-        (["run", "--resize", "100000"], "resize '100000': 100000x100000 is larger than 8192 pixels a side"),
+        (["run", "--resize", "100000"], "resize '100000': 100000x100000 is larger than 64 megapixels"),
         (["run", "--device", "meta"], "device 'meta' cannot be used"),
         (["run", "--scene", "no\nsuch\x1b[31m.png"], r"no\nsuch\x1b[31m.png: no such file"),
     ],

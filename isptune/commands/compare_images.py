@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from isptune.commands.judging import judge_and_scene, judge_options
+from isptune.commands.pictures import told_image
 
 if TYPE_CHECKING:
     from isptune.diagnosis.finding import Diagnosis
@@ -33,13 +34,12 @@ def compare_images(
     from isptune.diagnosis.in_words import as_dict, in_words
     from isptune.errors import ScoreError, one_line
     from isptune.interfaces import Diagnoses
-    from isptune.scenes.images import read_image
     from isptune.scenes.scene import Scene
     from isptune.system.device import choose_device
 
     target = choose_device(device)
     judge, perfect = judge_and_scene(spec, reference, target)
-    images = [read_image(path).to(target) for path in (first, second)]
+    images = [told_image(path).to(target) for path in (first, second)]
     scene = perfect or Scene(first, images[0])
     probability = float(judge.prefer(images[0], images[1], scene)[0])
     if not 0 <= probability <= 1:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from isptune.commands.judging import judge_and_scene, judge_options, require_unused
+from isptune.commands.pictures import told_image
 from isptune.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ def describe(
     from isptune.errors import in_words as in_one_line
     from isptune.errors import one_line
     from isptune.interfaces import Diagnoses
-    from isptune.scenes.images import read_image
     from isptune.scenes.scene import Scene
     from isptune.system.device import choose_device
 
@@ -58,7 +58,7 @@ def describe(
     problems = 0
     for path in images:
         try:
-            image = read_image(path).to(target)
+            image = told_image(path).to(target)
             (diagnosis,) = judge.describe(image, perfect or Scene(path, image))
         except Exception as error:  # a plug-in may raise anything, and it costs one picture
             click.echo(f"isptune: {one_line(path)}: {in_one_line(error)}", err=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands.pictures import told_image
 from isptune.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -95,11 +96,11 @@ def _write_one(
     force: bool,
 ) -> None:
     from isptune.distortions import get, preset
-    from isptune.scenes.images import read_image, write_image
+    from isptune.scenes.images import write_image
 
     function: Any = get(name) if set_name is None else preset(set_name, name)
     _check_target(target, force)
-    image = read_image(source)
+    image = told_image(source)
     stream = [_stream(seed)]
     if set_name is None:
         distorted = function(image, level, generator=stream)
@@ -116,7 +117,7 @@ def _write_one(
 def _write_all(source: str, folder: Path, set_name: str, name: str | None, seed: int, force: bool) -> None:
     from isptune.distortions import preset, presets_of
     from isptune.distortions.presets import SEVERITIES
-    from isptune.scenes.images import read_image, write_image
+    from isptune.scenes.images import write_image
 
     if name is not None:
         chosen = [preset(set_name, name)]
@@ -124,7 +125,7 @@ def _write_all(source: str, folder: Path, set_name: str, name: str | None, seed:
         chosen = [one for one in presets_of(set_name).values() if one.part != "unused"]
     files = [folder / f"{one.name}_{severity}.png" for one in chosen for severity in SEVERITIES]
     _check_folder(folder, files, force)
-    image = read_image(source)
+    image = told_image(source)
     folder.mkdir(parents=True, exist_ok=True)
     for one in _with_progress(chosen):
         for severity, distorted in _severities(one, image, seed):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands.pictures import told_image
 from isptune.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,13 +43,12 @@ def judge_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def judge_and_scene(spec: str, reference: str | None, device: "torch.device") -> "tuple[Judge, Scene | None]":
     """The judge, and the reference as a scene. Raises ConfigError, UnknownName, MissingExtra or SceneError."""
     from isptune.registry import build
-    from isptune.scenes.images import read_image
     from isptune.scenes.scene import photograph
 
     judge = build("judge", spec, reference=reference is not None)
     if reference is None:
         return judge, None
-    return judge, photograph(reference, read_image(reference)).to(device)
+    return judge, photograph(reference, told_image(reference)).to(device)
 
 
 def require_unused(path: str | None, force: bool) -> None:

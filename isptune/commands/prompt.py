@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands.pictures import tell_warning
 from isptune.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _begin(out: Path, asked: dict[str, Any]) -> "Sitting":
         if "scene" in asked:
             raise ConfigError("--scene names a scene of a run; a folder has none")
         with _bar("scored" if objective else "") as progress:
-            chosen = of_folder(Path(asked["images"]), count, objective, progress)
+            chosen = of_folder(Path(asked["images"]), count, objective, progress, tell_warning)
     else:
         raise ConfigError("what is to be rated? give --from-run RUN or --images FOLDER")
     with _bar("pictures") as progress:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, final
 
 import click
 
+from isptune.commands.pictures import told_image
+
 if TYPE_CHECKING:
     import torch
 
@@ -75,27 +77,28 @@ class Scoring:
 
     def _scores(self, path: str, reference: str, wanted: "dict[str, Objective]") -> dict[str, float]:
         """By objective; those that failed are left out, and told. Raises SceneError for a picture that is none."""
-        from isptune.errors import in_words, one_line
-        from isptune.scenes.images import read_image
+        from isptune.errors import ScoreError, in_words, one_line
         from isptune.scenes.scene import Scene
 
-        image = read_image(path).to(self.device)
+        image = told_image(path).to(self.device)
         scene = self._reference(reference) if reference else Scene(path, image)
         tell_warnings(wanted, [image], path)
         scores = {}
         for spec, objective in wanted.items():
             try:
-                scores[spec] = float(objective.score(image, scene)[0])
+                value = float(objective.score(image, scene)[0])
+                if value != value:
+                    raise ScoreError(f"{spec} is not defined for this picture (NaN)")
+                scores[spec] = value
             except Exception as error:  # a plug-in may raise anything, and it costs one score
                 click.echo(f"isptune: {one_line(path)}: {in_words(error)}", err=True)
         return scores
 
     def _reference(self, path: str) -> "Scene":
-        from isptune.scenes.images import read_image
         from isptune.scenes.scene import photograph
 
         if path not in self._perfect:
-            self._perfect = {path: photograph(path, read_image(path)).to(self.device)}
+            self._perfect = {path: photograph(path, told_image(path)).to(self.device)}
         return self._perfect[path]
 
 

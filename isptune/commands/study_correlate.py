@@ -180,6 +180,11 @@ def _score_picture(
         except Exception as error:  # a plug-in may raise anything, and it costs one score
             click.echo(f"isptune: {one_line(str(path))}: {spec}: {in_words(error)}", err=True)
         else:
+            if value != value:
+                click.echo(
+                    f"isptune: {one_line(str(path))}: {spec}: is not defined for this picture (NaN)", err=True
+                )
+                continue
             found[spec] = value if objective.facts.direction == "maximize" else -value
     return found
 

@@ -28,9 +28,10 @@ def fit(folder: str, draws: int, seed: int, with_judges: bool) -> None:
     """Scale the votes of a study, open or closed.
 
     Writes scale.csv (JOD by Thurstone's Case V with 95 % intervals over observers, the share of wins, Bradley-Terry,
-    pwcmp's scale, and the scale without the observers that either screening flags), differences.csv, observers.csv,
-    result.json, prompt.csv (pictures with scores, as --prompt takes them) and report.html into DIR; where judges looked
-    at the pairs (`isptune study judge`), judges.csv too: how far they agree with people.
+    pwcmp's scale with its prior "gaussian", and the scale without the observers that either screening flags),
+    differences.csv, observers.csv, result.json, prompt.csv (pictures with scores, as --prompt takes them) and
+    report.html into DIR; where judges looked at the pairs (`isptune study judge`), judges.csv too: how far they agree
+    with people.
 
     Scores hold within a scene, and within a group of its pictures that votes connect. Those of several scenes are put
     on one scale where conditions stand in several of them; else there is a prompt_SCENE.csv for each.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from isptune.commands.options import DEVICE, PIPELINE_OPTION
+from isptune.commands.pictures import tell_warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +126,7 @@ def new(folder: str, **options: Any) -> None:
     if sources["images"]:
         from isptune.study.plan.making import study_of_folder
 
-        study = study_of_folder(target, plan, Path(sources["images"]))
+        study = study_of_folder(target, plan, Path(sources["images"]), tell_warning)
     else:
         study = _rendered(target, plan, sources["run"], sources["scene"], options)
     _tell(study)

@@ -109,7 +109,10 @@ def defocus_blur(images: Images, level: Tensor) -> Images:
     for severity in level.tolist():
         radius, sigma = parameters_at(DEFOCUS, severity)
         kernels.append(between(lambda r, sigma=sigma: _blurred_disk(r, sigma), radius))
-    return convolve(images, kernels, "reflect")
+    # The source's kernels are float32 and sum to a little more or less than 1, which decides about whole grey levels.
+    return _nudge(
+        convolve(images, kernels, "reflect"), [float(k.astype(np.float64).sum() - 1) for k in kernels]
+    )
 
 
 @distortion(group="blur", unit="severity", low=0, high=5, source=IMAGENET_C)

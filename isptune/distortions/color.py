@@ -67,19 +67,26 @@ def color_diffusion(
 
 
 @distortion(group="color", unit="px", low=0.0, high=20.0, stochastic=True, source=f"{ARNIQA} (colour shift)")
-def color_shift(images: Images, level: Tensor, draws: Draws) -> Images:
+def color_shift(images: Images, level: Tensor, draws: Draws, as_coded: bool = False) -> Images:
     """Green slips by the level, down and to the right, where there are edges nearby.
 
     The shift is the level times a random direction in the first quadrant (a normalised pair of uniform
     numbers), rounded to whole pixels by definition. A mask, the smoothed gradient magnitude of the luma
-    scaled to [0, 1], blends it in. KADID-10k means to clamp the mask at its 1st and 99th percentile;
-    ARNIQA's code takes these percentiles of sorting indices, which changes two pixels a row at most. There
-    is no clamp here.
+    scaled to [0, 1], blends it in. KADID-10k means to clamp the mask at its 1st and 99th percentile; there is no
+    clamp here.
+
+    Args:
+        images: [batch, 3, H, W].
+        level: the amount, [batch].
+        draws: of the direction.
+        as_coded: do what ARNIQA's code does beside that. It clamps the mask by the indices of its sorted rows, which
+            makes two pixels a row 0 and 1, and pads rows by the shift of columns and columns by that of rows, so that
+            where one of the shifts is larger, its first pixels come from the far side of the picture.
     """
     direction = draws.uniform(2, device=images.device)
     direction = direction / direction.norm(dim=1, keepdim=True).clamp(min=1e-12)
     shift = (direction * level[:, None]).round().long()
-    return imagewise(_shift_green, images, shift)
+    return imagewise(_shift_green_as_coded if as_coded else _shift_green, images, shift)
 
 
 @distortion(
@@ -181,6 +188,31 @@ def _shift_green(images: Images, shift: Tensor) -> Images:
     result = images.clone()
     result[:, 1] = torch.lerp(green, shifted, _edge_mask(images))
     return result
+
+
+def _shift_green_as_coded(images: Images, shift: Tensor) -> Images:
+    """`_shift_green` with the two slips of ARNIQA's code."""
+    green, mask = images[:, 1], _edge_mask(images)
+    rows, columns = (
+        _rolled(size, by, padding)
+        for size, by, padding in (
+            (images.shape[2], shift[:, :1], shift[:, 1:]),
+            (images.shape[3], shift[:, 1:], shift[:, :1]),
+        )
+    )
+    index = torch.arange(len(images), device=images.device)[:, None, None]
+    shifted = green[index, rows[:, :, None], columns[:, None, :]]
+    lowest, highest = mask.argsort(2) == 0, (1 - mask).argsort(2) == 0
+    mask = torch.where(highest, 1.0, torch.where(lowest, 0.0, mask))
+    result = images.clone()
+    result[:, 1] = torch.lerp(green, shifted, mask)
+    return result
+
+
+def _rolled(size: int, by: Tensor, padding: Tensor) -> Tensor:
+    """Where each place of an axis comes from that is padded by its ends, rolled, and cut again, [batch, size]."""
+    place = torch.arange(size, device=by.device) + padding - by
+    return (place.remainder(size + 2 * padding) - padding).clamp(0, size - 1)
 
 
 def _edge_mask(images: Images) -> Float[Tensor, "batch height width"]:

@@ -141,7 +141,9 @@ def _otsu_table(counts: Int64[np.ndarray, " 256"], classes: int) -> Float64[np.n
         return values / np.float64(255)
     centres = (edges[:-1] + edges[1:]) / 2
     found = np.digitize(values, centres[multi_otsu(binned, classes)])
-    return (found * ((high - low) / classes) + low) / 255.0
+    return (
+        found * (high - low) / classes + low
+    ) / 255.0  # in this order: whole grey levels stay whole when cut
 
 
 def _equalising_table(counts: Int64[np.ndarray, " 256"], bins: int) -> Float64[np.ndarray, " 256"]:

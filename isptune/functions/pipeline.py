@@ -110,7 +110,7 @@ def _picture(found: Any) -> Images:
     if not isinstance(found, np.ndarray):
         raise RenderError(f"gave {_shown(found)}; a picture is a tensor [3, H, W] or an array [H, W, 3]")
     try:
-        return to_images(found, "its picture")
+        return to_images(found, "its picture", clips=True)
     except SceneError as error:
         raise RenderError(str(error)) from error
 

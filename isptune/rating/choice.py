@@ -10,8 +10,7 @@ from isptune.errors import ConfigError, RunFolderError, SceneError, in_words, on
 from isptune.registry import build
 from isptune.runs.log import Trial
 from isptune.runs.record import RunRecord, read_run
-from isptune.scenes.images import read_image
-from isptune.scenes.picture_lists import ENDINGS
+from isptune.scenes.images import SUFFIXES, read_fitting
 from isptune.scenes.sampling import interval_ranks
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Space
@@ -72,18 +71,21 @@ def of_folder(
     count: int,
     objective: str | None = None,
     on_scored: Callable[[int, int], None] = lambda done, count: None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> list[Chosen]:
     """Pictures of a folder, spread over the ranks of an objective's scores, or over their names.
+
+    Of a picture that is too large the middle is taken; `tell` gets lines on what was done to those that are chosen.
 
     Raises:
         ConfigError: there is no such folder, it holds too few pictures, or one cannot be read or scored.
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and path.is_file())
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     if len(files) < FEWEST:
         raise ConfigError(
-            f"{folder}: {len(files)} pictures; at least {FEWEST} are needed ({', '.join(ENDINGS)})"
+            f"{folder}: {len(files)} pictures; at least {FEWEST} are needed ({', '.join(SUFFIXES)})"
         )
     scores: dict[Path, float] = {}
     if objective is not None:
@@ -94,7 +96,7 @@ def of_folder(
         sign = 1 if scored.facts.direction == "maximize" else -1
         files.sort(key=lambda file: sign * scores[file])
     return [
-        Chosen({"file": str(files[rank])}, scores.get(files[rank]), _reader(files[rank]))
+        Chosen({"file": str(files[rank])}, scores.get(files[rank]), _reader(files[rank], tell))
         for rank in interval_ranks(len(files), count)
     ]
 
@@ -167,12 +169,18 @@ def _named(kind: str, name: str | None, known: Mapping[str, Any]) -> Any:
     return known[name]
 
 
-def _reader(file: Path) -> Callable[[], Images]:
-    return lambda: read_image(file)
+def _reader(file: Path, tell: Callable[[str], None]) -> Callable[[], Images]:
+    def read() -> Images:
+        found = read_fitting(file)
+        for line in found.told:
+            tell(line)
+        return found.image
+
+    return read
 
 
 def _score(file: Path, objective: "Objective") -> float:
-    image = read_image(file)
+    image = read_fitting(file).image
     try:
         score = float(objective.score(image, Scene(file.stem, image))[0])
     except Exception as error:  # a plug-in may raise anything

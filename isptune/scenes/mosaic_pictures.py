@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from isptune.errors import SceneError
-from isptune.scenes.images import decode, silenced
+from isptune.scenes.decoding.reading import read_stored
 from isptune.scenes.raw_frame import Frame, check_file, retagged
 from isptune.scenes.raw_tags import Tags
+from isptune.system.quiet import silenced
 
 _STARTS = (b"\x89PNG", b"P5", b"\x93NUMPY")
 _DNG_VERSION = 50706
@@ -42,13 +43,16 @@ def _is_plain_tiff(path: Path) -> bool:
 
 
 def read_mosaic_picture(path: Path, tags: Tags) -> Frame:
-    """Read a frame from a grey picture: black is 0 and white the largest number that it can hold, unless tags say it.
+    """Read a frame from a grey picture: black is 0, white what a PGM says or the largest number; or as tags say.
 
     Raises:
         SceneError: the file cannot be read or is not grey, or the order of the filters was not given.
     """
     check_file(path)
-    samples = _array(path) if path.suffix.lower() == ".npy" else decode(path)
+    samples, white = _array(path), None
+    if samples is None:
+        stored = read_stored(path)
+        samples, white = stored.samples, stored.white
     if samples.ndim == 3 and samples.shape[2] == 1:
         samples = samples[:, :, 0]
     if samples.ndim != 2 or samples.dtype not in (np.uint8, np.uint16):
@@ -61,12 +65,20 @@ def read_mosaic_picture(path: Path, tags: Tags) -> Frame:
             f"{path}: is a picture; as a mosaic it needs the order of its filters: cfa=RGGB or the like"
         )
     frame = Frame(
-        path.name, samples, tags.cfa, (0.0, 0.0, 0.0, 0.0), float(np.iinfo(samples.dtype).max), bare=True
+        path.name,
+        samples,
+        tags.cfa,
+        (0.0, 0.0, 0.0, 0.0),
+        white or float(np.iinfo(samples.dtype).max),
+        bare=True,
     )
     return retagged(frame, tags)
 
 
-def _array(path: Path) -> np.ndarray:
+def _array(path: Path) -> np.ndarray | None:
+    """The numbers of a NumPy array; None for other files."""
+    if path.suffix.lower() != ".npy":
+        return None
     try:
         return np.load(
             path, mmap_mode="r", allow_pickle=False

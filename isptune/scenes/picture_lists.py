@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isptune.errors import ConfigError, IsptuneError, SceneError, one_line
+from isptune.scenes.images import SUFFIXES
 from isptune.system.tables import Table, normalised, read_lines, read_table
-
-ENDINGS = (
-    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm", ".pgm", ".heic", ".heif", ".avif",
-)  # fmt: skip
-"""Of the files of a folder that are taken for pictures."""
 
 _IMAGE = (
     "image",
@@ -72,7 +68,7 @@ def _of_argument(argument: str) -> list[NamedPicture]:
     if path.is_dir():
         inside = [str(file) for file in pictures_in(path)]
         if not inside:
-            raise SceneError(f"{argument}: is a folder without pictures ({', '.join(ENDINGS)})")
+            raise SceneError(f"{argument}: is a folder without pictures ({', '.join(SUFFIXES)})")
         return [NamedPicture(file) for file in inside]
     if glob.has_magic(argument) and not path.exists():
         found = sorted(one for one in glob.glob(argument, recursive=True) if Path(one).is_file())
@@ -87,7 +83,7 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in ENDINGS
+        if path.suffix.lower() in SUFFIXES
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
@@ -201,7 +197,7 @@ def read_references(given: str) -> References:
                 )
             stems[file.stem] = str(file)
         if not stems:
-            raise ConfigError(f"{given}: is a folder without pictures ({', '.join(ENDINGS)})")
+            raise ConfigError(f"{given}: is a folder without pictures ({', '.join(SUFFIXES)})")
         return References(given, by_stem=stems)
     if path.suffix.lower() in (".csv", ".tsv", ".txt"):
         pairs = _pairs(path)

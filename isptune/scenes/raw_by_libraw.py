@@ -1,9 +1,5 @@
 """What LibRaw reads as frames: DNG, CR2, NEF, ARW, RAF and more, of a Bayer sensor or of one without colour filters."""
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +7,10 @@ import numpy as np
 
 from isptune.errors import SceneError
 from isptune.scenes.colour_profile import white_kept
-from isptune.scenes.images import silenced
 from isptune.scenes.raw_capture import IDENTITY, Matrix, NoiseModel
 from isptune.scenes.raw_frame import Frame, check_file, retagged
 from isptune.scenes.raw_tags import MONO, Tags, mean_noise
+from isptune.system.quiet import silenced, silent_native_code
 
 _SRGB_TO_XYZ = np.array(
     [
@@ -50,7 +46,7 @@ def read_by_libraw(path: Path, tags: Tags) -> Frame:
     from rawpy._rawpy import LibRawError, LibRawFileUnsupportedError
 
     try:
-        with _silent_native_code(), rawpy.imread(str(path)) as raw:
+        with silent_native_code(), rawpy.imread(str(path)) as raw:
             return _to_frame(raw, path, tags)
     except LibRawFileUnsupportedError as error:
         raise SceneError(
@@ -63,20 +59,6 @@ def read_by_libraw(path: Path, tags: Tags) -> Frame:
         raise SceneError(
             f"{path}: cannot be read as a raw file; it is cut off or damaged ({reason})"
         ) from error
-
-
-@contextmanager
-def _silent_native_code() -> Iterator[None]:
-    """LibRaw prints what it finds wrong past Python; we say it once, in the exception."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _to_frame(raw: Any, path: Path, tags: Tags) -> Frame:

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from isptune.errors import SceneError
 from isptune.scenes.camera_profile import CameraProfile, noise_at_iso
+from isptune.scenes.decoding.orientation import upright
 from isptune.scenes.raw_capture import IDENTITY, MIN_SIDE, Matrix, NoiseModel, Optics, RawCapture
 from isptune.scenes.raw_tags import MONO, QUAD, Tags
 
@@ -142,14 +142,6 @@ def to_capture(frame: Frame) -> tuple[RawCapture, tuple[int, int]]:
         mono=frame.cfa == MONO,
     )
     return _balanced(capture, frame), (left, top)
-
-
-def upright(array: Any, orientation: int) -> Any:
-    """An array [H, W, ...] as it is to be shown, by a view; EXIF 2.32, tag 274: where its first row and column lie."""
-    if orientation >= 5:  # the first row is at the left or right
-        array = array.swapaxes(0, 1)
-    right, bottom = orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8)
-    return array[:: -1 if bottom else 1, :: -1 if right else 1]
 
 
 def _upright_cell(cell: np.ndarray, frame: Frame) -> np.ndarray:

@@ -9,9 +9,8 @@ from jaxtyping import Float
 
 from isptune.arrays import Images
 from isptune.errors import SceneError
-from isptune.scenes.images import orientation_of, read_image
+from isptune.scenes.images import read_picture
 from isptune.scenes.raw_capture import RawCapture, centre_of_about, on_grid, preview
-from isptune.scenes.raw_frame import upright
 
 BORDER = 0.05
 """By how much of a side a reference may be larger or smaller than the frame: cameras cut active areas so."""
@@ -65,10 +64,10 @@ def with_reference(
     Raises:
         SceneError: the picture cannot be read, or its size does not fit.
     """
-    picture = upright(read_image(path).movedim(1, -1)[0].numpy(), orientation_of(path))
-    reference = torch.from_numpy(np.ascontiguousarray(picture)).movedim(-1, 0)[None]
+    read = read_picture(path)
+    reference = read.image
     size = reference.shape[-1], reference.shape[-2]
-    told = []
+    told = list(read.told)
     if any(abs(a - b) > BORDER * b for a, b in zip(size, frame, strict=True)):
         reference = _resized(reference, frame, path)
         told.append(f"{path.name}: is {_text(size)} and was resized to the raw file's frame, {_text(frame)}")

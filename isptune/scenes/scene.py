@@ -15,7 +15,7 @@ from isptune.arrays import Images
 from isptune.errors import SceneError, UnknownName
 from isptune.registry import build, installed
 from isptune.scenes.focus import parse_focus, split_focus
-from isptune.scenes.images import MAX_SIDE, read_image, to_images
+from isptune.scenes.images import MAX_SIDE, Window, read_picture, refuse_too_large, to_images
 from isptune.scenes.raw_capture import RawCapture, centre_of_about, on_grid, preview, with_measured_brightness
 from isptune.scenes.raw_files import FILE_OPTIONS, is_raw, looks_like_raw, read_raw
 from isptune.scenes.raw_reference import with_reference
@@ -174,8 +174,7 @@ def _read_raw_scene(path: str, crop: str | None, options: Mapping[str, str]) -> 
     else:
         window = on_grid(*window_of(crop, capture.size, Path(path).name))
     left, top, width, height = window
-    if max(width, height) > MAX_SIDE:
-        raise SceneError(f"{path}: {width}x{height} is larger than {MAX_SIDE} pixels a side; crop it")
+    refuse_too_large(path, width, height)
     capture = with_measured_brightness(capture.cropped(left, top, width, height))
     if reference is not None:
         reference = reference[..., top : top + height, left : left + width].contiguous()
@@ -236,17 +235,28 @@ def _load_cropped(spec: str | Scene, crop: str | None) -> list[Scene]:
         return [crop_scene(spec, crop)]
     if Path(spec).exists() and is_raw(spec):  # cut before it is looked at: raw files are large
         return [_read_raw_scene(spec, crop, {})]
+    if Path(spec).exists():
+        return [_photograph_of_file(spec, crop)]
     return [crop_scene(scene, crop) for scene in _load(spec)]
 
 
+def _photograph_of_file(path: str, crop: str | None) -> Scene:
+    """Cut before it is looked at: of a panorama that is too large a part can be used."""
+
+    def cut(width: int, height: int) -> Window:
+        return (0, 0, width, height) if crop is None else window_of(crop, (width, height), Path(path).stem)
+
+    try:
+        read = read_picture(path, cut)
+    except SceneError as error:
+        if looks_like_raw(path):
+            raise SceneError(f"{error}; if it is a raw file, give it as raw:{path}") from error
+        raise
+    told = {"warnings": read.told} if read.told else {}
+    return photograph(Path(path).stem, read.image, file=Path(path).name, **told)
+
+
 def _load(spec: str) -> list[Scene]:
-    if Path(spec).exists():
-        try:
-            return [photograph(Path(spec).stem, read_image(spec), file=Path(spec).name)]
-        except SceneError as error:
-            if looks_like_raw(spec):
-                raise SceneError(f"{error}; if it is a raw file, give it as raw:{spec}") from error
-            raise
     name, argument = split_name(spec)
     if argument is not None and name in installed("scene"):
         return build("scene", spec)
@@ -346,8 +356,7 @@ def _resize(scene: Scene, resize: str | None) -> Scene:
         scale = sides[0] / max(full_height, full_width)
         sides = [max(1, round(full_width * scale)), max(1, round(full_height * scale))]
     width, height = sides
-    if max(sides) > MAX_SIDE:
-        raise SceneError(f"resize {resize!r}: {width}x{height} is larger than {MAX_SIDE} pixels a side")
+    refuse_too_large(f"resize {resize!r}", width, height, "make it smaller")
     across, down = width / full_width, height / full_height
     resized = _map_pixels(scene, lambda x: _bicubic(x, height, width))
     return map_regions(resized, lambda corner: (corner[0] * across, corner[1] * down))

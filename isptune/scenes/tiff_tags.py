@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isptune.scenes.images import silenced
+from isptune.system.quiet import silenced
 
 
 def tiff_tags(path: Path) -> Mapping[str, Any] | None:

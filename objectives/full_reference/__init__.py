@@ -9,5 +9,6 @@
 | fsim | luma and chroma at about 256 pixels | 1 | maximize |
 | vif | luma, four scales | 1 (enhanced images above) | maximize |
 
-All take `fit=none|gain|curve|affine`: a mapping of tone or colour that is fitted before comparing (`fit.py`).
+All take `border=N`, which is cut off, and `fit=none|gain|curve|affine`, a mapping of tone or colour that is fitted
+before comparing (`fit.py`). psnr, ssim, ms_ssim and fsim take `channel=y`, luma only (`view.py`).
 """

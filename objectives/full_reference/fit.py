@@ -20,15 +20,13 @@ degree 1); to map colours by least squares before comparing is an old habit of t
 """
 
 from collections.abc import Callable
-from typing import Literal, cast, get_args
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float64
 from torch import Tensor
 
 from isptune.arrays import Images
-from isptune.errors import ConfigError
-from objectives.options import parse_options, refuse_argument
 
 Fit = Literal["none", "gain", "curve", "affine"]
 
@@ -44,16 +42,6 @@ STIFFNESS = 1e-4
 _RIDGE = 1e-8  # towards no change, for pictures that say nothing
 
 Samples = Float64[Tensor, "batch 3 blocks"]
-
-
-def fit_option(name: str, argument: str | None) -> Fit:
-    """The option `fit` of an objective that takes no other. Raises ConfigError."""
-    if argument is not None and "fit=" not in argument:
-        refuse_argument(name, argument)
-    fit = parse_options(name, argument, {"fit": "none"})["fit"]
-    if fit not in get_args(Fit):
-        raise ConfigError(f"{name}: fit = {fit!r} is none of {', '.join(get_args(Fit))}")
-    return cast(Fit, fit)
 
 
 def fitted(

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.facts import ObjectiveFacts
-from objectives.full_reference.fit import fit_option
 from objectives.full_reference.objective import (
     FullReference,
     OneImage,
@@ -24,11 +23,14 @@ from objectives.full_reference.objective import (
     Planes,
     Scratch,
     filter_valid,
+    is_flat,
     length,
     shrink,
     shrink_plane,
+    undefined,
 )
 from objectives.full_reference.phase_congruency import Bank, bank, phase_congruency, phase_congruency_plane
+from objectives.full_reference.view import view_option
 
 YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 """RGB to YIQ with the coefficients of the authors' code."""
@@ -61,12 +63,13 @@ def fsim(argument: str | None = None) -> FullReference:
     An image whose shorter side is n pixels is shrunk by the factor n / 256, rounded, and at least 1. Time goes
     into sixteen Fourier transforms, so an image of 383 pixels, which is not shrunk, takes longer than one of
     384. Range [0, 1]. Against piq 0.8 (`fsim`) and pyiqa 0.1.16 (`fsim`): within 2e-4,
-    but for inverted colours (1e-3), where a negative chroma similarity is raised to a power.
+    but for inverted colours (1e-3), where a negative chroma similarity is raised to a power. A flat reference has no
+    features to weigh by: it is refused.
     """
-    fit = fit_option("fsim", argument)
+    view = view_option("fsim", argument)
     return FullReference(
         name="fsim",
-        fit=fit,
+        view=view,
         facts=ObjectiveFacts(
             direction="maximize",
             range=(0.0, 1.0),
@@ -83,7 +86,13 @@ def fsim(argument: str | None = None) -> FullReference:
 
 
 def prepare(reference: OneImage) -> Reference:
-    """What FSIM needs of a reference [1, 3, H, W]."""
+    """What FSIM needs of a reference [1, 3, H, W].
+
+    Raises:
+        ScoreError: the reference is flat: FSIM weighs pixels by features, and a flat picture beside it would be 0 / 0.
+    """
+    if is_flat(reference):
+        raise undefined("fsim", "features to weigh pixels by")
     factor = max(1, math.floor(min(reference.shape[-2:]) / 256 + 0.5))
     yiq = _yiq(reference.double(), factor)
     filters = bank(*yiq.shape[-2:])

@@ -13,7 +13,6 @@ from torch import Tensor
 from isptune.arrays import Images, Scores
 from isptune.facts import ObjectiveFacts
 from isptune.scenes.color import luma
-from objectives.full_reference.fit import fit_option
 from objectives.full_reference.objective import (
     FullReference,
     OtherPlane,
@@ -25,6 +24,7 @@ from objectives.full_reference.objective import (
     shrink,
     shrink_plane,
 )
+from objectives.full_reference.view import view_option
 
 STABILISER = 170 / 255**2
 """The paper's c = 170 for luma in [0, 255], brought to [0, 1]."""
@@ -39,10 +39,10 @@ def gmsd(argument: str | None = None) -> FullReference:
     population's. Blind to a constant shift in brightness but for the border. Against piq 0.8 (`gmsd`):
     within 1e-6; pyiqa 0.1.16 (`gmsd`): within 2e-4.
     """
-    fit = fit_option("gmsd", argument)
+    view = view_option("gmsd", argument, channels=False)
     return FullReference(
         name="gmsd",
-        fit=fit,
+        view=view,
         facts=ObjectiveFacts(
             direction="minimize",
             range=(0.0, 0.5),  # the largest standard deviation of numbers in [0, 1]

@@ -18,10 +18,10 @@ from torch import Tensor
 from isptune.arrays import Images, Scores
 from isptune.errors import ScoreError
 from isptune.facts import ObjectiveFacts
-from isptune.scenes.color import LUMA_BT601
+from isptune.scenes.color import LUMA_BT601, luma
 from isptune.scenes.scene import Scene
 from isptune.system.threads import in_threads
-from objectives.full_reference.fit import Fit, fitted
+from objectives.full_reference.view import View
 
 Planes = Float32[np.ndarray, "3 height width"]
 """One image in memory on the CPU, red first, in [0, 1]."""
@@ -51,8 +51,8 @@ class FullReference:
         prepare: reference [1, 3, H, W] to whatever both paths need of it.
         score_planes: one image [3, H, W], the prepared reference and memory to work in, to its score.
         score_tensor: images [batch, 3, H, W] and the prepared reference to scores [batch].
+        view: what of the pictures is compared, see `objectives.full_reference.view`.
         smallest_side: of the images that it is defined for, pixels.
-        fit: the mapping that is fitted to each image before it is compared, see `objectives.full_reference.fit`.
     """
 
     name: str
@@ -60,8 +60,8 @@ class FullReference:
     prepare: Callable[[OneImage], Any]
     score_planes: Callable[[Planes, Any, "Scratch"], float]
     score_tensor: Callable[[Images, Any], Scores]
+    view: View
     smallest_side: int = 1
-    fit: Fit = "none"
     _prepared: dict[tuple[int, int], tuple[Tensor, Any]] = field(default_factory=dict, repr=False)
 
     @torch.no_grad()
@@ -73,24 +73,28 @@ class FullReference:
                 images are smaller than `smallest_side`.
         """
         reference = matching_reference(self.name, images, scene)
-        if min(images.shape[-2:]) < self.smallest_side:
-            height, width = images.shape[-2:]
+        height, width = images.shape[-2:]
+        if min(height, width) - 2 * self.view.border < self.smallest_side:
+            cut = f", without a border of {self.view.border}" if self.view.border else ""
             raise ScoreError(
-                f"{self.name} is defined from {self.smallest_side} pixels a side; images are {width}x{height}"
+                f"{self.name} is defined from {self.smallest_side} pixels a side; images are {width}x{height}{cut}"
             )
         prepared = self._prepare_once(reference)
-        images = fitted(images.float(), reference.float(), self.fit, scene.masked)
+        images = self.view.of_images(images.float(), reference.float(), scene.masked)
         if images.device.type != "cpu":
-            return self.score_tensor(images.float(), prepared)
-        batch = images.float().contiguous().numpy()
+            return self.score_tensor(images, prepared)
+        batch = images.contiguous().numpy()
         scores = map_in_threads(lambda planes, scratch: self.score_planes(planes, prepared, scratch), batch)
         return torch.tensor(scores, dtype=torch.float32)
+
+    def _prepare(self, reference: OneImage) -> Any:
+        return self.prepare(self.view.of_reference(reference))
 
     def _prepare_once(self, reference: OneImage) -> Any:
         # The tensor is kept beside its result, so that its identity is not given to another one; the
         # version counts writes into it.
         key = (id(reference), 0 if reference.is_inference() else reference._version)
-        found = self._prepared.pop(key, None) or (reference, self.prepare(reference.detach().float()))
+        found = self._prepared.pop(key, None) or (reference, self._prepare(reference.detach().float()))
         self._prepared[key] = found  # at the end: the first is the one unused for longest
         while len(self._prepared) > _CACHED_REFERENCES:
             self._prepared.pop(next(iter(self._prepared)), None)
@@ -114,6 +118,20 @@ def matching_reference(name: str, images: Images, scene: Scene) -> OneImage:
     if images.device != reference.device:
         raise ScoreError(f"{name}: images are on {images.device}, the reference on {reference.device}")
     return reference
+
+
+def is_flat(reference: OneImage) -> bool:
+    """Whether a reference's luma is the same all over, to a tenth of an 8-bit step."""
+    low, high = luma(reference).aminmax()
+    return float(high - low) < 0.1 / 255
+
+
+def undefined(name: str, lacks: str) -> ScoreError:
+    """The refusal of a metric that its paper leaves 0 / 0 against a flat reference, and what such a one lacks."""
+    return ScoreError(
+        f"{name} is not defined against this reference: it is flat, and so has no {lacks}; psnr, ssim and gmsd compare "
+        "with flat ones, too"
+    )
 
 
 @final

@@ -11,8 +11,8 @@ import torch
 
 from isptune.arrays import Images, Scores
 from isptune.facts import ObjectiveFacts
-from objectives.full_reference.fit import fit_option
 from objectives.full_reference.objective import FullReference, OneImage, Planes, Scratch
+from objectives.full_reference.view import view_option
 
 PSNR_CAP_DB = 100.0
 """The PSNR of equal images, which would be infinite: a finite best keeps means and optimizers sound. It is
@@ -20,14 +20,14 @@ a mean squared error of 1e-10, far below the 1e-6 that rounding to 8 bits leaves
 
 
 def psnr(argument: str | None = None) -> FullReference:
-    """Peak signal-to-noise ratio in decibels, from the mean squared error over red, green and blue.
+    """Peak signal-to-noise ratio in decibels, from the mean squared error over red, green and blue, or of luma.
 
     Capped at 100 dB. Float64 from the squares on; against scikit-image's `peak_signal_noise_ratio`: 1e-4 dB.
     """
-    fit = fit_option("psnr", argument)
+    view = view_option("psnr", argument)
     return FullReference(
         name="psnr",
-        fit=fit,
+        view=view,
         facts=ObjectiveFacts(
             direction="maximize",
             range=(0.0, PSNR_CAP_DB),

@@ -26,7 +26,6 @@ from torch import Tensor
 
 from isptune.arrays import Images, Scores
 from isptune.facts import ObjectiveFacts
-from objectives.full_reference.fit import fit_option
 from objectives.full_reference.objective import (
     FullReference,
     OneImage,
@@ -38,6 +37,7 @@ from objectives.full_reference.objective import (
     filter_valid,
     gaussian_window,
 )
+from objectives.full_reference.view import view_option
 
 WINDOW = gaussian_window(11, 1.5)
 """Of Wang et al. 2004: 11 pixels wide, standard deviation 1.5 pixels."""
@@ -72,10 +72,10 @@ def ssim(argument: str | None = None) -> FullReference:
     Against scikit-image (float64, per channel, Gaussian weights, population covariance, same region) and piq
     0.8 (`ssim(..., downsample=False)`): within 1e-6.
     """
-    fit = fit_option("ssim", argument)
+    view = view_option("ssim", argument)
     return FullReference(
         name="ssim",
-        fit=fit,
+        view=view,
         facts=ObjectiveFacts(
             direction="maximize",
             range=(-1.0, 1.0),
@@ -105,10 +105,10 @@ def ms_ssim(argument: str | None = None) -> FullReference:
     Against piq 0.8 (`multi_scale_ssim`) in float64: within 1e-6 where every scale has even sides (piq fills odd
     sides with zeros, ours repeats the last pixel as the authors' code does).
     """
-    fit = fit_option("ms_ssim", argument)
+    view = view_option("ms_ssim", argument)
     return FullReference(
         name="ms_ssim",
-        fit=fit,
+        view=view,
         facts=ObjectiveFacts(
             direction="maximize",
             range=(0.0, 1.0),

@@ -1,17 +1,21 @@
 """PromptIQA: scores pictures in the taste of some that were rated, without any training.
 
-`promptiqa:prompt=FILE[,weights=PATH,direction=higher]`
+`promptiqa:prompt=FILE[,weights=PATH,direction=higher,scores=stretched]`
 
 | option | values |
 |---|---|
 | prompt | a CSV with the columns image,score, one rated picture a line (paths start at its folder), or `study:DIR` |
 | weights | `bundled` (default): our compact network; `published`: the authors', from a cache; or a path of either |
 | direction | `higher` (the default): a higher score in the CSV is better; `lower`: a lower one is |
+| scores | `stretched` (the default): the worst of the prompt is 0, the best 1; `given`: as they are, from 0 to 1 |
 
-Scores of the prompt may have any scale. They are stretched to 0 for the worst and 1 for the best picture (min-max), as
-the paper says. The published code divides by a constant of the data set instead, which a CSV does not tell. With
-`direction=lower` they are turned around first, so that scores are maximised in either case. The CSV cannot tell which
-it is. What else a prompt may be, and how many pictures of it are taken, stands in `objectives.promptiqa.rated_prompt`.
+Scores of the prompt may have any scale. They are stretched to 0 for the worst and 1 for the best picture (min-max),
+as the paper says: a CSV does not tell its scale, and to a tuner only differences within the prompt count. Ten good
+pictures then say that one of them is worthless, so that scores are relative to the prompt. The published code and the
+authors' demo divide by a constant of the data set instead: divide by it and give `scores=given` for their numbers, on
+one scale for all prompts. With `direction=lower` scores are turned around first, so that they are maximised in either
+case. The CSV cannot tell which it is. What else a prompt may be, and how many pictures of it are taken, stands in
+`objectives.promptiqa.rated_prompt`.
 
 The published weights (best_model.pth.tar, MIT licence, 1.3 GB; looked for in the folder of weights, torch's cache and
 the hub's) score from 0 to 1. The compact network is ours (`objectives.promptiqa.compact`), takes pictures of any size,
@@ -22,6 +26,7 @@ Source: Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA: Boosting the per
 no-reference image quality assessment via prompts, arXiv:2403.04993.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -33,7 +38,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
-from isptune.errors import ConfigError
+from isptune.errors import ConfigError, one_line
 from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from isptune.spec import escaped, has_options
@@ -52,6 +57,11 @@ FACTS = ObjectiveFacts(
     source="Chen, Qin, Wang, Yuan, Li, Hu and Wang 2024, PromptIQA: Boosting the performance and generalization for "
     "no-reference image quality assessment via prompts, arXiv:2403.04993",
 )
+
+AS_GIVEN = "predicted score, 0 (bad) to 1 (excellent) on the scale of the prompt"
+
+SLOW_TO_READ = 1 << 28
+"""Bytes of weights from which it is said that they are read: the published ones take a minute until the first score."""
 
 _GPU_BUDGET = 2**32  # bytes for the pictures that are encoded at once
 
@@ -169,21 +179,29 @@ class Build:
             ConfigError: an option, the CSV or one of its pictures, or a file of weights of another layout.
             MissingExtra: weights that are not here; says how to get them.
         """
-        defaults = {"prompt": "", "weights": "", "direction": "higher"}
+        defaults = {"prompt": "", "weights": "", "direction": "higher", "scores": "stretched"}
         options = parse_options("promptiqa", argument, defaults, first="prompt")
         if not options["prompt"]:
             raise ConfigError("promptiqa: prompt=FILE names a CSV with the columns image,score")
         if options["direction"] not in ("higher", "lower"):
             raise ConfigError(f"promptiqa: direction is higher or lower; got {options['direction']!r}")
-        rated = read_prompt(options["prompt"], lower_is_better=options["direction"] == "lower")
+        if options["scores"] not in ("stretched", "given"):
+            raise ConfigError(f"promptiqa: scores is stretched or given; got {options['scores']!r}")
+        stretched = options["scores"] == "stretched"
+        rated = read_prompt(options["prompt"], options["direction"] == "lower", stretched)
         network, files, range = _network(options["weights"])
+        pictures = [read_rated(rating) for rating in rated.ratings]
+        told = [line for picture in pictures for line in picture.told]
         return PromptIqa(
             network=network,
-            prompt=Prompt(
-                tuple(network.prepare(read_rated(rating)) for rating in rated.ratings), rated.scores
+            prompt=Prompt(tuple(network.prepare(picture.image) for picture in pictures), rated.scores),
+            facts=replace(
+                FACTS,
+                range=range,
+                unit=FACTS.unit if stretched else AS_GIVEN,
+                weights={**files, **hashes(rated.file, rated.ratings)},
             ),
-            facts=replace(FACTS, range=range, weights={**files, **hashes(rated.file, rated.ratings)}),
-            rated=rated,
+            rated=replace(rated, warnings=(*rated.warnings, *told)),
         )
 
 
@@ -194,6 +212,12 @@ def _network(weights: str) -> tuple[PromptedNetwork, dict[str, str], tuple[float
         compact = read_compact(path)
         return compact, {path.name: sha256_of(path), **compact.weights}, compact.range
     path = weights_file("" if weights == "published" else weights)
+    if path.stat().st_size >= SLOW_TO_READ:
+        logging.getLogger(__name__).warning(
+            "promptiqa: %s is read (%.1f GB) and the prompt encoded; on a CPU that takes about a minute",
+            one_line(str(path)),
+            path.stat().st_size / 1e9,
+        )
     return read_network(path), {path.name: sha256_of(path)}, (0.0, 1.0)
 
 

@@ -11,9 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isptune.arrays import Images
 from isptune.errors import ConfigError, SceneError, one_line
-from isptune.scenes.images import read_image
+from isptune.scenes.images import ReadPicture, read_fitting
 
 COLUMNS = ("image", "score")
 
@@ -74,12 +73,30 @@ def _rating(row: list[str], columns: list[int], file: Path, place: str) -> Rated
     return RatedImage(name, path, score, place)
 
 
-def read_rated(rated: RatedImage) -> Images:
-    """The picture. Raises ConfigError that names the line if it cannot be read."""
+def read_rated(rated: RatedImage) -> ReadPicture:
+    """The picture; of one that is too large its middle. Raises ConfigError that names the line if it cannot be read."""
     try:
-        return read_image(rated.path)
+        return read_fitting(rated.path)
     except SceneError as error:
         raise ConfigError(f"{rated.place}: {one_line(str(error))}") from error
+
+
+def scores_as_given(
+    ratings: Sequence[RatedImage], lower_is_better: bool = False
+) -> Float[Tensor, " pictures"]:
+    """Scores that lie from 0 (bad) to 1 (excellent) already.
+
+    Raises:
+        ConfigError: one does not; the message names its line.
+    """
+    for rating in ratings:
+        if not 0 <= rating.score <= 1:
+            raise ConfigError(
+                f"{rating.place}: a score of {rating.score:g}; scores that are taken as they are lie from 0 to 1: "
+                "divide them by the largest of their scale, or leave scores=given out"
+            )
+    found = torch.tensor([rating.score for rating in ratings], dtype=torch.float32)
+    return 1 - found if lower_is_better else found
 
 
 def unit_scores(ratings: Sequence[RatedImage], lower_is_better: bool = False) -> Float[Tensor, " pictures"]:

@@ -23,7 +23,13 @@ from torch import Tensor
 from isptune.errors import ConfigError, one_line
 from isptune.scenes.sampling import interval_ranks
 from objectives.promptiqa.likeness import Likeness
-from objectives.promptiqa.rated_images import RatedImage, read_rated, read_ratings, unit_scores
+from objectives.promptiqa.rated_images import (
+    RatedImage,
+    read_rated,
+    read_ratings,
+    scores_as_given,
+    unit_scores,
+)
 
 STUDY = "study:"
 STUDY_FILE = "prompt.csv"
@@ -44,7 +50,7 @@ class RatedPrompt:
     Attributes:
         file: the CSV.
         ratings: of the pictures that are taken, in the CSV's order.
-        scores: theirs, 0 for the worst to 1 for the best.
+        scores: theirs, 0 for the worst to 1 for the best, or as they were given.
         warnings: one line each.
     """
 
@@ -56,14 +62,20 @@ class RatedPrompt:
     @cached_property
     def likeness(self) -> Likeness:
         """What the pictures look like. Raises ConfigError if one cannot be read."""
-        return Likeness([read_rated(rating) for rating in self.ratings], str(self.file))
+        return Likeness([read_rated(rating).image for rating in self.ratings], str(self.file))
 
 
-def read_prompt(given: str, lower_is_better: bool = False) -> RatedPrompt:
+def read_prompt(given: str, lower_is_better: bool = False, stretched: bool = True) -> RatedPrompt:
     """Read a CSV or the scores of a study.
 
+    Args:
+        given: the file, or `study:DIR`.
+        lower_is_better: whether its scores are turned around.
+        stretched: whether the worst becomes 0 and the best 1; else scores must lie from 0 to 1 and stay.
+
     Raises:
-        ConfigError: a file that cannot be read, a line without its picture or score, fewer than two pictures.
+        ConfigError: a file that cannot be read, a line without its picture or score, fewer than two pictures, scores
+            that cannot be taken so.
     """
     of_study = given.startswith(STUDY)
     file = Path(given.removeprefix(STUDY)).expanduser()
@@ -90,7 +102,9 @@ def read_prompt(given: str, lower_is_better: bool = False) -> RatedPrompt:
         scores = unit_scores(taken, lower_is_better)
     except ConfigError as error:
         raise ConfigError(f"{shown}: {error}") from error
-    if len({rating.score for rating in taken}) == 1:
+    if not stretched:
+        scores = scores_as_given(taken, lower_is_better)
+    if stretched and len({rating.score for rating in taken}) == 1:
         warnings.append(f"{shown}: all scores are {taken[0].score:g}, which says nothing of a taste")
     return RatedPrompt(file, taken, scores, tuple(warnings))
 

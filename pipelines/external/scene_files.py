@@ -18,7 +18,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, Params
 from isptune.errors import RenderError, SceneError
-from isptune.scenes.images import read_image, to_uint16
+from isptune.scenes.images import read_image, read_picture, to_uint16
 from isptune.scenes.raw_capture import RawCapture
 from isptune.scenes.raw_files import is_raw
 from isptune.scenes.scene import Scene, window_of
@@ -275,6 +275,8 @@ def file_scenes(argument: str | None) -> list[Scene]:
         raise SceneError(f"file:{argument}: cannot be read: {error.strerror}; give file:PATH") from error
     if path.stat().st_size == 0:
         raise SceneError(f"file:{argument}: the file is empty")
-    reference = read_image(options["reference"]) if "reference" in options else None
-    image = torch.zeros(1, 3, 1, 1) if reference is None else reference
-    return [Scene(path.stem, image, reference, {"path": str(path.resolve()), "sha256": digest})]
+    facts = {"path": str(path.resolve()), "sha256": digest}
+    if "reference" not in options:
+        return [Scene(path.stem, torch.zeros(1, 3, 1, 1), None, facts)]
+    read = read_picture(options["reference"])
+    return [Scene(path.stem, read.image, read.image, {**facts, "warnings": read.told})]

@@ -196,7 +196,7 @@ def _name(photo: Scene, camera: TwinCamera) -> str:
 
 def _facts(photo: Scene, camera: TwinCamera, spread: PointSpread) -> dict[str, Any]:
     """What is known of a twin besides its samples."""
-    told = camera.warnings
+    told = (*photo.metadata.get("warnings", ()), *camera.warnings)
     if spread.source == "default":
         told += (
             f"twin: the point spread is a default, psf={DEFAULT_PSF:g}; isptune calibrate optics measures one",

@@ -176,7 +176,8 @@ def build(argument: str | None) -> list[Scene]:
     image = image[..., :height, :width].contiguous()
     # One camera for a seed; its noise differs from scene to scene.
     capture = unprocess(image, random_camera(seed, iso), noise_seed(photo.name, seed), smoothstep, clipped)
-    facts = {key: photo.metadata[key] for key in ("regions",) if key in photo.metadata}  # of a test chart
+    # Of a test chart, and what was told of the photograph's file.
+    facts = {key: photo.metadata[key] for key in ("regions", "warnings") if key in photo.metadata}
     return [raw_scene(f"{photo.name}_iso{iso:g}", capture, image, file=photo.name, iso=iso, **facts)]
 
 

@@ -6,13 +6,16 @@ import io
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 
 from isptune.commands.score import score
 from isptune.errors import SceneError, UnknownName
+from isptune.scenes.decoding.colour_space import DISPLAY_P3
 from isptune.scenes.images import read_image, write_image
 from isptune.scenes.scene import photograph
 from objectives.full_reference.gmsd import gmsd
 from objectives.full_reference.psnr import psnr
+from tests.icc_profiles import SRGB_TAG, matrix_profile
 
 
 @pytest.fixture
@@ -45,6 +48,31 @@ def test_csv_has_one_line_a_score_with_direction_and_unit(folder):
     scene, image = photograph("perfect", read_image("perfect.png")), read_image("spoilt.png")
     expected = [psnr().score(image, scene).item(), gmsd().score(image, scene).item(), 100, 0]
     assert [float(row["score"]) for row in rows] == pytest.approx(expected, rel=1e-5, abs=1e-9)
+
+
+def test_a_photograph_on_its_side_is_scored_upright_and_its_colours_are_spoken_of(folder):
+    with Image.open("perfect.png") as perfect:
+        lying = perfect.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[274] = 6
+    lying.save("phone.png", exif=exif)
+    result = run("phone.png", "--objective", "psnr", "--reference", "perfect.png", "--csv")
+    assert result.stdout.splitlines()[1].split(",")[2] == "100"
+    lying.save("wide.png", exif=exif, icc_profile=matrix_profile(DISPLAY_P3, SRGB_TAG, "Display P3"))
+    result = run("wide.png", "--objective", "psnr", "--reference", "perfect.png", "--csv")
+    assert float(result.stdout.splitlines()[1].split(",")[2]) < 40
+    assert result.stderr == (
+        "warning: wide.png: its colours are in 'Display P3' (its ICC profile) and were converted to sRGB\n"
+    )
+
+
+def test_a_score_that_is_not_defined_is_left_out_with_the_reason(folder):
+    write_image("grey.png", torch.full((1, 3, 64, 64), 0.5))
+    write_image("noisy.png", (0.5 + 0.1 * torch.randn(1, 3, 64, 64)).clamp(0, 1))
+    result = run("noisy.png", "--objective", "vif", "--objective", "psnr", "--reference", "grey.png", "--csv")
+    assert result.exit_code == 1
+    assert [line.split(",")[1] for line in result.stdout.splitlines()] == ["objective", "psnr"]
+    assert "noisy.png: vif is not defined against this reference: it is flat" in result.stderr
 
 
 def test_table_shows_direction_and_unit(folder):

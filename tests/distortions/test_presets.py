@@ -2,11 +2,16 @@
 
 import itertools
 
+import cv2
 import numpy as np
 import pytest
+import skimage.color
+import skimage.data
 import torch
 
 from isptune.distortions import CATALOGUE, SETS, blur, blur_random, color, noise, preset, presets_of, weather
+from isptune.distortions.color import _edge_mask
+from isptune.distortions.palettes import multi_otsu
 from isptune.errors import ConfigError, UnknownName
 from tests.distortions import published
 from tests.distortions.photograph import generators, photograph, psnr
@@ -204,3 +209,80 @@ def test_psnr_falls_with_the_published_severity_where_it_does_upstream(one):
     if one.name not in NOT_MONOTONE[one.set]:
         least = 0.9 if one.distortion.stochastic else 0.99  # few patches or angles are drawn here
         assert all(more > least * less for less, more in itertools.pairwise(losses)), losses
+
+
+def _photographs():
+    return [skimage.data.chelsea(), skimage.data.astronaut()[:, :300]]
+
+
+def _steps(name, severity, pixels, set="imagenet_c"):
+    image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
+    return (preset(set, name).apply(image, severity)[0].permute(1, 2, 0).numpy() * 255).round().astype(int)
+
+
+def _of_hsv(pixels, place, change):
+    hsv = skimage.color.rgb2hsv(pixels / 255.0)
+    hsv[..., place] = np.clip(change(hsv[..., place]), 0, 1)
+    return (skimage.color.hsv2rgb(hsv).clip(0, 1) * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("name", "severity", "place", "change", "share"),
+    [
+        ("brightness", 1, 2, lambda v: v + 0.1, 0.02),
+        ("brightness", 2, 2, lambda v: v + 0.2, 0.06),
+        ("saturate", 2, 1, lambda s: 0.1 * s, 0.02),
+        ("saturate", 3, 1, lambda s: 2 * s, 0.24),
+        ("saturate", 5, 1, lambda s: 20 * s + 0.2, 0.02),
+    ],
+)
+def test_what_imagenet_c_does_in_hsv_is_one_level_off_where_it_is_stated(
+    name, severity, place, change, share
+):
+    for pixels in _photographs():
+        apart = np.abs(_steps(name, severity, pixels) - _of_hsv(pixels, place, change))
+        assert apart.max() <= 1
+        assert (apart > 0).mean() <= share
+
+
+def test_the_first_defocus_of_imagenet_c_is_theirs():
+    far = np.arange(-8, 9)
+    disk = (far[:, None] ** 2 + far**2 <= 9).astype(np.float32)
+    kernel = cv2.GaussianBlur(disk / disk.sum(), (3, 3), 0.1)
+    for pixels in _photographs():
+        theirs = cv2.filter2D(pixels / 255.0, -1, kernel).clip(0, 1) * 255
+        apart = np.abs(_steps("defocus_blur", 1, pixels) - theirs.astype(np.uint8))
+        assert (apart > 0).mean() < 1e-4
+
+
+@pytest.mark.parametrize(("severity", "classes"), [(1, 15), (2, 11), (5, 3)])
+def test_classes_of_otsu_keep_whole_grey_levels_as_depictqa_computes_them(severity, classes):
+    for pixels in _photographs():
+        theirs = pixels.astype(np.float32)
+        for channel in theirs.transpose(2, 0, 1):
+            high, low = channel.max(), channel.min()
+            counts, edges = np.histogram(channel, 30, (low, high))
+            thresholds = ((edges[:-1] + edges[1:]) / 2)[multi_otsu(counts, classes)]
+            channel[:] = np.digitize(channel, thresholds) * (high - low) / classes + low
+        assert np.array_equal(
+            _steps("quantization_otsu", severity, pixels, "depictqa"), theirs.astype(np.uint8)
+        )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_arniqas_colour_shift_has_the_slips_of_its_code(seed):
+    """Sorting gives values and indices, of which its percentile takes the second; padding is crosswise."""
+    image = torch.from_numpy(_photographs()[0].copy()).permute(2, 0, 1)[None].float() / 255
+    found = preset("arniqa", "colorshift").apply(image, 5, generator=[torch.Generator().manual_seed(seed)])
+    drawn = torch.rand(2, generator=torch.Generator().manual_seed(seed))
+    down, right = (drawn / drawn.norm() * 12).round().int().tolist()
+    mask = _edge_mask(image)
+    high, low = mask.sort().indices, 1 - (1 - mask).sort().indices
+    mask = torch.maximum(torch.minimum(mask, high), low)[0]
+    padded = np.pad(image[0, 1].numpy(), ((right, right), (down, down)), mode="edge")
+    rolled = np.roll(padded, (down, right), (0, 1))
+    height, width = image.shape[-2:]
+    shifted = torch.from_numpy(rolled[right : right + height, down : down + width].copy())
+    expected = shifted * mask + image[0, 1] * (1 - mask)
+    torch.testing.assert_close(found[0, 1], expected, atol=1e-6, rtol=0)
+    assert torch.equal(found[:, ::2], image[:, ::2])

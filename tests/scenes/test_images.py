@@ -5,7 +5,8 @@ import tifffile
 import torch
 
 from isptune.errors import SceneError
-from isptune.scenes.images import read_image, write_image
+from isptune.scenes import images
+from isptune.scenes.images import middle, read_fitting, read_image, write_image
 from isptune.scenes.scene import load_scenes
 
 
@@ -68,7 +69,7 @@ def test_what_is_no_picture_is_refused_in_one_line(tmp_path):
         (".", "is a folder"),
         ("empty.png", "empty"),
         ("text.png", "is not a picture"),
-        ("text.tif", "is not a TIFF"),
+        ("text.tif", "is not a picture"),
         ("header.png", "is not a picture"),
     ]:
         with pytest.raises(SceneError, match=message) as raised:
@@ -76,9 +77,34 @@ def test_what_is_no_picture_is_refused_in_one_line(tmp_path):
         assert "\n" not in str(raised.value)
 
 
-def test_more_than_8k_is_refused(tmp_path):
-    with pytest.raises(SceneError, match="larger than 8192"):
-        read_image(_png(tmp_path / "wide.png", np.zeros((1, 9000, 3), np.uint8)))
+def test_a_panorama_is_read_whole_and_more_than_64_megapixels_is_refused_or_cut(tmp_path, monkeypatch):
+    wide = _png(tmp_path / "wide.png", np.zeros((2, 9000, 3), np.uint8))
+    assert read_image(wide).shape == (1, 3, 2, 9000)
+    monkeypatch.setattr(images, "MAX_PIXELS", 10_000)
+    with pytest.raises(SceneError, match=r"9000x2 is larger than .* crop it"):
+        read_image(wide)
+    found = read_fitting(wide)
+    assert found.image.shape == (1, 3, 2, 5000)
+    assert found.told == (f"{wide}: is 9000x2; its middle, 5000x2, is used",)
+    (scene,) = load_scenes([str(wide)], crop="100x2")
+    assert scene.image.shape == (1, 3, 2, 100)
+
+
+@pytest.mark.parametrize(
+    ("size", "kept"),
+    [
+        ((8192, 8192), (8192, 8192)),
+        ((12_000, 3000), (12_000, 3000)),
+        ((12_000, 6000), (11_184, 6000)),
+        ((16_384, 8192), (8192, 8192)),
+        ((9000, 30_000), (8192, 8192)),
+        ((60_000, 500), (32_766, 500)),
+    ],
+)
+def test_the_middle_of_a_panorama_keeps_its_shorter_side(size, kept):
+    left, top, *found = middle(*size)
+    assert tuple(found) == kept
+    assert (left, top) == ((size[0] - kept[0]) // 2, (size[1] - kept[1]) // 2)
 
 
 def test_bundled_scenes_are_their_own_reference():

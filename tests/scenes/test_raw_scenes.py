@@ -210,10 +210,10 @@ def test_files_with_a_wrong_extension_are_refused_or_read_by_the_raw_source(dng,
     shutil.move(tmp_path / "picture.png", picture)
     with pytest.raises(SceneError, match="not a raw file that LibRaw reads"):
         load_scenes([str(picture)])
-    for suffix, message in ((".tif", "is a raw file"), (".png", "is not a picture")):
+    for suffix in (".tif", ".png"):
         other = dng.with_suffix(suffix)
         shutil.copy(dng, other)
-        with pytest.raises(SceneError, match=f"{message}.*raw:.*shot"):
+        with pytest.raises(SceneError, match="is a raw file.*raw:.*shot"):
             load_scenes([str(other)])
         assert raw_file(str(other))[0].raw is not None
 

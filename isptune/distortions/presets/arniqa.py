@@ -2,7 +2,7 @@
 
 Source: Agnolucci et al. 2024, ARNIQA: Learning Distortion Manifold for Image Quality Assessment,
 arXiv:2310.14918; the lists are those of its code. Its colour conversions take red for blue and the other way round, and
-two of its functions cut to 8 bits: the presets do the same.
+two of its functions cut to 8 bits, and its colour shift has two slips (`color_shift`): the presets do the same.
 """
 
 from isptune.distortions.blur import gaussian_blur, lens_blur
@@ -32,7 +32,7 @@ ARNIQA = (
     _preset("lensblur", _BLUR, lens_blur, "radius", (1, 2, 4, 6, 8), kernel="arniqa"),
     _preset("motionblur", _BLUR, motion_blur, "length", (1, 2, 4, 6, 10)),
     _preset("colordiff", _COLOR, color_diffusion, "amount", (1, 3, 6, 8, 12), swap_red_blue=True, eight_bit=True),
-    _preset("colorshift", _COLOR, color_shift, "amount", (1, 3, 6, 8, 12)),
+    _preset("colorshift", _COLOR, color_shift, "amount", (1, 3, 6, 8, 12), as_coded=True),
     _preset("colorsat1", _COLOR, saturation_hsv, "factor", (0.4, 0.2, 0.1, 0, -0.4)),
     # A factor of 1 goes through Lab and is truncated, too: half of the samples of an 8-bit picture lose a step.
     _preset("colorsat2", _COLOR, saturation_lab, "factor", (1, 2, 3, 6, 9), skips_identity=False,

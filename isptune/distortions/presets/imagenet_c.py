@@ -4,6 +4,11 @@ Source: Hendrycks and Dietterich 2019, Benchmarking Neural Network Robustness to
 Perturbations, arXiv:1903.12261; snow, motion blur, frost, fog and the elastic transform in the form of Michaelis et al.
 2019 (imagecorruptions), arXiv:1907.07484, which takes pictures of any size and needs no ImageMagick. The textures of
 frost are made by code, not theirs. Results are cut to 8 bits, downwards.
+
+Where a result is a whole grey level, the rounding errors of float64 decide in their code whether it stays so. On the
+bundled photographs one level lies between theirs and these on 4 to 23 % of samples at severity 3 of saturate, where
+most results are whole, on 3 to 6 % at severity 2 of brightness, on 2 % at most at the others of these two, and on
+0.01 % at most of defocus blur.
 """
 
 from isptune.distortions.blur import defocus_blur, gaussian_blur, zoom_blur

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from isptune.errors import SceneError
-from isptune.scenes.images import MAX_SIDE
+from isptune.scenes.images import refuse_too_large
 from isptune.scenes.pairs.cells import mosaic
 from isptune.scenes.pairs.overlay import Overlay, Window, overlay
 from isptune.scenes.pairs.shots import Shot, clean_specs, read_shot, refuse_strangers, zero_tags
@@ -71,10 +71,7 @@ def _window(crop: str | None, noisy: Shot) -> Window:
     else:
         left, top, width, height = on_grid(*window_of(crop, size, noisy.name))
         window = left, top, width, height
-    if max(window[2:]) > MAX_SIDE:
-        raise SceneError(
-            f"{noisy.name}: {window[2]}x{window[3]} is larger than {MAX_SIDE} pixels a side; crop it"
-        )
+    refuse_too_large(noisy.name, window[2], window[3])
     return window
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from isptune.study.findings.analysis import Analysis, SceneResult
 from isptune.study.findings.common_scale import common_scores, parts_of
+from isptune.study.scale.pwcmp import PRIOR
 from isptune.study.scale.scale import DMC_PAIRS
 from isptune.system.disk import write_atomically
 from isptune.system.records import to_json
@@ -185,6 +186,7 @@ def _result(
         "votes": sum(len(scene.table.share) for scene in analysis.scenes),
         "undone_votes": analysis.undone,
         "resamples": analysis.draws,
+        "pwcmp_prior": PRIOR,
         "warnings": all_warnings(analysis),
         "scenes": {scene.scene: _facts(scene) for scene in analysis.scenes},
         "images": list(images),

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isptune.errors import ConfigError, one_line
-from isptune.scenes.picture_lists import ENDINGS
+from isptune.scenes.images import SUFFIXES
 from isptune.system.tables import Row, Table, listed, normalised, number, read_lines, read_table
 
 FILE_COLUMNS = (
@@ -179,7 +179,7 @@ def _table(path: Path, preset: str | None) -> tuple[Table, bool]:
     found: list[Row] = []
     for file in files:
         for row in read_lines(file)[0]:
-            name = next((c for c in row.cells if Path(c).suffix.lower() in ENDINGS), "")
+            name = next((c for c in row.cells if Path(c).suffix.lower() in SUFFIXES), "")
             value = next((c for c in row.cells if number(c, separator) is not None), "")
             found.append(Row(row.line, (name, value)))
     return Table(path, ("file", "score"), tuple(found), separator), True
@@ -187,7 +187,7 @@ def _table(path: Path, preset: str | None) -> tuple[Table, bool]:
 
 def _is_headless(row: Row, separator: str) -> bool:
     """Whether the first line is a picture with a number."""
-    pictures = [cell for cell in row.cells if Path(cell).suffix.lower() in ENDINGS]
+    pictures = [cell for cell in row.cells if Path(cell).suffix.lower() in SUFFIXES]
     return len(pictures) == 1 and any(number(cell, separator) is not None for cell in row.cells)
 
 
@@ -256,7 +256,7 @@ class PictureFolder:
         if self._known is None:
             self._known = {}
             for path in sorted(self.folder.rglob("*")):
-                if path.suffix.lower() in ENDINGS and path.is_file():
+                if path.suffix.lower() in SUFFIXES and path.is_file():
                     for key in {path.name.lower(), path.stem.lower()}:
                         self._known[key] = None if key in self._known else path
         return self._known.get(Path(name).name.lower()) or self._known.get(Path(name).stem.lower())

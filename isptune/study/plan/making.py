@@ -1,14 +1,13 @@
 """Make a study: write its pictures into a new folder; from a folder of pictures, or from pictures in memory."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from isptune.arrays import Images
 from isptune.errors import ConfigError, StudyError
-from isptune.scenes.images import read_image, write_image
-from isptune.scenes.picture_lists import ENDINGS
+from isptune.scenes.images import SUFFIXES, read_fitting, write_image
 from isptune.space import Value
 from isptune.study.plan.folder import (
     REFERENCES,
@@ -88,17 +87,35 @@ def pictures_of(source: Path) -> tuple[list[Path], list[Path]]:
     return stimuli, [path for path in found if path.stem.lower() == REFERENCE]
 
 
-def study_of_folder(folder: Path, plan: Plan, source: Path) -> Study:
-    """Make a study of the pictures in a folder; see `pictures_of`. Raises ConfigError, SceneError."""
+def study_of_folder(
+    folder: Path, plan: Plan, source: Path, tell: Callable[[str], None] = lambda line: None
+) -> Study:
+    """Make a study of the pictures in a folder; see `pictures_of`.
+
+    Args:
+        folder: new or empty.
+        plan: how people vote.
+        source: where the pictures are; of one that is too large the middle is taken.
+        tell: gets lines on what was done to pictures.
+
+    Raises:
+        ConfigError: see `make_study`.
+        SceneError: a picture cannot be read.
+    """
+
+    def read(path: Path) -> Images:
+        found = read_fitting(path)
+        for line in found.told:
+            tell(line)
+        return found.image
+
     stimuli, references = pictures_of(source)
-    pictures = (Picture(slug(p.parent.name), slug(p.stem), read_image(p)) for p in stimuli)
-    return make_study(
-        folder, plan, pictures, {slug(path.parent.name): read_image(path) for path in references}
-    )
+    pictures = (Picture(slug(p.parent.name), slug(p.stem), read(p)) for p in stimuli)
+    return make_study(folder, plan, pictures, {slug(path.parent.name): read(path) for path in references})
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in ENDINGS and path.is_file()
+    return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def _write(folder: Path, plan: Plan, pictures: Iterable[Picture], references: Mapping[str, Images]) -> Study:

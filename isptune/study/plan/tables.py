@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from isptune.errors import ConfigError, StudyError
-from isptune.scenes.picture_lists import ENDINGS
+from isptune.scenes.images import SUFFIXES
 from isptune.study.plan.folder import Plan, Stimulus, Study, new_folder, stimulus_file, write_study
 from isptune.study.plan.vote_columns import COLUMNS
 from isptune.study.plan.vote_reading import TableVote, VoteTable
@@ -93,7 +93,7 @@ def find_picture(table: VoteTable, pictures: Path | None, scene: str, condition:
     own_scene, own_condition = table.names.get((scene, condition), (scene, condition))
     single = len({name for name, _ in table.names}) == 1
     folders = [pictures / scene, pictures / own_scene, *([pictures] if single else [])]
-    endings = ("", *ENDINGS) if Path(own_condition).suffix.lower() in ENDINGS else ENDINGS
+    endings = ("", *SUFFIXES) if Path(own_condition).suffix.lower() in SUFFIXES else SUFFIXES
     for folder in folders:
         for name in (condition, own_condition):
             for ending in endings:

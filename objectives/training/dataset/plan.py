@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isptune.errors import ConfigError, DatasetError, RunFolderError, SceneError, one_line
-from isptune.scenes.picture_lists import ENDINGS
+from isptune.scenes.images import SUFFIXES
 from isptune.system.claim import LOCK
 from isptune.system.disk import is_unfinished, slug, write_atomically
 from isptune.system.records import read_json
@@ -18,7 +18,6 @@ TASKS = ("identification", "rating")
 """Which distortions does a picture have; which of two pictures is better. Each with a reference and without."""
 
 PARTS = ("train", "validation")
-
 
 SIDE_PX = 384
 """Photographs are shrunk to this shorter side, as those of the data of DepictQA's abstractor model were."""
@@ -109,9 +108,9 @@ def find_photographs(folder: Path, validation: float) -> tuple[Photograph, ...]:
         raise ConfigError(
             f"{folder}: {'is no folder' if folder.exists() else 'no such folder'}; give photographs"
         )
-    files = [path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file()]
+    files = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
     if not files:
-        raise ConfigError(f"{folder}: holds no photographs ({', '.join(ENDINGS)}), nor do its subfolders")
+        raise ConfigError(f"{folder}: holds no photographs ({', '.join(SUFFIXES)}), nor do its subfolders")
     names = sorted(path.relative_to(folder).as_posix() for path in files)
     return tuple(Photograph(n, _sha256(folder / n), part_of(n, validation)) for n in names)
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from isptune.scenes.images import read_image, to_uint8
 from objectives.training.pictures.look_alikes import like_any, thumbnail
 
 GOOD_OPINION = 0.55
@@ -95,10 +96,7 @@ def _tiles_of_large(folder: Path, width: int = 1600) -> list[Photograph]:
 
 
 def _read(path: Path, side: int | None = SIDE) -> Picture:
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise FileNotFoundError(f"{path} is no picture that can be read")
-    pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    pixels = to_uint8(read_image(path))[0]
     shorter = min(pixels.shape[:2])
     if side is not None and shorter > side:
         scale = side / shorter

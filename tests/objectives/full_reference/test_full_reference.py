@@ -194,12 +194,52 @@ def test_nan_in_one_image_is_its_own_nan(name, scene, spoilt):
     assert scores.isnan().tolist() == [False, True, False]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_flat_reference_gives_finite_scores(name):
-    flat = photograph("flat", torch.full((1, 3, 180, 180), 0.25))
-    noise = torch.rand(flat.image.shape, generator=torch.Generator().manual_seed(4))
-    scores = made(name).score(torch.cat([flat.image, noise]), flat)
+_FLAT = {
+    "grey": torch.full((1, 3, 180, 180), 0.25),
+    "black": torch.zeros(1, 3, 180, 180),
+    "saturated": torch.ones(1, 3, 180, 180),
+    "coloured": torch.tensor([0.2, 0.7, 0.3]).view(1, 3, 1, 1).expand(1, 3, 180, 180).contiguous(),
+}
+
+
+@pytest.mark.parametrize("kind", _FLAT)
+@pytest.mark.parametrize("name", ["psnr", "ssim", "ms_ssim", "gmsd"])
+def test_against_a_flat_reference_an_equal_picture_is_best_and_more_noise_is_worse(name, kind):
+    flat = photograph(kind, _FLAT[kind])
+    noise = torch.randn(flat.image.shape, generator=torch.Generator().manual_seed(4))
+    pictures = [flat.image, *((flat.image + sigma * noise).clamp(0, 1) for sigma in (0.02, 0.1, 0.3))]
+    objective = made(name)
+    scores = objective.score(torch.cat(pictures), flat)
+    scores = scores if objective.facts.direction == "maximize" else -scores
     assert scores.isfinite().all()
+    assert (scores.diff() < 0).all()
+
+
+@pytest.mark.parametrize("kind", _FLAT)
+@pytest.mark.parametrize("name", ["vif", "fsim"])
+def test_what_is_not_defined_against_a_flat_reference_is_refused(name, kind):
+    flat = photograph(kind, _FLAT[kind])
+    noise = torch.rand(flat.image.shape, generator=torch.Generator().manual_seed(4))
+    with pytest.raises(
+        ScoreError, match=f"{name} is not defined against this reference: it is flat, and so has no"
+    ):
+        made(name).score(torch.cat([flat.image, noise]), flat)
+
+
+def test_vif_is_refused_where_no_window_has_information_though_the_whole_has():
+    ramp = torch.linspace(0.4, 0.402, 400).expand(1, 3, 60, 400).contiguous()
+    with pytest.raises(ScoreError, match="vif is not defined"):
+        made("vif").score(ramp, photograph("ramp", ramp))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_flat_black_and_white_pictures_are_far_from_a_photograph(name, scene):
+    objective = made(name)
+    kinds = torch.cat([scene.image, *(one[..., :1, :1].expand_as(scene.image) for one in _FLAT.values())])
+    scores = objective.score(kinds, scene)
+    assert scores.isfinite().all()
+    best = scores.argmax() if objective.facts.direction == "maximize" else scores.argmin()
+    assert int(best) == 0
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,6 +14,7 @@ from isptune.interfaces import Objective
 from isptune.scenes.images import read_image, write_image
 from isptune.scenes.scene import bundled
 from isptune.testing import check_objective
+from objectives.promptiqa import promptiqa
 from objectives.promptiqa.checkpoint import WEIGHTS_FILE, read_network
 from objectives.promptiqa.network import PromptIqaNetwork, PromptIqaSize, prepared
 from objectives.promptiqa.promptiqa import Prompt, PromptIqa, build
@@ -67,6 +68,31 @@ def prompt(tmp_path, population):
 def scores_with(prompt, weights, images, scene, **options):
     more = "".join(f",{key}={value}" for key, value in options.items())
     return build(f"prompt={prompt},weights={weights}{more}").score(images, scene)
+
+
+def test_scores_as_given_reach_the_network_and_its_unit_says_so(prompt, weights, network, population, scene):
+    rows = [line.split(",") for line in prompt.read_text().splitlines()[1:]]
+    given = [0.01 * score for score in SCORES]
+    prompt.write_text(
+        "image,score\n" + "".join(f"{row[0]},{s:.4f}\n" for row, s in zip(rows, given, strict=True))
+    )
+    objective = build(f"prompt={prompt},weights={weights},scores=given")
+    assert objective.prompt.scores.tolist() == pytest.approx(given)
+    assert "on the scale of the prompt" in objective.facts.unit
+    stretched = scores_with(prompt, weights, population, scene)
+    assert not torch.allclose(objective.score(population, scene), stretched, atol=1e-4)
+    with pytest.raises(ConfigError, match="scores is stretched or given; got 'raw'"):
+        build(f"prompt={prompt},weights={weights},scores=raw")
+
+
+def test_large_weights_say_that_they_are_read(prompt, weights, monkeypatch, caplog):
+    build(f"prompt={prompt},weights={weights}")
+    assert not caplog.messages
+    monkeypatch.setattr(promptiqa, "SLOW_TO_READ", 1000)
+    build(f"prompt={prompt},weights={weights}")
+    (line,) = caplog.messages
+    assert str(weights) in line
+    assert "about a minute" in line
 
 
 def test_the_network_has_the_published_layout():

@@ -111,3 +111,18 @@ def test_prompts_that_differ_much_raise_the_bar():
     assert mixed.bar > UNLIKE
     assert mixed.distance(stripes) == pytest.approx(0, abs=1e-3)
     assert Likeness([stripes], "one.csv").bar == UNLIKE
+
+
+def test_scores_on_their_own_scale_stay_as_they_are_given(rated):
+    assert read_prompt(rated([0.7, 0.75, 0.9]), stretched=False).scores.tolist() == pytest.approx(
+        [0.7, 0.75, 0.9]
+    )
+    turned = read_prompt(rated([0.7, 0.75, 0.9]), lower_is_better=True, stretched=False)
+    assert turned.scores.tolist() == pytest.approx([0.3, 0.25, 0.1])
+    alike = read_prompt(rated([0.9, 0.9, 0.9]), stretched=False)
+    assert alike.warnings == ()
+    for score in (70, -0.1):
+        with pytest.raises(
+            ConfigError, match=rf"line 3: a score of {score}; .* lie from 0 to 1: divide them"
+        ):
+            read_prompt(rated([0.7, score, 0.9]), stretched=False)

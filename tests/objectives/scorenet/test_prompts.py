@@ -5,11 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from isptune.errors import ConfigError
-from objectives.encoders.interface import Prompts
-from objectives.scorenet.cocoop import read_cocoop
 from objectives.scorenet.prompts import (
     HEADS,
     Design,
@@ -21,7 +18,7 @@ from objectives.scorenet.prompts import (
     shared_words,
     word_places,
 )
-from tests.objectives.fake_encoder import EMBEDDING, WIDTH, FakeEncoder
+from tests.objectives.fake_encoder import EMBEDDING, FakeEncoder
 
 METRICS = 3
 
@@ -29,12 +26,6 @@ METRICS = 3
 @pytest.fixture(params=[True, False], ids=["marks", "words alone"])
 def encoder(request):
     return FakeEncoder(marks=request.param)
-
-
-@pytest.fixture
-def marked():
-    """The kind of encoder that CoCoOp is published for."""
-    return FakeEncoder()
 
 
 @pytest.fixture
@@ -157,80 +148,6 @@ def test_prompts_that_share_no_word_have_no_room_for_a_context(encoder):
     base = encoder.embed_prompts(["good photo", "bad image"])
     with pytest.raises(ConfigError, match="share no word"):
         shared_words(base, word_places(encoder, base))
-
-
-def published_state(encoder, prefix=""):
-    """A prompt learner in the published layout: four tokens of context, three classes."""
-    generator = torch.Generator().manual_seed(5)
-
-    def draw(*shape):
-        return 0.2 * torch.randn(shape, generator=generator)
-
-    tokens = encoder.embed_prompts(["x x x x cat.", "x x x x dog.", "x x x x a bird."])
-    state = {
-        "ctx": draw(4, WIDTH),
-        "token_prefix": tokens.embeddings[:, :1],
-        "token_suffix": tokens.embeddings[:, 5:],
-        "meta_net.linear1.weight": draw(2, EMBEDDING),
-        "meta_net.linear1.bias": draw(2),
-        "meta_net.linear2.weight": draw(WIDTH, 2),
-        "meta_net.linear2.bias": draw(WIDTH),
-    }
-    return {prefix + key: value.contiguous() for key, value in state.items()}, tokens.ends
-
-
-@pytest.mark.parametrize("prefix", ["", "prompt_learner."])
-def test_a_published_cocoop_layout_gives_its_formula(marked, embeddings, metrics, tmp_path, prefix):
-    state, ends = published_state(marked, prefix)
-    torch.save(
-        {"state_dict": {**state, "other.weight": torch.ones(2)} if prefix else state},
-        tmp_path / "model.pth.tar",
-    )
-    learner = read_cocoop(tmp_path / "model.pth.tar", marked, ["cat", "dog", "a_bird"])
-    assert torch.equal(learner.ends, ends)
-    plain = {key.removeprefix(prefix): value.double().numpy() for key, value in state.items()}
-    for image, tokens in zip(
-        embeddings.double().numpy(), learner(embeddings, metrics).detach().numpy(), strict=True
-    ):
-        hidden = np.maximum(plain["meta_net.linear1.weight"] @ image + plain["meta_net.linear1.bias"], 0)
-        bias = plain["meta_net.linear2.weight"] @ hidden + plain["meta_net.linear2.bias"]
-        for number in range(3):
-            expected = np.vstack(
-                [plain["token_prefix"][number], plain["ctx"] + bias, plain["token_suffix"][number]]
-            )
-            np.testing.assert_allclose(tokens[number], expected, atol=1e-6)
-    # The prompts that these tokens are encode as the whole of them does: nothing was cut off.
-    whole = learner(embeddings, metrics)
-    flat = marked.encode_prompts(Prompts(whole.flatten(0, 1), learner.ends.repeat(len(embeddings))))
-    levels = level_embeddings(marked, learner, embeddings, metrics)
-    torch.testing.assert_close(levels.flatten(0, 1), flat, atol=1e-6, rtol=0)
-
-
-@pytest.mark.parametrize(
-    ("change", "names", "message"),
-    [
-        ({"ctx": None}, 3, "missing: ctx"),
-        ({"meta_net.linear1.weight": torch.ones(2, EMBEDDING + 1)}, 3, r"meta_net\.linear1\.weight takes 13"),
-        ({"meta_net.linear2.bias": torch.ones(WIDTH - 1)}, 3, r"of another shape: meta_net\.linear2\.bias"),
-        ({"ctx": torch.ones(4, WIDTH + 1)}, 3, "ctx has the width 17"),
-        ({"ctx": torch.ones(4)}, 3, "ctx has the shape"),
-        ({"extra": torch.ones(1)}, 3, "unexpected: extra"),
-        ({}, 2, "for 3 classes, 2 names"),
-        ({"token_suffix": torch.ones(3, 2, WIDTH)}, 3, "token_suffix ends before"),
-    ],
-)
-def test_another_layout_than_cocoops_is_refused_with_its_keys(marked, tmp_path, change, names, message):
-    state, _ = published_state(marked)
-    state = {key: value for key, value in {**state, **change}.items() if value is not None}
-    save_file(state, tmp_path / "model.safetensors")
-    with pytest.raises(ConfigError, match=message):
-        read_cocoop(tmp_path / "model.safetensors", marked, ["cat", "dog", "bird"][:names])
-
-
-def test_an_encoder_without_a_mark_of_the_start_is_none_that_cocoop_is_published_for(marked, tmp_path):
-    save_file(published_state(marked)[0], tmp_path / "model.safetensors")
-    with pytest.raises(ConfigError, match="no mark of their start"):
-        read_cocoop(tmp_path / "model.safetensors", FakeEncoder(marks=False), ["cat", "dog", "bird"])
 
 
 @pytest.mark.parametrize(

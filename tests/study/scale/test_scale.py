@@ -10,7 +10,7 @@ from isptune.study.scale.likelihood import Likelihood
 from isptune.study.scale.pwcmp import pwcmp_scale
 from isptune.study.scale.scale import DMC_PAIRS, fit, refit, tally_of_wins, win_shares
 from isptune.study.votes.comparisons import Comparisons
-from tests.study.scale.published_votes import JOD, WINS
+from tests.study.scale.published_votes import JOD, JOD_BOUNDED, WINS
 
 
 def table(rows, images, observers=1):
@@ -55,9 +55,50 @@ def test_the_chain_in_the_manual_of_pwcmp():
 
 
 @pytest.mark.parametrize("scene", list(WINS))
-def test_the_scale_of_pwcmp_is_the_one_it_published(scene):
-    found = pwcmp_scale(np.array(WINS[scene], dtype=np.float64))
+def test_the_scale_of_pwcmp_is_that_of_its_present_prior(scene):
+    wins = np.array(WINS[scene], dtype=np.float64)
+    found = pwcmp_scale(wins)
     np.testing.assert_allclose(found, JOD[scene], atol=1e-3)
+    np.testing.assert_allclose(found, JOD_BOUNDED[scene], atol=0.34)  # its former prior
+    best = loss_of_pwcmp(found, wins)
+    rng = np.random.default_rng(0)
+    assert all(loss_of_pwcmp(found + rng.normal(0, 0.01, len(found)), wins) > best for _ in range(20))
+
+
+def loss_of_pwcmp(scores, wins):
+    """Pair by pair, as its manual describes it."""
+    pairs = [(i, j) for i, j in np.ndindex(wins.shape) if wins[i, j] + wins[j, i] > 0]
+    chance = {(i, j): norm.cdf(scores[i] - scores[j], scale=1.4826) for i, j in pairs}
+
+    def likely(at, votes):
+        won, lost = wins[votes], wins[votes[::-1]]
+        if won == 0:
+            won, lost = 1, lost - 1
+        elif lost == 0:
+            won, lost = won - 1, 1
+        return chance[at] ** won * (1 - chance[at]) ** lost
+
+    whole = {votes: sum(likely(at, votes) for at in pairs) + 1e-8 for votes in pairs}
+    total = 0.01 * np.mean(scores) ** 2
+    for i, j in pairs:
+        prior = sum((likely((i, j), votes) + 1e-8) / whole[votes] for votes in pairs)
+        total -= (
+            wins[i, j] * np.log(chance[i, j]) + wins[j, i] * np.log(1 - chance[i, j]) + np.log(prior + 0.1)
+        )
+    return total
+
+
+def test_the_scale_of_pwcmp_takes_large_tables_and_parts_that_no_vote_connects():
+    rng = np.random.default_rng(3)
+    truth = rng.normal(size=120)
+    wins = np.zeros((120, 120))
+    for i, j in np.argwhere(np.triu(np.ones((120, 120)), 1)):
+        wins[i, j] = rng.binomial(6, norm.cdf(truth[i] - truth[j], scale=1.4826))
+        wins[j, i] = 6 - wins[i, j]
+    assert np.corrcoef(pwcmp_scale(wins), truth)[0, 1] > 0.99
+    apart = np.array([[0, 6, 0, 0], [2, 0, 0, 0], [0, 0, 0, 6], [0, 0, 2, 0]], dtype=float)
+    found = pwcmp_scale(apart)
+    np.testing.assert_allclose(found[:2], found[2:], atol=1e-5)
 
 
 def likelihood_with_ties(point, rows, images, sides):
