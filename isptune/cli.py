@@ -33,6 +33,7 @@ COMMANDS = {
     "compare-images": "isptune.commands.compare_images:compare_images",
     "distort": "isptune.commands.distort:distort",
     "study": "isptune.commands.study:study",
+    "agree": "isptune.commands.agree:agree",
     "list": "isptune.commands.listing:listing",
     "completion": "isptune.commands.completion:completion",
 }
@@ -71,7 +72,7 @@ def cli() -> None:
     isptune export runs/mine --format toml --out mine.toml
     isptune diff factory.toml runs/mine          what changed, and what each change buys
     isptune compare --objective ssim --objective niqe --objective tv --repeats 10
-    isptune score a.png b.png --objective brisque
+    isptune score a.png b.png --objective brisque-refit
     isptune list objectives
     """
 

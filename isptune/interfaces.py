@@ -146,6 +146,15 @@ class TakesPrompt(Protocol):
 
 
 @runtime_checkable
+class StandsIn(Protocol):
+    """A factory of objectives whose name may stand for something else, such as our own weights for published ones."""
+
+    def stand_in(self, argument: str | None) -> tuple[str, str] | None:
+        """What is built for this argument, as a spec in full, and why; None where it is what its name says."""
+        ...
+
+
+@runtime_checkable
 class Judge(Protocol):
     """Says which of two images is better."""
 

@@ -3,20 +3,27 @@
 import fnmatch
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from isptune.errors import SpaceError
+from isptune.space_rules import Order, Reach, moved, parse_order
 
 Value = float | int | str
 Candidate = dict[str, Value]
 """One value for every parameter, by name."""
 
+When = Mapping[str, str | Sequence[str]]
+"""Options of choices, by the choices' names."""
+
 
 @dataclass(frozen=True)
 class Real:
-    """A real-valued parameter in [low, high]; with `log`, searched on a logarithmic scale."""
+    """A real-valued parameter in [low, high]; with `log`, searched on a logarithmic scale.
+
+    `when` names choices with the options, one or several, with which it exists: {"method": "nlm"}. Of all three kinds.
+    """
 
     name: str
     low: float
@@ -25,6 +32,7 @@ class Real:
     log: bool = False
     unit: str = ""
     help: str = ""
+    when: When = field(default_factory=dict, repr=False, hash=False)
 
     def __post_init__(self):
         _check_numeric(self)
@@ -45,12 +53,13 @@ class Integer:
     log: bool = False
     unit: str = ""
     help: str = ""
+    when: When = field(default_factory=dict, repr=False, hash=False)
 
     def __post_init__(self):
-        for field in ("low", "high", "default"):
-            value = getattr(self, field)
+        for key in ("low", "high", "default"):
+            value = getattr(self, key)
             if not isinstance(value, int | np.integer) or isinstance(value, bool):
-                raise SpaceError(f"{self.name}: {field} = {value!r} is not a whole number")
+                raise SpaceError(f"{self.name}: {key} = {value!r} is not a whole number")
         _check_numeric(self)
 
     def check(self, value: object) -> int:
@@ -70,6 +79,7 @@ class Choice:
     default: str
     unit: str = ""
     help: str = ""
+    when: When = field(default_factory=dict, repr=False, hash=False)
 
     def __post_init__(self):
         object.__setattr__(self, "options", tuple(self.options))
@@ -94,17 +104,91 @@ Numeric = Real | Integer
 class Space:
     """The parameters of a pipeline, or those of them that are tuned, in a fixed order.
 
-    `fixed` holds the values of the parameters that are not tuned, by name.
+    `fixed` holds the values of the parameters that are not tuned, by name. `constraints` are what two numeric
+    parameters must keep, as "tone.low < tone.high" (<, <=, >, >=); the defaults keep them.
     """
 
     params: tuple[Param, ...]
     fixed: Mapping[str, Value] | None = None
+    constraints: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self):
         object.__setattr__(self, "params", tuple(self.params))
         names = self.names
         if len(set(names)) != len(names):
             raise SpaceError(f"parameter names repeat: {', '.join(sorted(names))}")
+        object.__setattr__(self, "constraints", tuple(self.constraints))
+        self._check_rules()
+        self.refuse_broken(self.default)
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether there are constraints, or params that exist with some choices only."""
+        return bool(self.constraints) or any(param.when for param in self.params)
+
+    @property
+    def orders(self) -> list[Order]:
+        """The constraints, read."""
+        return [parse_order(text) for text in self.constraints]
+
+    def refuse_broken(self, candidate: Mapping[str, Value]) -> None:
+        """Raise SpaceError for values that break a constraint; those not given are at their defaults or fixed."""
+        values = {**(self.fixed or {}), **self.default, **candidate}
+        for order in self.orders:
+            if not order.kept(_numbers(values, order)):
+                raise SpaceError(f"{order} is broken: {values[order.low]:g} and {values[order.high]:g}")
+
+    def kept(self, candidate: Mapping[str, Value]) -> Candidate:
+        """The candidate moved to where the constraints are kept; params that do not exist there are at their defaults.
+
+        Where it cannot be moved, all params in constraints are at their defaults, which keep them.
+        """
+        existing = self.existing({**(self.fixed or {}), **candidate})
+        found = {p.name: candidate[p.name] if p.name in existing else p.default for p in self.params}
+        orders = self.orders
+        if not orders:
+            return found
+        names = {name for order in orders for name in (order.low, order.high)}
+        values = {**(self.fixed or {}), **found}
+        reaches = {
+            p.name: Reach(p.low, p.high, isinstance(p, Integer)) for p in self.numeric if p.name in existing
+        }
+        free = {name: float(values[name]) for name in names}
+        shifted = moved(free, orders, reaches)
+        for param in self.numeric:
+            if param.name in names:
+                value = param.default if shifted is None else shifted[param.name]
+                found[param.name] = round(value) if isinstance(param, Integer) else float(value)
+        return found
+
+    def existing(self, candidate: Mapping[str, Value]) -> Candidate:
+        """Those values whose params exist with the choices among them."""
+        conditions = {param.name: param.when for param in self.params}
+        values = {**(self.fixed or {}), **candidate}
+
+        def exists(name: str) -> bool:
+            return all(
+                values.get(choice) in _options(given) and exists(choice)
+                for choice, given in conditions.get(name, {}).items()
+            )
+
+        return {name: value for name, value in candidate.items() if exists(name)}
+
+    def _check_rules(self) -> None:
+        known = {**dict.fromkeys(self.fixed or {}), **{param.name: param for param in self.params}}
+        for order in self.orders:
+            for name in (order.low, order.high):
+                if name not in known or isinstance(known[name], Choice):
+                    raise SpaceError(f"constraint {order}: there is no number called {name!r}")
+        for param in self.params:
+            seen = [param.name]
+            for choice, given in param.when.items():
+                if choice not in known or isinstance(known[choice], Real | Integer) or choice in seen:
+                    raise SpaceError(f"{param.name}: when names {choice!r}, which is no other choice")
+                wrong = [one for one in _options(given) if isinstance(known[choice], Choice)
+                         and one not in known[choice].options]  # fmt: skip
+                if wrong:
+                    raise SpaceError(f"{param.name}: when {choice} = {wrong[0]!r} is none of its options")
 
     def __iter__(self) -> Iterator[Param]:
         return iter(self.params)
@@ -148,13 +232,13 @@ class Space:
         tuned = [p for p in self.params if any(fnmatch.fnmatchcase(p.name, pattern) for pattern in patterns)]
         chosen = {param.name for param in tuned}
         rest = {param.name: param.default for param in self.params if param.name not in chosen}
-        return Space(tuple(tuned), {**(self.fixed or {}), **rest})
+        return Space(tuple(tuned), {**(self.fixed or {}), **rest}, self.constraints)
 
     def starting_at(self, values: Mapping[str, object]) -> "Space":
         """The same space with other defaults. Raises SpaceError for unknown names or values out of range."""
         checked = self.check(values, partial=True)
         params = tuple(_with_default(p, checked[p.name]) if p.name in checked else p for p in self.params)
-        return Space(params, self.fixed)
+        return Space(params, self.fixed, self.constraints)
 
     def complete(self, candidate: Mapping[str, object]) -> Candidate:
         """Fill in the fixed values and the defaults: every parameter of the pipeline, checked."""
@@ -242,3 +326,11 @@ def _from_unit(param: Numeric, unit: float) -> float | int:
         value = param.low + unit * (param.high - param.low)
     value = min(max(value, param.low), param.high)
     return round(value) if isinstance(param, Integer) else value
+
+
+def _options(given: str | Sequence[str]) -> Sequence[str]:
+    return (given,) if isinstance(given, str) else given
+
+
+def _numbers(values: Mapping[str, Value], order: Order) -> dict[str, float]:
+    return {name: float(values[name]) for name in (order.low, order.high)}

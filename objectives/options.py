@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from isptune.errors import ConfigError
-from isptune.spec import has_options, refuse_unknown, split_options
+from isptune.spec import Spec, has_options, refuse_unknown, split_options
+
+BUNDLED = "bundled"
+"""Our own image-text encoder."""
 
 
 def parse_options(
@@ -32,6 +35,39 @@ def parse_options(
             raise ConfigError(f"{name}: {first} is given twice")
         given[first] = value
     return {**defaults, **given}
+
+
+def with_encoder_word(
+    name: str, argument: str | None, defaults: Mapping[str, str], first: str
+) -> dict[str, str]:
+    """The same for an objective with an image-text encoder, where a leading `bundled` is `encoder=bundled`.
+
+    Raises:
+        ConfigError: as above, or an encoder is named beside that word.
+    """
+    word, rest = (argument or "")[: len(BUNDLED)], (argument or "")[len(BUNDLED) :]
+    if word != BUNDLED or rest[:1] not in ("", "?", ","):
+        return parse_options(name, argument, defaults, first)
+    options = parse_options(name, rest.removeprefix(",") or None, defaults, first)
+    if options["encoder"]:
+        raise ConfigError(f"{name}: encoder is given twice: {BUNDLED} and {options['encoder']}")
+    return {**options, "encoder": BUNDLED}
+
+
+def bundled_stand_in(
+    name: str, argument: str | None, defaults: Mapping[str, str], first: str
+) -> tuple[str, str] | None:
+    """What `StandsIn.stand_in` says of such an objective: its bundled encoder stands in where none is named.
+
+    Raises:
+        ConfigError: as above.
+    """
+    options = with_encoder_word(name, argument, defaults, first)
+    if options["encoder"]:
+        return None
+    given = {key: value for key, value in options.items() if value != defaults[key]}
+    why = "the bundled encoder, which is none of CLIP's networks, stands in; encoder=openai:RN50 names one"
+    return str(Spec(name, BUNDLED, given)), why
 
 
 def _older_spelling(

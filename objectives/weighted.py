@@ -14,6 +14,7 @@ from isptune.arrays import Images, OtherImages, Scores
 from isptune.deeds import Named
 from isptune.errors import ConfigError, UnknownName
 from isptune.facts import ObjectiveFacts, gathered_weights
+from isptune.functions.stand_ins import own_name
 from isptune.interfaces import Objective, Warns
 from isptune.registry import build as build_plugin
 from isptune.scenes.scene import Scene
@@ -110,25 +111,43 @@ def facts_of(terms: Sequence[Term]) -> ObjectiveFacts:
     )
 
 
-def build(argument: str | None) -> Weighted:
+@final
+class Build:
     """A weighted sum of objectives (weighted:0.7*ssim+0.3*niqe), each turned so that higher is better.
 
     Components may have arguments: `weighted:0.5*unit(psnr)+0.5*iqa_pytorch:musiq`. A component whose name has a
     sign in it is safe: a sign parts two terms only where a weight follows or blanks surround it.
-
-    Raises:
-        ConfigError: the sum cannot be read, a weight is not positive, or `unit` of an infinite range.
-        UnknownName: a component is not installed.
-        MissingExtra: a component needs what is not there.
     """
-    if argument is None or not argument.strip():
-        raise ConfigError(f"weighted needs a sum of objectives, such as {EXAMPLE}")
-    terms = tuple(_build_term(weight, spec) for weight, spec in parse(argument))
-    return Weighted(terms, facts_of(terms))
+
+    def stand_in(self, argument: str | None) -> tuple[str, str] | None:
+        """The sum with its components as they are called, where something stands in for one. Raises ConfigError."""
+        terms = parse(argument or "")
+        named = [(weight, _own_name(written)) for weight, written in terms]
+        if named == terms:
+            return None
+        return "weighted:" + "+".join(
+            f"{w:.12g}*{spec}" for w, spec in named
+        ), "something stands in for a component"
+
+    def __call__(self, argument: str | None) -> Weighted:
+        """Build the sum.
+
+        Raises:
+            ConfigError: the sum cannot be read, a weight is not positive, or `unit` of an infinite range.
+            UnknownName: a component is not installed.
+            MissingExtra: a component needs what is not there.
+        """
+        terms = tuple(_build_term(weight, spec) for weight, spec in parse(argument or ""))
+        return Weighted(terms, facts_of(terms))
+
+
+build = Build()
 
 
 def parse(argument: str) -> list[tuple[float, str]]:
     """Weights and specs of a sum. Raises ConfigError with an example."""
+    if not argument.strip():
+        raise ConfigError(f"weighted needs a sum of objectives, such as {EXAMPLE}")
     pieces = _SEPARATOR.split(argument.strip())
     # split() gives term, two groups of which one is the sign, term, ...
     signs = [first or second for first, second in zip(pieces[1::3], pieces[2::3], strict=True)]
@@ -158,6 +177,11 @@ def deeds(argument: str | None, options: Mapping[str, Any]) -> list[Named]:
     except ConfigError:  # it will not be built
         return []
     return [Named("objective", _spec_of(written)[0]) for _, written in terms]
+
+
+def _own_name(written: str) -> str:
+    spec, scaled = _spec_of(written)
+    return f"unit({own_name(spec)})" if scaled else own_name(spec)
 
 
 def _spec_of(written: str) -> tuple[str, bool]:

@@ -41,7 +41,7 @@ AFTERWARDS = [
     "study simulate study --observers 4 --seed 3",
     "study fit study",
     "distort scorenet/images/cat_default.png spoilt.png --set kadid10k --distortion 10_jpeg --severity 4",
-    "score scorenet/images/cat_default.png scorenet/images/cat_recommended.png --objective brisque --csv",
+    "score scorenet/images/cat_default.png scorenet/images/cat_recommended.png --objective brisque-refit --csv",
 ]
 SUFFIXES = {".jsonl", ".csv", ".json", ".png", ".toml"}
 MAY_DIFFER = {"provenance.json", "timing.json", "clock.json"}

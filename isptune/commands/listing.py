@@ -55,20 +55,26 @@ def _first_line(point) -> str:
 
 
 def _print_objectives(console) -> None:
-    from isptune.errors import IsptuneError
+    from isptune.errors import ConfigError, IsptuneError
+    from isptune.functions.stand_ins import stand_in
     from isptune.registry import build, installed
+    from isptune.spec import split_name
 
     rows = [("name", "direction", "range", "unit", "uses reference", "source")]
     for name, point in installed("objective").items():
         try:
-            objective = build("objective", name)
+            found = stand_in(name)
+            shown = name if found is None else found[0]
+            if split_name(shown)[0] != name:  # which has a line of its own
+                raise ConfigError(f"{name} needs an argument")
+            objective = build("objective", shown)
         except IsptuneError:
             rows.append((f"{name}:...", "", "", "", "", _first_line(point)))
             continue
         facts = objective.facts
         limits = f"{facts.range[0]:g} .. {facts.range[1]:g}"
         reference = "yes" if facts.uses_reference else "no"
-        rows.append((name, facts.direction, limits, facts.unit, reference, facts.source))
+        rows.append((shown, facts.direction, limits, facts.unit, reference, facts.source))
     _print_table(console, rows)
 
 

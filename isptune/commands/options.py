@@ -95,6 +95,7 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
     from isptune.trust import Trust, require_trust
     from isptune.trust import pipeline as named_pipeline
     from isptune.tuning.config import load_settings, parse_assignments
+    from isptune.tuning.own_parts import with_own_names
 
     config, prompt = options.pop("config"), options.pop("prompt")
     threads, trusted = options.pop("threads"), options.pop("trust")
@@ -124,9 +125,9 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
     lost = start.without_place(settings)
     if lost:
         click.echo(f"note: the file that is started from has no place for: {', '.join(lost)}", err=True)
-    if prompt is None:
-        return settings
-    return replace(settings, objectives=with_prompt(settings.objectives, prompt))
+    if prompt is not None:
+        settings = replace(settings, objectives=with_prompt(settings.objectives, prompt))
+    return with_own_names(settings)
 
 
 def _refuse_unnamed(settings: "RunSettings", named: set[str | None]) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from isptune.commands.options import settings_from, settings_options
+from isptune.errors import ConfigError
 
 if TYPE_CHECKING:
     from isptune.runs.settings import RunSettings
@@ -13,7 +14,12 @@ if TYPE_CHECKING:
 @click.command()
 @settings_options
 @click.option("--out", metavar="DIR", help="Run folder. [runs/PIPELINE-OBJECTIVE-HASH of the settings]")
-def run(out: str | None, workers: str | None, **options: Any) -> None:
+@click.option(
+    "--extend",
+    is_flag=True,
+    help="Go on with the run in --out, finished or not, to more --generations or --budget-time.",
+)
+def run(out: str | None, workers: str | None, extend: bool, **options: Any) -> None:
     """Tune a pipeline's parameters so that an objective likes its pictures best.
 
     Every generation is on disk before the next one begins: stop at any moment, give the same command again,
@@ -31,13 +37,16 @@ def run(out: str | None, workers: str | None, **options: Any) -> None:
       isptune run --start mine.toml --tune 'denoise.*,sharpen.*' --stay-near 0.1
       isptune run --scene a.png --scene b.png --aggregate worst
       isptune run --config tune.toml --out runs/mine
+      isptune run --config tune.toml --out runs/mine --generations 80 --extend
 
     A TOML file has the same names: objectives = ["ssim"], population = 30, [pipeline_options] map = "coupled".
     """
-    carry_out(settings_from(options), out, workers)
+    if extend and out is None:
+        raise ConfigError("--extend goes on with a run: name its folder with --out")
+    carry_out(settings_from(options), out, workers, extend)
 
 
-def carry_out(settings: "RunSettings", out: str | None, workers: str | None) -> None:
+def carry_out(settings: "RunSettings", out: str | None, workers: str | None, extend: bool = False) -> None:
     """Run to the end, write the report and show the answer."""
     from pathlib import Path
 
@@ -50,7 +59,7 @@ def carry_out(settings: "RunSettings", out: str | None, workers: str | None) -> 
     console = Console(markup=False)  # names of folders come from outside
     folder = Path(out) if out else default_folder(settings)
     with opened_bench(settings, workers, own_files=True) as bench:
-        run_with_progress(bench, folder, console, workers)
+        run_with_progress(bench, folder, console, workers, extend)
     from isptune.report.console import print_run
     from isptune.report.run_report import write_report
 

@@ -2,21 +2,16 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from isptune.commands.pictures import told_image
 from isptune.commands.prompted import PROMPT_HELP, with_prompt
 
 if TYPE_CHECKING:
-    import torch
-
-    from isptune.arrays import Images
+    from isptune.commands.scoring import Row
     from isptune.interfaces import Objective
-    from isptune.scenes.scene import Scene
-
-    Row = tuple[str, dict[str, float]]  # a picture and its score by objective; what failed is left out
 
 
 @click.command()
@@ -31,103 +26,77 @@ if TYPE_CHECKING:
 )
 @click.option("--prompt", metavar="FILE", help=PROMPT_HELP)
 @click.option(
-    "--reference", metavar="FILE", help="The perfect picture, for objectives that compare with one."
+    "--reference",
+    "references",
+    metavar="FILE|FOLDER|CSV",
+    multiple=True,
+    help="The perfect picture; a folder with one of the same name for each; or a table with columns image, reference.",
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values, one line a score.")
+@click.option(
+    "--out", metavar="CSV", help="Write these into a file; the same command again goes on where it was."
+)
 @click.option("--device", metavar="NAME", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or auto.")
 def score(
     images: tuple[str, ...],
     objectives: tuple[str, ...],
     prompt: str | None,
-    reference: str | None,
+    references: tuple[str, ...],
     as_csv: bool,
+    out: str | None,
     device: str,
 ) -> None:
     """Score pictures, of any sizes, with one objective or several.
 
-    Pictures that cannot be read or scored are named on stderr and the exit status is 1; the others are scored.
+    IMAGE is a file, a folder with all pictures below it, a pattern such as 'shots/**/*.png', or @LIST: a text file with
+    a path a line, or a table with the columns image and reference. Pictures that cannot be read or scored are named on
+    stderr and the exit status is 1; the others are scored. A line of --csv and --out is written as soon as it is known.
     `iqa_pytorch:NAME` needs the extra isptune[pyiqa], which is licensed for non-commercial use only.
 
     \b
     Examples:
       isptune score a.png b.png --objective niqe --objective sharpness
       isptune score render.png --objective ssim --objective gmsd --reference perfect.png
-      isptune score *.jpg --objective brisque --csv > scores.csv
-      isptune score *.jpg --objective promptiqa --prompt mine.csv
+      isptune score spoilt --reference pristine --objective ssim --out scores.csv
+      isptune score *.jpg --objective brisque-refit --csv > scores.csv
+      isptune score @list.txt --objective promptiqa --prompt mine.csv
     """
+    from isptune.commands.score_table import in_file, on_stdout
+    from isptune.commands.scoring import Scoring, tell_warnings
+    from isptune.errors import ConfigError
     from isptune.functions.own_files import objective_of
-    from isptune.scenes.scene import photograph
+    from isptune.functions.stand_ins import own_names
+    from isptune.scenes.picture_lists import named_pictures, read_references
     from isptune.system.device import choose_device
 
-    objectives = objectives if prompt is None else with_prompt(objectives, prompt)
+    if len(references) > 1:
+        raise ConfigError(
+            f"--reference is given {len(references)} times; one picture for all, a folder, or a table says which "
+            "picture has which"
+        )
+    objectives = own_names(objectives if prompt is None else with_prompt(objectives, prompt))
     built: dict[str, Objective] = {spec: objective_of(spec) for spec in objectives}
-    _tell_warnings(built, [])
-    target = choose_device(device)
-    perfect = None if reference is None else photograph(reference, told_image(reference)).to(target)
-    rows, problems = [], 0
-    for path in images:
-        row, failed = _score_file(path, built, perfect, target)
-        rows.append(row)
-        problems += failed
-    rows = [row for row in rows if row[1]]
-    if as_csv:
-        _print_csv(rows, built)
-    elif rows:
-        _print_table(rows, built)
-    if problems:
-        click.get_current_context().exit(1)
-
-
-def _score_file(
-    path: str, objectives: "dict[str, Objective]", perfect: "Scene | None", device: "torch.device"
-) -> "tuple[Row, int]":
-    """The scores of one file, and how many of them failed; each failure is told on stderr."""
-    from isptune.errors import SceneError, ScoreError, in_words, one_line
-    from isptune.scenes.scene import Scene
-
-    try:
-        image = told_image(path).to(device)
-    except SceneError as error:
-        click.echo(f"isptune: {one_line(str(error))}", err=True)
-        return (path, {}), 1
-    scene = perfect or Scene(path, image)
-    _tell_warnings(objectives, [image], path)
-    scores = {}
-    for spec, objective in objectives.items():
+    tell_warnings(built, [])
+    known = read_references(references[0]) if references else None
+    pictures = list(named_pictures(images))
+    scoring = Scoring(built, known, choose_device(device))
+    paired = known is not None or any(getattr(picture, "reference", None) for picture in pictures)
+    if out is not None:
+        with in_file(Path(out), paired) as table:
+            scoring.all(pictures, table)
+        there = f", {scoring.there} were there" if scoring.there else ""
+        click.echo(f"{out}: {scoring.new} new scores{there}")
+    elif as_csv:
+        scoring.all(pictures, on_stdout(paired))
+    else:
         try:
-            value = float(objective.score(image, scene)[0])
-            if value != value:
-                raise ScoreError(f"{spec} is not defined for this picture (NaN)")
-            scores[spec] = value
-        except Exception as error:  # a plug-in may raise anything, and it costs one score
-            click.echo(f"isptune: {one_line(path)}: {in_words(error)}", err=True)
-    return (path, scores), len(objectives) - len(scores)
-
-
-def _tell_warnings(
-    objectives: "dict[str, Objective]", images: "list[Images]", path: str | None = None
-) -> None:
-    """On stderr: what objectives find odd in what they were given, or, with a path, in this picture only."""
-    from isptune.errors import one_line
-    from isptune.interfaces import Warns
-
-    for objective in objectives.values():
-        if isinstance(objective, Warns):
-            own = objective.warnings([])
-            texts = own if path is None else [t for t in objective.warnings(images) if t not in own]
-            for text in texts:
-                click.echo(f"warning: {one_line(f'{path}: {text}' if path else text)}", err=True)
-
-
-def _print_csv(rows: "Sequence[Row]", objectives: "dict[str, Objective]") -> None:
-    import csv
-
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("image", "objective", "score", "direction", "unit"))
-    for path, scores in rows:
-        for spec, value in scores.items():
-            facts = objectives[spec].facts
-            writer.writerow((path, spec, f"{value:.7g}", facts.direction, facts.unit))
+            scoring.all(pictures, None)
+        finally:  # after Ctrl-C, too
+            rows = [row for row in scoring.rows if row[1]]
+            if rows:
+                _print_table(rows, built)
+    if scoring.problems:
+        click.get_current_context().exit(1)
 
 
 def _print_table(rows: "Sequence[Row]", objectives: "dict[str, Objective]") -> None:

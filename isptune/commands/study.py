@@ -16,6 +16,7 @@ COMMANDS = {
     "collect": "isptune.commands.study_votes:collect",
     "import": "isptune.commands.study_votes:import_votes",
     "export": "isptune.commands.study_votes:export_votes",
+    "mos": "isptune.commands.study_mos:mos",
 }
 
 

@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptune.commands.correlations import (
+    CORRELATION,
+    METRIC_DIFFERENCES,
+    correlations_csv,
+    differences_csv,
+    print_correlations,
+)
+
 if TYPE_CHECKING:
     import torch
 
     from isptune.arrays import Images
     from isptune.interfaces import Objective
     from isptune.study.findings.analysis import Analysis
-    from isptune.study.findings.correlation import Agreement, Estimate
     from isptune.study.plan.folder import Study
 
 _OBJECTIVES = click.option(
@@ -43,28 +50,33 @@ _WITH_JUDGES = click.option(
 def correlate(folder: str, specs: tuple[str, ...], draws: int, with_judges: bool, device: str) -> None:
     """Which objective agrees with these people on this camera?
 
-    SROCC and KROCC compare ranks, PLCC the values after a logistic curve of four parameters, each within a scene and
-    averaged over scenes; accuracy is the share of decided votes that the objective foretells. Also written to
-    correlation.csv in DIR.
+    SROCC and KROCC compare ranks, PLCC the values after a rising logistic curve that was fitted to other pictures (none
+    where there are fewer than 20), each within a scene and averaged over scenes; accuracy is the share of decided votes
+    that the objective foretells. Then those pairs of objectives whose SROCC differs by more than chance. Also written
+    to correlation.csv and metric_differences.csv in DIR.
 
     \b
     Example:
-      isptune study correlate studies/mine --objectives ssim,niqe,brisque,scorenet
+      isptune study correlate studies/mine --objectives ssim,niqe,brisque-refit,scorenet
     """  # fmt: skip
     from isptune.study.findings.analysis import analyse
-    from isptune.study.findings.correlation import agreement
+    from isptune.study.findings.correlation import agreements
     from isptune.study.plan.folder import read_study
+    from isptune.system.disk import write_atomically
 
     study = read_study(Path(folder))
-    scored = _scores(study, _split(specs), device)
+    scored = _scores(study, split_specs(specs), device)
     analysis = analyse(
         study, draws=50, with_judges=with_judges
     )  # the scale itself; its own intervals are not used
-    rows = [agreement(analysis, spec, scores, draws, 0) for spec, scores in scored.items()]
+    rows, differences = agreements(analysis, scored, draws, 0)
     rows.sort(key=lambda row: -row.accuracy.value)
     _warn(analysis)
-    _print(rows)
-    _write(study, rows)
+    told = [(row.correlation, row.accuracy) for row in rows]
+    print_correlations(told, differences)
+    tables = {CORRELATION: correlations_csv(told), METRIC_DIFFERENCES: differences_csv(differences)}
+    for name, text in tables.items():
+        write_atomically(study.folder / name, text.encode())
 
 
 @click.command()
@@ -89,7 +101,7 @@ def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str)
     from isptune.system.disk import write_atomically
 
     study = read_study(Path(folder))
-    scored = _scores(study, _split(specs), device)
+    scored = _scores(study, split_specs(specs), device)
     analysis = analyse(study, draws=50, with_judges=with_judges)
     found = fit_combination(analysis, scored)
     _warn(analysis)
@@ -104,8 +116,9 @@ def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str)
     click.echo(f"--objective '{found.spec}', or --objective study:{folder}")
 
 
-def _split(specs: tuple[str, ...]) -> list[str]:
+def split_specs(specs: tuple[str, ...]) -> list[str]:
     """Commas part objectives; a comma inside an argument belongs to the one before it."""
+    from isptune.functions.stand_ins import own_names
     from isptune.registry import installed
     from isptune.spec import split_name
 
@@ -117,7 +130,7 @@ def _split(specs: tuple[str, ...]) -> list[str]:
                 found[-1] += f",{part}"
             else:
                 found.append(part.strip())
-    return list(dict.fromkeys(found))
+    return list(own_names(found))
 
 
 def _scores(study: "Study", specs: list[str], device: str) -> "dict[str, dict[tuple[str, str], float]]":
@@ -180,38 +193,3 @@ def _warn(analysis: "Analysis") -> None:
     for text in analysis.warnings:
         if any(word in text for word in ("simulation", "judge", "compared")):
             click.echo(f"warning: {text}", err=True)
-
-
-def _print(rows: "list[Agreement]") -> None:
-    width = max(len("objective"), *(len(row.objective) for row in rows))
-    heads = "".join(f"{name:>24}" for name in ("SROCC", "PLCC", "KROCC", "accuracy"))
-    click.echo(f"{'objective':<{width}}{heads}{'images':>8}")
-    for row in rows:
-        cells = "".join(f"{_text(e):>24}" for e in (row.srocc, row.plcc, row.krocc, row.accuracy))
-        click.echo(f"{row.objective:<{width}}{cells}{row.images:>8}")
-
-
-def _text(estimate: "Estimate") -> str:
-    if estimate.value != estimate.value:
-        return "-"
-    return f"{estimate.value:.3f} ({estimate.low:.3f}..{estimate.high:.3f})"
-
-
-def _write(study: "Study", rows: "list[Agreement]") -> None:
-    import csv
-    import io
-
-    from isptune.system.disk import write_atomically
-
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    names = ("srocc", "plcc", "krocc", "accuracy")
-    writer.writerow(["objective", "images", *(f"{n}{end}" for n in names for end in ("", "_low", "_high"))])
-    for row in rows:
-        values = [e for name in names for e in _numbers(getattr(row, name))]
-        writer.writerow([row.objective, row.images, *values])
-    write_atomically(study.folder / "correlation.csv", table.getvalue().encode())
-
-
-def _numbers(estimate: "Estimate") -> list[str]:
-    return ["" if v != v else f"{v:.6f}" for v in (estimate.value, estimate.low, estimate.high)]

@@ -29,11 +29,14 @@ if TYPE_CHECKING:
 def fit(folder: str, draws: int, seed: int, with_judges: bool) -> None:
     """Scale the votes of a study, open or closed.
 
-    Writes scale.csv (JOD by Thurstone's Case V with 95 % intervals over observers, DMC's mean opinion score from 0 to
-    9, Bradley-Terry, pwcmp's scale with its prior "gaussian", and the scale without the observers that either screening
-    flags), differences.csv, observers.csv, result.json, prompt.csv (pictures with scores, as --prompt takes them) and
+    Writes scale.csv (JOD by Thurstone's Case V with 95 % intervals over observers, the share of wins, Bradley-Terry,
+    pwcmp's scale with its prior "gaussian", and the scale without the observers that either screening flags),
+    differences.csv, observers.csv, result.json, prompt.csv (pictures with scores, as --prompt takes them) and
     report.html into DIR; where judges looked at the pairs (`isptune study judge`), judges.csv too: how far they agree
     with people.
+
+    Scores hold within a scene, and within a group of its pictures that votes connect. Those of several scenes are put
+    on one scale where conditions stand in several of them; else there is a prompt_SCENE.csv for each.
 
     \b
     Examples:
@@ -44,7 +47,7 @@ def fit(folder: str, draws: int, seed: int, with_judges: bool) -> None:
 
     from isptune.report.study_report import write_study_report
     from isptune.study.findings.analysis import analyse
-    from isptune.study.findings.results import write_results
+    from isptune.study.findings.results import all_warnings, write_results
     from isptune.study.plan.folder import read_study
 
     study = read_study(Path(folder))
@@ -55,27 +58,32 @@ def fit(folder: str, draws: int, seed: int, with_judges: bool) -> None:
         _tell(scene)
     for judge in analysis.judges:
         _tell_judge(judge, analysis.people)
-    for text in analysis.warnings:
+    for text in all_warnings(analysis):
         click.echo(f"warning: {text}", err=True)
     click.echo(f"report: {page}")
 
 
 def _tell(scene: object, shown: int = 5) -> None:
-    from isptune.report.study_plots import ranking
+    from isptune.report.study_plots import rankings
     from isptune.study.findings.analysis import SceneResult
 
     assert isinstance(scene, SceneResult)
-    order, people, w = ranking(scene), len(scene.table.observers), scene.concordance.w
+    people, w = len(scene.table.observers), scene.concordance.w
     click.echo(
         f"{scene.scene}: {len(scene.table.share)} votes of {people} {'observer' if people == 1 else 'observers'} on "
-        f"{len(order)} images" + (f"; Kendall's W {w:.2f}" if w == w else "")
+        f"{int(scene.voted.sum())} images" + (f"; Kendall's W {w:.2f}" if w == w else "")
     )
-    for rank, k in enumerate(order, 1):
-        if rank <= shown or rank == len(order):
-            known = scene.low[k] == scene.low[k]
-            interval = f" ({scene.low[k]:+.2f} to {scene.high[k]:+.2f})" if known else ""
-            score = f"{scene.scale.scores[k]:+.2f} JOD{interval}, mos {scene.mos[k]:.2f}"
-            click.echo(f"  {rank:>3}  {scene.table.conditions[k]:<24} {score}")
+    for number, order in enumerate(rankings(scene), 1):
+        if len(scene.groups) > 1:
+            click.echo(f"  group {number} of {len(scene.groups)}, which no vote connects with the others")
+        for rank, k in enumerate(order, 1):
+            if rank <= shown or rank == len(order):
+                known = scene.low[k] == scene.low[k]
+                interval = f" ({scene.low[k]:+.2f} to {scene.high[k]:+.2f})" if known else ""
+                wins = f"won {100 * scene.win_share[k]:.0f} %"
+                click.echo(
+                    f"  {rank:>3}  {scene.table.conditions[k]:<24} {scene.scale.scores[k]:+.2f} JOD{interval}, {wins}"
+                )
 
 
 def _tell_judge(judge: "JudgeAgreement", people: "PeopleAgreement | None") -> None:

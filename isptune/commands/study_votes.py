@@ -10,6 +10,8 @@ import click
 if TYPE_CHECKING:
     from isptune.study.observers.simulation import SimulatedObserver
     from isptune.study.plan.folder import Study
+    from isptune.study.plan.vote_matrices import Winner
+    from isptune.study.plan.vote_reading import VoteTable
 
 
 @click.command()
@@ -185,35 +187,102 @@ def collect(folder: str, out: str) -> None:
     multiple=True,
     help="What the file calls a column, such as condition_A=type1+level1; may be repeated.",
 )
+@click.option(
+    "--answers",
+    metavar="VALUE=WORD,...|names|sides|round",
+    help="What answers mean: a WORD is A, B, tie or skip; names or sides of the better pictures; round: shares of A.",
+)
+@click.option(
+    "--matrix",
+    "winner",
+    type=click.Choice(["rows", "columns"]),
+    default="rows",
+    show_default=True,
+    help="Of a matrix of counts: which of the two won.",
+)
+@click.option(
+    "--skip-bad",
+    is_flag=True,
+    help="Leave out and count rows that cannot be used, and with --images, unknown pictures.",
+)
 @click.option("--images", metavar="FOLDER", help="Pictures, as far as there are any: scene/condition.png.")
 @click.option("--title", metavar="TEXT", help="Of the study. [the file's name]")
 def import_votes(
-    folder: str, table: str, columns: tuple[str, ...], images: str | None, title: str | None
+    folder: str,
+    table: str,
+    columns: tuple[str, ...],
+    answers: str | None,
+    winner: "Winner",
+    skip_bad: bool,
+    images: str | None,
+    title: str | None,
 ) -> None:
-    """Make a closed study in the new folder DIR of VOTES that were given elsewhere, as CSV or JSON.
+    """Make a closed study in the new folder DIR of VOTES that were given elsewhere: a table, JSON, or counts of wins.
 
-    The columns are those of pwcmp: observer, session, scene, condition_A, condition_B, is_A_selected (1, 0, or 0.5 for
-    no difference). A column `selected` with 1, 2 or 0 does as well.
+    The columns are those of pwcmp (observer, session, scene, condition_A, condition_B, is_A_selected), or are known by
+    names such as participant, left, right and winner; commas, semicolons or tabs part them. Answers are 1 and 0, names
+    of pictures, left and right, and more; where they fit two readings, --answers says which. Counts are columns such as
+    A_wins and B_wins, or a matrix (also .npy) of how often each row won over each column. Where nobody says who voted,
+    intervals are over votes.
 
     \b
     Examples:
       isptune study import studies/tmo ex3_tmo_cmp_data.csv
       isptune study import studies/fields votes.csv --column condition_A=type1+level1 --column condition_B=type2+level2
+      isptune study import studies/web votes.csv --answers 1=A,2=B,=skip --skip-bad --images pictures
     """  # fmt: skip
     from isptune.errors import ConfigError
-    from isptune.study.plan.tables import COLUMNS, import_table, read_table
+    from isptune.study.plan.tables import import_table
+    from isptune.study.plan.vote_columns import COLUMNS
+    from isptune.study.plan.vote_reading import UNKNOWN, read_votes
 
     named = dict(pair.split("=", 1) for pair in columns if "=" in pair)
     if len(named) != len(columns) or not set(named) <= set(COLUMNS):
         raise ConfigError(f"--column is NAME=COLUMN with a NAME of: {', '.join(COLUMNS)}")
-    votes = read_table(Path(table), named)
-    study = import_table(Path(folder), votes, title or Path(table).stem, Path(images) if images else None)
-    people = len({vote.observer for vote in votes})
+    pictures = Path(images) if images else None
+    votes = _usable(read_votes(Path(table), named, answers, winner), table, skip_bad, pictures)
+    study = import_table(Path(folder), votes, title or Path(table).stem, pictures)
+    people = {vote.observer for vote in votes.votes}
+    whose = "unknown observers" if people == {UNKNOWN} else f"{len(people)} observers"
     click.echo(
-        f"{folder}: {len(votes)} votes of {people} observers on {len(study.stimuli)} conditions "
-        f"in {len(study.scenes)} scenes"
+        f"{folder}: {len(votes.votes)} votes of {whose} on {len(study.stimuli)} conditions "
+        f"in {len(study.scenes)} scenes; read as {votes.read_as}"
     )
     click.echo(f"next: isptune study fit {folder}")
+
+
+def _usable(table: "VoteTable", name: str, skip_bad: bool, pictures: Path | None) -> "VoteTable":
+    """The votes that are used; what is left out is told. Raises ConfigError for bad rows where nobody said to skip."""
+    from dataclasses import replace
+
+    from isptune.errors import ConfigError, one_line
+    from isptune.study.plan.tables import without_pictures
+    from isptune.system.tables import listed
+
+    if table.faults and not skip_bad:
+        raise ConfigError(
+            f"{one_line(name)}, {table.faults[0]} ({len(table.faults)} of {table.rows} rows cannot be used; --skip-bad "
+            "leaves them out)"
+        )
+    if table.faults:
+        click.echo(
+            f"skipped {len(table.faults)} of {table.rows} rows that cannot be used: {listed(table.faults)}",
+            err=True,
+        )
+    lacking = without_pictures(table, pictures) if pictures else set()
+    if not lacking:
+        return table
+    shown = listed(sorted("/".join(each) for each in lacking))
+    if not skip_bad:
+        click.echo(f"note: {len(lacking)} conditions have no picture in {pictures}: {shown}", err=True)
+        return table
+    kept = [
+        v for v in table.votes if not lacking & {(v.pair.scene, v.pair.first), (v.pair.scene, v.pair.second)}
+    ]
+    click.echo(
+        f"skipped {len(table.votes) - len(kept)} votes on pictures that are not there: {shown}", err=True
+    )
+    return replace(table, votes=kept)
 
 
 @click.command("export")

@@ -48,11 +48,13 @@ class FunctionPipeline:
                 f"the pipeline {name_of(function)} takes ({', '.join(wanted)}); it must take (scene, params) or "
                 "(scene, params, seed)"
             )
+        # Beside the params, and only where there are any, so that runs of before keep their hash.
+        rules = [(self.space.constraints, [dict(p.when) for p in self.space])] if self.space.has_rules else []
         self._whole = frozenset(param.name for param in self.space if isinstance(param, Integer))
         self.facts = PipelineFacts(
             max_batch=_BATCHED if batched else 1,
             uses_seed=self._seeded,
-            versions={name_of(function): source_hash(function, self.space, batched)},
+            versions={name_of(function): source_hash(function, self.space, batched, *rules)},
         )
 
     def __call__(self, *arguments: Any) -> Any:
@@ -75,7 +77,9 @@ class FunctionPipeline:
             raise RenderError(in_its_words(error, self.function)) from error
 
 
-def pipeline(*params: Param, batched: bool = False) -> Callable[[Callable[..., Any]], FunctionPipeline]:
+def pipeline(
+    *params: Param, batched: bool = False, constraints: Iterable[str] = ()
+) -> Callable[[Callable[..., Any]], FunctionPipeline]:
     """A decorator that makes a function an ISP with these params: see `FunctionPipeline`.
 
     Example:
@@ -85,7 +89,8 @@ def pipeline(*params: Param, batched: bool = False) -> Callable[[Callable[..., A
             return (scene.image * params["gain"]).clamp(0, 1)
         ```
     """
-    return lambda function: FunctionPipeline(function, params, batched)
+    space = Space(params, constraints=tuple(constraints))
+    return lambda function: FunctionPipeline(function, space, batched)
 
 
 def _batch(found: Any, count: int) -> Images:

@@ -15,7 +15,9 @@ from isptune.tuning.run import run
 from isptune.tuning.same_run import warnings_of
 
 
-def run_with_progress(bench: Bench, folder: Path, console: Console, workers: str | None) -> None:
+def run_with_progress(
+    bench: Bench, folder: Path, console: Console, workers: str | None, extend: bool = False
+) -> None:
     """Run to the end, saying what is done and how long it takes; a finished run is only said to be finished.
 
     Args:
@@ -23,12 +25,13 @@ def run_with_progress(bench: Bench, folder: Path, console: Console, workers: str
         folder: of the run; one that was cut off goes on.
         console: where to tell it; a quiet one tells nothing.
         workers: how many there are, for advice.
+        extend: whether a run that is there goes on with a larger budget.
 
     Raises:
         IsptuneError: as `isptune.tuning.run.run`.
     """
     name = " + ".join(bench.objectives)
-    if (folder / RECOMMENDED).exists():
+    if (folder / RECOMMENDED).exists() and not extend:
         console.print(
             f"{folder} is finished already; another --seed or --out starts a new run", highlight=False
         )
@@ -46,7 +49,7 @@ def run_with_progress(bench: Bench, folder: Path, console: Console, workers: str
     if not RunLog(folder).generations():
         _try_start(bench, console)
     with RunProgress(console, name, _plan(bench, workers)) as progress:
-        run(bench, folder, progress.update, progress.part, progress.hand_over)
+        run(bench, folder, progress.update, progress.part, progress.hand_over, extend)
 
 
 def _try_start(bench: Bench, console: Console) -> None:

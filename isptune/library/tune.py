@@ -10,6 +10,7 @@ from isptune.errors import ConfigError
 from isptune.functions.objective import FunctionObjective
 from isptune.functions.pipeline import FunctionPipeline
 from isptune.functions.said import name_of
+from isptune.functions.stand_ins import own_name
 from isptune.interfaces import Objective, Pipeline
 from isptune.library.pictures import as_scenes
 from isptune.library.result import Comparison, Result
@@ -21,6 +22,7 @@ from isptune.space import Param
 from isptune.system.disk import slug
 from isptune.system.temporary import new_folder
 from isptune.tuning.bench import AtHand
+from isptune.tuning.own_parts import with_own_names
 from isptune.tuning.workers import opened_bench
 
 # Checked here, in words, and not by their annotations: people give anything.
@@ -134,7 +136,7 @@ def _given(
     pictures = as_scenes(scenes)
     values = {key: _as_setting(key, value) for key, value in settings.items()}
     values |= {"pipeline": pipeline_name, "objectives": list(named), "scenes": list(pictures)}
-    checked = from_mapping(values, "tune")
+    checked = with_own_names(from_mapping(values, "tune"))
     at_hand = AtHand(
         own_pipeline,
         {name: one for name, one in named.items() if one is not None},
@@ -167,7 +169,7 @@ def _objectives(objectives: Sequence[AnyObjective]) -> dict[str, Objective | Non
     found: dict[str, Objective | None] = {}
     for number, given in enumerate(objectives, 1):
         if isinstance(given, str):
-            found[given] = None
+            found[own_name(given)] = None
             continue
         if not isinstance(given, Objective) and not callable(given):
             raise ConfigError(f"objective = {given!r} is no function, no objective and no spec")

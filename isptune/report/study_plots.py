@@ -1,4 +1,4 @@
-"""The plots of a study: how evenly opinions are spread, the scale with its intervals, who beat whom."""
+"""The plots of a study: how evenly shares of wins are spread, the scale with its intervals, who beat whom."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,7 +19,6 @@ from isptune.report.figures import (
     to_png,
 )
 from isptune.study.findings.analysis import Analysis, SceneResult
-from isptune.study.scale.scale import MOS_TOP
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,20 +28,19 @@ NAMED = 36
 
 
 @in_our_style
-def mos_histogram(analysis: Analysis) -> bytes:
-    """How many images have which mean opinion score; the line is what an even spread would be."""
+def win_histogram(analysis: Analysis) -> bytes:
+    """How many images won which share of their pairs; the line is what an even spread would be."""
     from matplotlib.ticker import MaxNLocator
 
-    values = np.concatenate([scene.mos[scene.voted] for scene in analysis.scenes])
+    values = np.concatenate([scene.win_share[scene.voted] for scene in analysis.scenes])
     figure, (panel,) = panels(1, 1, 2.6, 6.4)
-    counts, edges = np.histogram(values, bins=9, range=(0, MOS_TOP))
+    counts, edges = np.histogram(values, bins=9, range=(0, 1))
     panel.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color=SKY, edgecolor="white")
     even = len(values) / len(counts)
     panel.axhline(even, color=INK, linestyle=(0, (4, 3)), linewidth=1, label="spread evenly")
     panel.set(
-        xlabel="mean opinion score: of nine pairs, how many were won", ylabel="images", xlim=(0, MOS_TOP)
+        xlabel="share of its pairs that an image won, the mean over observers", ylabel="images", xlim=(0, 1)
     )
-    panel.set_xticks(range(10))
     panel.yaxis.set_major_locator(MaxNLocator(integer=True))
     panel.set_ylim(0, 1.25 * max(counts.max(), even))
     panel.legend(loc="upper right")
@@ -52,7 +50,7 @@ def mos_histogram(analysis: Analysis) -> bytes:
 @in_our_style
 def scale(scene: SceneResult) -> bytes:
     """The scale with its intervals, and beside it the share of votes that each image won against each other."""
-    order = ranking(scene)
+    order = [k for group in rankings(scene) for k in group]
     named = len(order) <= NAMED
     height = max(3.4, 1.2 + 0.21 * len(order)) if named else 4.6
     figure, (left, right) = panels(2, 2, height, WIDTH_IN)
@@ -63,10 +61,10 @@ def scale(scene: SceneResult) -> bytes:
     return to_png(figure)
 
 
-def ranking(scene: SceneResult) -> list[int]:
-    """The images with votes, the best first."""
-    voted = np.flatnonzero(scene.voted)
-    return [int(k) for k in voted[np.argsort(-scene.scale.scores[voted], kind="stable")]]
+def rankings(scene: SceneResult) -> list[list[int]]:
+    """The images of each group that votes connect, the best first."""
+    scores = scene.scale.scores
+    return [[int(k) for k in m[np.argsort(-scores[m], kind="stable")]] for m in scene.groups]
 
 
 def _draw_named(panel: "Axes", scene: SceneResult, order: Sequence[int]) -> None:
@@ -77,7 +75,9 @@ def _draw_named(panel: "Axes", scene: SceneResult, order: Sequence[int]) -> None
     _mark_screened(panel, scene, order, places, upright=False)
     panel.set_yticks(places, [scene.table.conditions[k] for k in order])
     panel.set_ylim(len(order) - 0.5, -0.5)
-    panel.set_xlabel("better →")
+    for end in np.cumsum([len(members) for members in scene.groups])[:-1]:
+        panel.axhline(end - 0.5, color=INK, linewidth=1.2)  # what lies on both sides cannot be compared
+    panel.set_xlabel("better →" if len(scene.groups) == 1 else "better, within a group →")
 
 
 def _draw_ranked(panel: "Axes", scene: SceneResult, order: Sequence[int]) -> None:
@@ -86,7 +86,10 @@ def _draw_ranked(panel: "Axes", scene: SceneResult, order: Sequence[int]) -> Non
     panel.vlines(places, low, high, color=SKY, linewidth=1.6, label="95 % interval")
     panel.plot(places, scores, "o", color=BLUE, markersize=2.6, label="all observers")
     _mark_screened(panel, scene, order, places, upright=True)
-    panel.set(xlabel="rank, the best first", ylabel="JOD")
+    for end in np.cumsum([len(members) for members in scene.groups])[:-1]:
+        panel.axvline(end + 0.5, color=INK, linewidth=1.2)
+    within = "" if len(scene.groups) == 1 else ", group by group"
+    panel.set(xlabel=f"rank, the best first{within}", ylabel="JOD")
 
 
 def _mark_screened(

@@ -11,10 +11,10 @@ import numpy as np
 from isptune.errors import StudyError
 from isptune.report.page import render
 from isptune.report.run_report import flat, write_plots
-from isptune.report.study_plots import mos_histogram, ranking, scale
+from isptune.report.study_plots import rankings, scale, win_histogram
 from isptune.runs.files import REPORT
 from isptune.study.findings.analysis import Analysis, SceneResult
-from isptune.study.findings.results import scale_rows
+from isptune.study.findings.results import all_warnings, scale_rows
 from isptune.study.scale.intervals import holm
 from isptune.system.disk import write_atomically
 
@@ -22,6 +22,10 @@ SAMPLES, SAMPLE_PX = 6, 168
 """So many images along the scale of each scene, so wide on the page."""
 
 SCENES_WITH_PICTURES, TABLE_ROWS = 6, 25
+
+SCENES_INSIDE, FEWER_ROWS = 12, 8
+"""So many scenes have their plots inside the page, and all their rows: of hundreds it would be tens of megabytes. The
+plots of the others are read from the folder beside it."""
 ALPHA = 0.05
 
 
@@ -31,7 +35,7 @@ class Sample:
 
     condition: str
     score: float
-    mos: float
+    win_share: float
     whole: bytes
     centre: bytes
 
@@ -39,7 +43,7 @@ class Sample:
 def write_study_report(analysis: Analysis) -> Path:
     """Write plots and page into the study's folder; the same votes give the same bytes. Raises RunFolderError."""
     folder = analysis.study.folder
-    plots: dict[str, bytes | None] = {"mos": mos_histogram(analysis)}
+    plots: dict[str, bytes | None] = {"wins": win_histogram(analysis)}
     plots |= {f"scale_{scene.scene}": scale(scene) for scene in analysis.scenes}
     write_plots(folder / "plots", plots)
     rows = scale_rows(analysis)
@@ -47,8 +51,10 @@ def write_study_report(analysis: Analysis) -> Path:
         "study.html",
         name=folder.resolve().name,
         analysis=analysis,
+        warnings=all_warnings(analysis),
         study=analysis.study,
         plots=plots,
+        inside=SCENES_INSIDE,
         votes=sum(len(scene.table.share) for scene in analysis.scenes),
         images=sum(len(scene.stimuli) for scene in analysis.scenes),
         no_difference=_share_of_ties(analysis),
@@ -62,9 +68,9 @@ def write_study_report(analysis: Analysis) -> Path:
     return folder / REPORT
 
 
-def samples_of(analysis: Analysis, scene: SceneResult) -> list[Sample]:
-    """Images along the scale, the best first: the best, the worst, and even steps between. Empty without pictures."""
-    order = [k for k in ranking(scene) if scene.stimuli[k].file]
+def samples_of(analysis: Analysis, scene: SceneResult, ranking: Sequence[int]) -> list[Sample]:
+    """Images along the scale of a group: the best, the worst, and even steps between. Empty without pictures."""
+    order = [k for k in ranking if scene.stimuli[k].file]
     if not order:
         return []
     scores = scene.scale.scores
@@ -73,7 +79,8 @@ def samples_of(analysis: Analysis, scene: SceneResult) -> list[Sample]:
     found = []
     for k in chosen:
         whole, centre = _shrunk(analysis.study.folder / scene.stimuli[k].file)
-        found.append(Sample(scene.table.conditions[k], float(scores[k]), float(scene.mos[k]), whole, centre))
+        share = float(scene.win_share[k])
+        found.append(Sample(scene.table.conditions[k], float(scores[k]), share, whole, centre))
     return found
 
 
@@ -82,22 +89,35 @@ def _scene_context(
 ) -> dict[str, Any]:
     pairs = scene.differences
     own = [row for row in rows if row["scene"] == scene.scene]
-    best = own[0]["condition"]
-    against = sorted((pair for pair in pairs if pair.better == best), key=lambda pair: pair.mean)
-    corrected = holm(np.array([pair.p for pair in against]))
-    rivals = [pair.worse for pair, p in zip(against, corrected, strict=True) if p >= ALPHA]
+    with_pictures = number < SCENES_WITH_PICTURES
+    shown = TABLE_ROWS if number < SCENES_INSIDE else FEWER_ROWS
     return {
         "result": scene,
-        "samples": samples_of(analysis, scene) if number < SCENES_WITH_PICTURES else [],
-        "rows": own[:TABLE_ROWS],
-        "left_out": max(0, len(own) - TABLE_ROWS),
-        "best": best,
-        "rivals": rivals,
+        "groups": [_group_context(analysis, scene, n, with_pictures) for n in range(len(scene.groups))],
+        "rows": own[:shown],
+        "mos": any(row.get("mos") is not None for row in own),
+        "left_out": max(0, len(own) - shown),
         "significant": sum(pair.p < ALPHA for pair in pairs),
         "significant_holm": sum(pair.p_holm < ALPHA for pair in pairs),
         "dense": any(row["pwcmp"] is not None for row in own),
         "screened": scene.without_unlikely is not scene.scale.scores
         or scene.without_erratic is not scene.scale.scores,
+    }
+
+
+def _group_context(
+    analysis: Analysis, scene: SceneResult, number: int, with_pictures: bool
+) -> dict[str, Any]:
+    """The best image of a group, those that it may not be better than, and pictures along its scale."""
+    order = rankings(scene)[number]
+    best = scene.table.conditions[order[0]]
+    against = sorted((pair for pair in scene.differences if pair.better == best), key=lambda pair: pair.mean)
+    corrected = holm(np.array([pair.p for pair in against]))
+    return {
+        "number": number + 1,
+        "best": best,
+        "rivals": [pair.worse for pair, p in zip(against, corrected, strict=True) if p >= ALPHA],
+        "samples": samples_of(analysis, scene, order) if with_pictures else [],
     }
 
 

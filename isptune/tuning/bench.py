@@ -9,6 +9,7 @@ from typing import final
 from isptune.arrays import Images
 from isptune.facts import Direction
 from isptune.interfaces import Diagnoses, Objective, Optimizer, Pipeline, Warns
+from isptune.optimizers.keeping_rules import keeping_rules
 from isptune.registry import build, installed
 from isptune.runs.constraints import parse_constraint
 from isptune.runs.description import describe_objective, describe_params, describe_scenes
@@ -110,7 +111,7 @@ class Bench:
 
     def optimizer(self, repeat: int) -> Optimizer:
         """A fresh optimizer for one of the lockstep repeats."""
-        return build(
+        built = build(
             "optimizer",
             self.optimizer_spec,
             self.space,
@@ -119,6 +120,7 @@ class Bench:
             budget=self.settings.budget,
             objectives=len(self.objectives),
         )
+        return keeping_rules(built, self.space)
 
     @property
     def optimizer_spec(self) -> str:

@@ -25,6 +25,12 @@ class SearchClock:
         self._last_s = 0.0
         self.stopped: str | None = state.stopped
 
+    def go_on(self) -> None:
+        """The run has another budget: what it stopped for counts no more."""
+        self.stopped = None
+        if self._limit_s is not None:
+            self._write()
+
     def allows_another(self, reserve_s: float = 0.0) -> bool:
         """Whether a generation like the last one still fits before `reserve_s` are kept for the end; the first of a run
         always does."""

@@ -77,6 +77,7 @@ def hand_over(
     steps = Steps(evaluations_of(bench), on_part)
     own = [optimizer.recommend() for optimizer in optimizers]
     recommended = _contend(bench, own, trials, steps.stage()) if len(bench.objectives) == 1 else own
+    recommended = [bench.space.kept(candidate) for candidate in recommended]
     candidates = [bench.space.complete(candidate) for candidate in recommended]
     costs = [bench.rule.cost(candidate) for candidate in recommended]
     seeds = bench.seeds.to_confirm()

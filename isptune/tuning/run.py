@@ -21,7 +21,7 @@ from isptune.tuning.handover import evaluations_of, hand_over
 from isptune.tuning.lanes import Lane
 from isptune.tuning.opinions import mend_pictures
 from isptune.tuning.parts import OnPart
-from isptune.tuning.same_run import begin_or_check
+from isptune.tuning.same_run import begin_or_check, take_budget
 from isptune.tuning.status import OnGeneration, Status
 from isptune.tuning.unfinished import Unfinished
 
@@ -32,6 +32,7 @@ def run(
     on_generation: OnGeneration = lambda status: None,
     on_part: OnPart = lambda done, total: None,
     on_hand_over: OnPart = lambda done, total: None,
+    extend: bool = False,
 ) -> Path:
     """Run the optimisation that `bench` describes in `folder`, or go on with it, to its end.
 
@@ -39,6 +40,7 @@ def run(
         on_generation: told after each generation how far it is.
         on_part: told within a generation how many of its trials are done, of how many.
         on_hand_over: told after the search how many evaluations are done of those that the answer takes.
+        extend: whether a run that is there goes on with the larger budget of this bench, also a finished one.
 
     Returns:
         The folder, with everything but the report in it.
@@ -55,13 +57,16 @@ def run(
         remove_orphans()
         remove_damaged(folder, (RECOMMENDED, TIMING, CLOCK))
         log = RunLog(folder)
-        begin_or_check(folder, bench)
+        extended = begin_or_check(folder, bench, extend)
         settings = bench.settings
         lanes = [Lane(bench.optimizer(repeat), settings.budget) for repeat in range(settings.repeats)]
         loop = _Loop(bench, lanes, SearchClock(folder, settings.budget_time), on_generation, on_part)
         unfinished = Unfinished(folder, bench.evaluator.run_parts)
         with log.open() as writer:
-            generations = loop.replay(log.generations())
+            generations = loop.replay(log.generations(), extended)
+            if extended:
+                take_budget(folder, settings)
+                loop.clock.go_on()
             generations += loop.search(writer, len(generations), unfinished)
         write_csv(folder / TABLE, generations, bench.level_names)
         began, hand_over_s = time.perf_counter(), None
@@ -99,7 +104,7 @@ class _Loop:
         """Why each lane has stopped."""
         return [(self.clock.stopped if lane.active else None) or lane.stop_reason for lane in self.lanes]
 
-    def replay(self, generations: Sequence[Generation]) -> list[Generation]:
+    def replay(self, generations: Sequence[Generation], extended: bool = False) -> list[Generation]:
         """Feed logged generations to fresh optimizers. Raises RunFolderError if they ask for others."""
         for index, generation in enumerate(generations):
             # The last one is asked for in any case: so another version of the optimizer's package is noticed.
@@ -112,8 +117,13 @@ class _Loop:
             )
             if logged != expected or not same_noise:
                 raise RunFolderError(
-                    f"generation {generation.generation} of the log is not what the optimizer asks for now: another "
-                    "version of isptune or of the optimizer's package wrote it; start a new run with --out"
+                    f"generation {generation.generation} of the log is not what the optimizer asks for now: "
+                    + (
+                        f"{self.bench.optimizer_spec} plans by its whole budget, so that this run cannot be extended"
+                        if extended
+                        else "another version of isptune or of the optimizer's package wrote it"
+                    )
+                    + "; start a new run with --out"
                 )
             for trial in generation.trials:
                 self.bench.evaluator.learn(trial, self.bench.space.complete(trial.params))

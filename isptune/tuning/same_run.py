@@ -16,19 +16,38 @@ from isptune.system.device import device_name
 from isptune.system.disk import is_unfinished
 from isptune.tuning.bench import Bench
 
+BUDGET = ("generations", "budget_time")
+"""What a run may go on with more of."""
 
-def begin_or_check(folder: Path, bench: Bench) -> None:
-    """A new folder gets what the run is made of; an old one must hold the same.
+
+def begin_or_check(folder: Path, bench: Bench, extend: bool = False) -> bool:
+    """A new folder gets what the run is made of; an old one must hold the same, with `extend` but for its budget.
+
+    Returns:
+        Whether the run goes on with another budget; its settings are those of before until `take_budget`.
 
     Raises:
-        RunFolderError: the folder holds another run, or is no run folder and not empty.
+        RunFolderError: the folder holds another run, or is no run folder and not empty; or it holds none that could be
+            extended, or would get a smaller budget.
     """
-    _check_settings(folder, bench.settings)
+    if extend and not (folder / CONFIG).exists():
+        raise RunFolderError(f"{folder}: holds no run that could go on with --extend")
+    extended = _check_settings(folder, bench.settings, extend)
     write_bench(folder, bench.description())
     if (folder / PROVENANCE).exists():
-        _check_provenance(folder, bench)
+        _check_provenance(folder, bench, extended)
     else:
         write_provenance(folder, provenance(bench))
+    return extended
+
+
+def take_budget(folder: Path, settings: RunSettings) -> None:
+    """From here on the run has another budget: it is not finished any more.
+
+    In this order: a run that is stopped between the two is finished again with the budget that it had.
+    """
+    (folder / RECOMMENDED).unlink(missing_ok=True)
+    write_settings(folder, settings)
 
 
 def provenance(bench: Bench) -> Provenance:
@@ -54,8 +73,8 @@ def warnings_of(folder: Path, bench: Bench) -> list[str]:
     )
 
 
-def _check_settings(folder: Path, new: RunSettings) -> None:
-    """A new folder gets the settings; an old one must hold the same, and gets nothing."""
+def _check_settings(folder: Path, new: RunSettings, extend: bool) -> bool:
+    """A new folder gets the settings; an old one must hold the same. Returns whether budgets differ."""
     if not (folder / CONFIG).exists():
         strangers = sorted(
             path.name for path in folder.iterdir() if path.name != LOCK and not is_unfinished(path)
@@ -65,15 +84,24 @@ def _check_settings(folder: Path, new: RunSettings) -> None:
                 f"{folder}: is not empty ({strangers[0]}) and holds no run; choose another --out"
             )
         write_settings(folder, new)
-        return
-    there, now = read_settings(folder).as_dict(), new.as_dict()
+        return False
+    before = read_settings(folder)
+    there, now = before.as_dict(), new.as_dict()
     differing = [key for key in sorted(keys()) if there.get(key) != now.get(key)]
+    if extend and set(differing) <= set(BUDGET):
+        if new.generations < before.generations:
+            raise RunFolderError(
+                f"{folder}: has {before.generations} generations; --extend takes more, not {new.generations}"
+            )
+        return bool(differing)
     if differing:
+        hint = ", or go on with --extend" if set(differing) <= set(BUDGET) else ""
         shown = ", ".join(f"{key} = {there.get(key)!r} there, {now.get(key)!r} now" for key in differing)
-        raise RunFolderError(f"{folder}: holds another run ({shown}); choose another --out")
+        raise RunFolderError(f"{folder}: holds another run ({shown}); choose another --out{hint}")
+    return False
 
 
-def _check_provenance(folder: Path, bench: Bench) -> None:
+def _check_provenance(folder: Path, bench: Bench, extended: bool) -> None:
     """The settings name files and leave device and threads to the machine: any may be another one now.
 
     Half of the trials would then be of another picture or metric, or differ in their last digits.
@@ -87,7 +115,7 @@ def _check_provenance(folder: Path, bench: Bench) -> None:
     weights = then.weights or {}
     own = gathered_weights({spec: one.facts for spec, one in bench.objectives.items()})
     _check_weights(folder, {name: weights.get(name, digest) for name, digest in own.items()}, own)
-    if (folder / RECOMMENDED).exists():
+    if (folder / RECOMMENDED).exists() and not extended:
         return  # nothing more is rendered, nor asked of second opinions
     now = provenance(bench)
     for key in ("device", "threads"):

@@ -107,7 +107,7 @@ def matching_reference(name: str, images: Images, scene: Scene) -> OneImage:
     if reference is None:
         raise ScoreError(
             f"{name} compares with a reference and the scene {scene.name!r} has none; objectives that need "
-            "none: niqe, brisque, tv, sharpness, colourfulness, noise, blockiness, entropy"
+            "none: niqe, brisque-refit, tv, sharpness, colourfulness, noise, blockiness, entropy"
         )
     (height, width), (reference_height, reference_width) = images.shape[-2:], reference.shape[-2:]
     if (height, width) != (reference_height, reference_width):

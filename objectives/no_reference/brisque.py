@@ -2,8 +2,9 @@
 
 | name | parameters | direction |
 |---|---|---|
-| brisque | ours, trained on the opinion scores of BIQ2021 | maximize, opinions are 0 to 1 |
+| brisque-refit | ours, trained on the opinion scores of BIQ2021 | maximize, opinions are 0 to 1 |
 | brisque:FILE | OpenCV's brisque_model_live.yml with brisque_range_live.yml beside it | minimize, 0 to 100 |
+| brisque | brisque-refit stands in, under that name, since the published model is not bundled | maximize |
 
 How ours were made, on what, and how well they do stands in `objectives/weights/brisque_biq2021.md`.
 
@@ -20,6 +21,7 @@ import torch
 from isptune.arrays import Images, Scores
 from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
+from isptune.spec import Spec
 from objectives.checkpoints.own_files import BUNDLED
 from objectives.checkpoints.reading import sha256_of
 from objectives.no_reference.objective import require_side, score_finite
@@ -68,8 +70,27 @@ class Brisque:
         return self.regression.predict(features).clamp(*self.facts.range).float()
 
 
-def brisque(argument: str | None = None) -> Brisque:
-    """BRISQUE with our regression, or with OpenCV's model in the file that the argument names.
+@final
+class Published:
+    """BRISQUE with OpenCV's model in the file that the argument names; without one, `brisque-refit` stands in."""
+
+    def stand_in(self, argument: str | None) -> tuple[str, str] | None:
+        """Our own regression, where no file is named, or one of ours."""
+        if argument is not None and not argument.endswith(".safetensors"):
+            return None
+        why = "it is our own regression, whose higher is better; brisque:FILE is OpenCV's, whose lower is better"
+        return str(Spec("brisque-refit", argument)), why
+
+    def __call__(self, argument: str | None = None) -> Brisque:
+        """Build the objective. Raises ConfigError: a file that cannot be read as such a model."""
+        return brisque_refit(argument)
+
+
+brisque = Published()
+
+
+def brisque_refit(argument: str | None = None) -> Brisque:
+    """BRISQUE's features with our regression, or with the one in the file that the argument names.
 
     Raises:
         ConfigError: the file, or the one with the ranges beside it, cannot be read as such a model.

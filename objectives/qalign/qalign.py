@@ -27,6 +27,7 @@ from isptune.arrays import Images, Scores
 from isptune.errors import ConfigError, UnknownName, one_line
 from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
+from isptune.spec import Spec
 from objectives.checkpoints.hub_cache import cached_model, model_folder
 from objectives.encoders.build import build_encoder
 from objectives.encoders.interface import ImageTextEncoder
@@ -105,20 +106,36 @@ class EncoderRater:
         return self.encoder.temperature * embeddings @ self.prompts.to(embeddings.device).T
 
 
-def qalign(argument: str | None = None) -> QAlign:
-    """Q-Align on published weights, on the bundled encoder, or on another model; see the module's table.
+@final
+class Build:
+    """Q-Align on published weights, on the bundled encoder, or on another model; see the module's table."""
 
-    Raises:
-        ConfigError: an option or a folder that cannot be used.
-        MissingExtra: weights or a package that are not here; says how to get them.
-    """
-    options = parse_options("qalign", argument, OPTIONS, first="weights")
-    task = _one_of("task", options["task"], TASKS)
-    scale = _one_of("scores", options["scores"], SCALES)
-    dtype = _one_of("dtype", options["dtype"], DTYPES)
-    rater = _rater(options["weights"], task, dtype)
-    facts = ObjectiveFacts("maximize", scale, "mean level", rater.source, weights=rater.weights)
-    return QAlign(rater, facts)
+    def stand_in(self, argument: str | None) -> tuple[str, str] | None:
+        """The bundled encoder, where the published weights are not in the cache. Raises ConfigError."""
+        options = parse_options("qalign", argument, OPTIONS, first="weights")
+        if options["weights"] or cached_model(PUBLISHED, is_complete) is not None:
+            return None
+        given = {key: value for key, value in options.items() if value != OPTIONS[key]}
+        why = f"the published weights ({PUBLISHED}) are not in the cache; the bundled encoder is no Q-Align"
+        return str(Spec("qalign", "bundled", given)), why
+
+    def __call__(self, argument: str | None = None) -> QAlign:
+        """Build the objective.
+
+        Raises:
+            ConfigError: an option or a folder that cannot be used.
+            MissingExtra: weights or a package that are not here; says how to get them.
+        """
+        options = parse_options("qalign", argument, OPTIONS, first="weights")
+        task = _one_of("task", options["task"], TASKS)
+        scale = _one_of("scores", options["scores"], SCALES)
+        dtype = _one_of("dtype", options["dtype"], DTYPES)
+        rater = _rater(options["weights"], task, dtype)
+        facts = ObjectiveFacts("maximize", scale, "mean level", rater.source, weights=rater.weights)
+        return QAlign(rater, facts)
+
+
+qalign = Build()
 
 
 def _rater(weights: str, task: str, dtype: torch.dtype | None) -> LevelRater:

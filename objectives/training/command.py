@@ -62,16 +62,20 @@ def train() -> None:
     help="Of the pictures, to compute figures on.",
 )
 @click.option(
-    "--file-column",
-    metavar="NAME,...",
-    default="file,image",
-    show_default=True,
-    help="The first of these that the table has.",
+    "--preset", metavar="NAME", help="The table of koniq, spaq, kadid, tid2013, csiq, pipal or biq2021."
 )
 @click.option(
-    "--score-column", metavar="NAME,...", default="mos,score", show_default=True, help="The same for scores."
+    "--file-column",
+    metavar="NAME,...",
+    help="The first of these that the table has. [file, image, image_name, ...]",
 )
-@click.option("--lower-is-better", is_flag=True, help="The scores say how bad pictures are.")
+@click.option("--score-column", metavar="NAME,...", help="The same for scores. [mos, score, dmos, ...]")
+@click.option(
+    "--lower-is-better/--higher-is-better",
+    "lower_is_better",
+    default=None,
+    help="What scores say. [lower in a column called dmos, else higher]",
+)
 @click.option(
     "--resume/--no-resume",
     default=True,
@@ -91,9 +95,10 @@ def scorenet(
     epochs: int,
     seed: int,
     validation: float,
-    file_column: str,
-    score_column: str,
-    lower_is_better: bool,
+    preset: str | None,
+    file_column: str | None,
+    score_column: str | None,
+    lower_is_better: bool | None,
     resume: bool,
     force: bool,
 ) -> None:
@@ -101,13 +106,13 @@ def scorenet(
 
     The encoder stays as it is. Pictures are read once; what it and the metrics say of them is kept beside FILE, so that
     a second call, or one after an interruption, goes on. Pictures that look alike stay in one part. Scores may have any
-    scale.
+    scale. Prompts that order the validation pictures the wrong way round are not written.
 
     \b
     Examples:
       isptune train scorenet --scores scores.csv --images photos --out mine.safetensors
-      isptune train scorenet --scores dmos.csv --score-column dmos --lower-is-better \\
-          --images photos --out mine.safetensors --encoder openai:RN50
+      isptune train scorenet --scores dmos.csv --images photos --out mine.safetensors --encoder openai:RN50
+      isptune train scorenet --preset tid2013 --scores mos_with_names.txt --images photos --out tid.safetensors
     """
     from objectives.no_reference.lightweight_metrics import DEFAULT
     from objectives.scorenet.prompts import Design
@@ -131,6 +136,7 @@ def scorenet(
         Recipe(loss, epochs=epochs, seed=seed),
         resume,
         force,
+        preset,
     )
     with _bar("pictures") as extracted:
         outcome = learn(order, extracted)
@@ -138,7 +144,10 @@ def scorenet(
 
 
 def _tell(outcome: "Outcome", out: Path) -> None:
+    from isptune.errors import ScoreError, one_line
+
     counts = outcome.counts
+    click.echo(f"the table was read so: {outcome.read_as}")
     click.echo(
         f"{counts['train']} pictures to learn from, {counts['stopping']} to find the best epoch by, "
         f"{counts['validation']} to validate with; kept epoch {outcome.kept} of {outcome.epochs}"
@@ -146,6 +155,13 @@ def _tell(outcome: "Outcome", out: Path) -> None:
     for row, label in enumerate(("plain prompts", "learned prompts", "difference")):
         figures = "  ".join(f"{name} {estimates[row]}" for name, estimates in outcome.figures.items())
         click.echo(f"{label:<16}{figures}")
+    if outcome.warning:
+        click.echo(f"warning: {outcome.warning}", err=True)
+    if not outcome.written:
+        raise ScoreError(
+            f"{one_line(str(out))}: is not written: what was learned orders the validation pictures the wrong way "
+            "round; do higher scores mean better pictures (--lower-is-better)?"
+        )
     click.echo(f"wrote {out}; use it as --objective scorenet:{out}")
 
 

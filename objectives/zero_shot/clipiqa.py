@@ -2,7 +2,7 @@
 
 | spec | score |
 |---|---|
-| clipiqa | "Good photo." against "Bad photo.", by the bundled encoder |
+| clipiqa:bundled | "Good photo." against "Bad photo.", by the bundled encoder; it stands in for plain clipiqa |
 | clipiqa:encoder=openai:RN50 | the published metric |
 | clipiqa:sharpness | another pair of the paper; `attribute=` may stand in front |
 | clipiqa:prompts=pairs.txt | own pairs, one a line as `Good image | bad image`; the mean of their probabilities |
@@ -36,7 +36,7 @@ from objectives.checkpoints.reading import read_checkpoint, sha256_of
 from objectives.encoders.build import build_encoder
 from objectives.encoders.interface import Embeddings, ImageTextEncoder, Prompts
 from objectives.no_reference.objective import score_finite
-from objectives.options import parse_options
+from objectives.options import bundled_stand_in, with_encoder_word
 
 FACTS = ObjectiveFacts(
     direction="maximize",
@@ -95,16 +95,32 @@ class ClipIqa:
         return pairs.softmax(2)[:, :, 0].mean(1)  # (2)
 
 
-def clipiqa(argument: str | None = None) -> ClipIqa:
-    """CLIP-IQA from a spec: `encoder=SPEC,attribute=NAME,prompts=FILE`.
+OPTIONS = {"encoder": "", "attribute": "", "prompts": ""}
 
-    Raises:
-        ConfigError: an unknown option, a file of prompts that is empty or in another layout.
-        UnknownName: no such attribute or encoder.
-        MissingExtra: the encoder's weights are not here.
-    """
-    defaults = {"encoder": "bundled", "attribute": "", "prompts": ""}
-    options = parse_options("clipiqa", argument, defaults, first="attribute")
+
+@final
+class Build:
+    """CLIP-IQA from a spec: `encoder=SPEC,attribute=NAME,prompts=FILE`; `clipiqa:bundled` is `encoder=bundled`."""
+
+    def stand_in(self, argument: str | None) -> tuple[str, str] | None:
+        """The bundled encoder, where none is named. Raises ConfigError."""
+        return bundled_stand_in("clipiqa", argument, OPTIONS, "attribute")
+
+    def __call__(self, argument: str | None = None) -> ClipIqa:
+        """Build the objective.
+
+        Raises:
+            ConfigError: an unknown option, a file of prompts that is empty or in another layout.
+            UnknownName: no such attribute or encoder.
+            MissingExtra: the encoder's weights are not here.
+        """
+        return _built(with_encoder_word("clipiqa", argument, OPTIONS, "attribute"))
+
+
+clipiqa = Build()
+
+
+def _built(options: Mapping[str, str]) -> ClipIqa:
     attribute, file = options["attribute"], options["prompts"]
     if attribute and file:
         raise ConfigError(f"clipiqa takes attribute={attribute} or prompts={file}, not both")
@@ -116,7 +132,7 @@ def clipiqa(argument: str | None = None) -> ClipIqa:
         if file and path.suffix.lower() not in _LEARNED
         else [ATTRIBUTES[attribute or "quality"]]
     )
-    encoder = build_encoder(options["encoder"])
+    encoder = build_encoder(options["encoder"] or None)
     if file and path.suffix.lower() in _LEARNED:
         prompts = with_learned_context(encoder, pairs[0], read_learned_context(path), path)
     else:

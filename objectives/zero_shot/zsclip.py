@@ -40,7 +40,7 @@ from isptune.scenes.scene import Scene
 from objectives.checkpoints.reading import sha256_of
 from objectives.encoders.build import build_encoder
 from objectives.encoders.interface import ImageTextEncoder
-from objectives.options import parse_options
+from objectives.options import bundled_stand_in, with_encoder_word
 from objectives.zero_shot.confidence import Confidence, Logits, confidence, measure_finite
 
 OBJECTS_TEMPLATE = "a photo of a {}."
@@ -102,23 +102,39 @@ class ZeroShotConfidence:
         return self.temperature * (self.encoder.encode_images(images) @ self.labels.to(images.device).mT)
 
 
-def build(argument: str | None = None) -> ZeroShotConfidence:
-    """ZSCLIP-IQA from a spec; the module's docstring lists the options.
+OPTIONS = {"labels": "quality", "score": "l", "encoder": "", "temperature": "1", "template": ""}
 
-    Raises:
-        ConfigError: an option, a file without labels, a template without a place for them, or words that the
-            encoder does not know.
-        UnknownName: no such score or encoder.
-        MissingExtra: the encoder's weights are not here.
-    """
-    defaults = {"labels": "quality", "score": "l", "encoder": "bundled", "temperature": "1", "template": ""}
-    options = parse_options("zsclip", argument, defaults, first="labels")
+
+@final
+class Build:
+    """ZSCLIP-IQA from a spec; the module's docstring lists the options. `zsclip:bundled` is `encoder=bundled`."""
+
+    def stand_in(self, argument: str | None) -> tuple[str, str] | None:
+        """The bundled encoder, where none is named. Raises ConfigError."""
+        return bundled_stand_in("zsclip", argument, OPTIONS, "labels")
+
+    def __call__(self, argument: str | None = None) -> ZeroShotConfidence:
+        """Build the objective.
+
+        Raises:
+            ConfigError: an option, a file without labels, a template without a place for them, or words that the
+                encoder does not know.
+            UnknownName: no such score or encoder.
+            MissingExtra: the encoder's weights are not here.
+        """
+        return _built(with_encoder_word("zsclip", argument, OPTIONS, "labels"))
+
+
+build = Build()
+
+
+def _built(options: Mapping[str, str]) -> ZeroShotConfidence:
     named, files = _labels(options["labels"])
     templates = [part.strip() for part in (options["template"] or named.template).split("|")]
     if not all(template.count("{}") == 1 for template in templates):
         raise ConfigError(f"zsclip: a template names its label once as {{}}; got {options['template']!r}")
     confidence(options["score"], 2, (0.0, 1.0), "")  # a wrong name is refused before weights are read
-    encoder = build_encoder(options["encoder"])
+    encoder = build_encoder(options["encoder"] or None)
     temperature = _temperature(options["temperature"], encoder)
     bounds = (-temperature, temperature)
     unit = "cosine similarity" if temperature == 1 else f"cosine similarity x {temperature:.6g}"

@@ -111,10 +111,11 @@ class Command:
         with call_folder() as folder:
             out = folder / f"out{settings.out_suffix}"
             file = folder / f"params.{settings.params_as}"
-            write_values(file, values)
+            existing = self.space.existing(values)
+            write_values(file, existing)
             places = {"scene": str(source), "params": str(file), "out": str(out), "seed": str(seed)}
             places |= self.files.written(folder / "files", values)
-            argv = self._argv({**places, "python": sys.executable}, values)
+            argv = self._argv({**places, "python": sys.executable}, values, existing)
             said = run_program(
                 argv,
                 folder,
@@ -149,12 +150,12 @@ class Command:
         """Where the parameters stand in a file of the user's own, which stands in for one of the ISP's."""
         return self.files.set_of_file(data, path)
 
-    def _argv(self, places: Mapping[str, str], values: Candidate) -> list[str]:
+    def _argv(self, places: Mapping[str, str], values: Candidate, existing: Candidate) -> list[str]:
         argv: list[str] = []
         known = {**places, **{name: str(value) for name, value in values.items()}}
         for word in self.settings.command:
             if word == "{flags}":
-                argv += [f"{self.flags[name]}={value}" for name, value in values.items()]
+                argv += [f"{self.flags[name]}={value}" for name, value in existing.items()]
             else:
                 argv.append(filled(word, known))
         return beside(argv, self.folder)

@@ -4,6 +4,7 @@
 
     command = ["{python}", "isp.py", "{scene}", "{params}", "{out}"]   # or url = "http://board:8000/render"
     timeout_s = 60
+    constraints = ["tone.low < tone.high"]                             # of two numbers: <, <=, >, >=
 
     [[param]]
     name = "denoise.strength"     # or stage = "denoise" and name = "strength"
@@ -13,6 +14,7 @@
     default = 1.0
     unit = "sigma"
     help = "how much noise is taken out"
+    when = {method = "nlm"}       # it exists only with these choices, one option or several; else it is not passed on
     plain = 0.01                  # of what smooths or sharpens: where it does not (needed by --objective camera)
 
 A parameter that stands in a text file of the ISP, JSON, YAML, XML, INI or any other, says so in `write` and needs no
@@ -22,7 +24,7 @@ beside the description, a path or a list of paths, from its folder.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -49,12 +51,13 @@ class _Real:
     unit: str = ""
     help: str = ""
     flag: str | None = None
+    when: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     write: tuple[Write, ...] = ()
     plain: float | int | None = None
 
     def param(self, name: str, default: Value) -> Real:
         low, high = map(float, self.range)
-        return Real(name, low, high, _number(name, default), self.log, self.unit, self.help)
+        return Real(name, low, high, _number(name, default), self.log, self.unit, self.help, self.when)
 
 
 @dataclass(frozen=True)
@@ -70,13 +73,14 @@ class _Integer:
     unit: str = ""
     help: str = ""
     flag: str | None = None
+    when: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     write: tuple[Write, ...] = ()
     plain: int | None = None
 
     def param(self, name: str, default: Value) -> Integer:
         number = _number(name, default)
         whole = int(number) if number.is_integer() else default
-        return Integer(name, *self.range, whole, self.log, self.unit, self.help)  # pyright: ignore[reportArgumentType]
+        return Integer(name, *self.range, whole, self.log, self.unit, self.help, self.when)  # pyright: ignore[reportArgumentType]
 
 
 @dataclass(frozen=True)
@@ -91,11 +95,12 @@ class _Choice:
     unit: str = ""
     help: str = ""
     flag: str | None = None
+    when: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     write: tuple[Write, ...] = ()
     plain: str | None = None
 
     def param(self, name: str, default: Value) -> Choice:
-        return Choice(name, self.options, str(default), self.unit, self.help)
+        return Choice(name, self.options, str(default), self.unit, self.help, self.when)
 
 
 _Declared = _Real | _Integer | _Choice
@@ -149,7 +154,8 @@ def read_description(
     path = Path(file)
     data = read_bytes(path)
     table = parse_toml(data, file)
-    params = table.pop("param", [])
+    params, constraints = table.pop("param", []), table.pop("constraints", [])
+    orders = convert(constraints, tuple[str, ...], f"{file}: constraints")
     if not isinstance(params, list) or not params or not all(isinstance(item, dict) for item in params):
         raise ConfigError(f"{file}: declares no parameter: each needs a table [[param]]")
     convert(table, kind, file, known_only=True)  # so that a message about the file names the file
@@ -163,7 +169,10 @@ def read_description(
     try:
         writes = {name: one.write for name, one in zip(names, declared, strict=True) if one.write}
         files = read_parameter_files(path.parent, writes, (base,) if isinstance(base, str) else base)
-        space = Space(tuple(_param(one, name, files) for one, name in zip(declared, names, strict=True)))
+        params = [_param(one, name, files) for one, name in zip(declared, names, strict=True)]
+        stages = [one.stage for one in declared]
+        named = [_with_full_names(p, stage, names) for p, stage in zip(params, stages, strict=True)]
+        space = Space(tuple(named), constraints=orders)
         said = {n: one.plain for n, one in zip(names, declared, strict=True) if one.plain is not None}
         plain = space.check(said, partial=True)
     except SpaceError as error:
@@ -198,6 +207,12 @@ def _declared(file: str, item: Mapping[str, Any], number: int) -> _Declared:
     if isinstance(item.get("write"), dict):  # one place stands for a list of one
         item = {**item, "write": [item["write"]]}
     return convert(item, _TYPES[kind], f"{file}: {name}", SpaceError, known_only=True)
+
+
+def _with_full_names(param: Param, stage: str, names: Sequence[str]) -> Param:
+    """The param, whose `when` may name choices of its own stage in short."""
+    full = {name if name in names else f"{stage}.{name}": options for name, options in param.when.items()}
+    return replace(param, when=full)
 
 
 def _param(one: _Declared, name: str, files: ParameterFiles) -> Param:

@@ -131,7 +131,8 @@ class Remote:
         digest = self._hashes[file]
         identity = str(uuid4())
         asked = {
-            "id": identity, "scene": {"name": scene.name, "sha256": digest}, "params": values, "seed": seed,
+            "id": identity, "scene": {"name": scene.name, "sha256": digest},
+            "params": self.space.existing(values), "seed": seed,
         }  # fmt: skip
         files = self.files.in_base64(values)
         body = json.dumps({**asked, "files": files} if files else asked).encode()

@@ -128,3 +128,117 @@ def test_objective_must_be_named(folder):
     result = run("perfect.png")
     assert result.exit_code == 2
     assert "--objective" in result.stderr
+
+
+@pytest.fixture
+def sets(folder):
+    """spoilt/ with three pictures and a broken one, and pristine/ with their references."""
+    (folder / "spoilt" / "more").mkdir(parents=True)
+    (folder / "pristine").mkdir()
+    for k, place in enumerate(("a_1.png", "b.png")):
+        perfect = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(k))
+        write_image(folder / "pristine" / f"{place[0]}.png", perfect)
+        write_image(folder / "spoilt" / place, 0.8 * perfect)
+    write_image(folder / "spoilt" / "more" / "a.png", torch.rand(1, 3, 24, 32))
+    (folder / "spoilt" / "c.png").write_bytes(b"no picture")
+    return folder
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+ALL = ["spoilt/a_1.png", "spoilt/b.png", "spoilt/more/a.png"]
+
+
+@pytest.mark.parametrize("named", [["spoilt"], ["spoilt/**/*.png"], ["@list.txt"], ["@list.csv"]])
+def test_folders_patterns_and_lists_are_scored_and_a_bad_file_costs_a_line(sets, toys, named):
+    names = ["spoilt/a_1.png", "spoilt/b.png", "spoilt/c.png", "spoilt/more/a.png"]
+    (sets / "list.txt").write_text("# ours\n" + "\n".join(names) + "\n\n")
+    (sets / "list.csv").write_text("image\n" + "\n".join(names) + "\n")
+    result = run(*named, "nothing*.png", "--objective", "redness", "--csv")
+    assert result.exit_code == 1
+    assert [row["image"] for row in rows_of(result.stdout)] == ALL
+    assert sorted(line.split(": ")[1] for line in result.stderr.splitlines()) == [
+        "nothing*.png",
+        "spoilt/c.png",
+    ]
+
+
+def test_references_are_found_by_name_in_a_folder(sets):
+    result = run("spoilt", "--reference", "pristine", "--objective", "psnr", "--csv")
+    assert [row["reference"] for row in rows_of(result.stdout)] == [
+        "pristine/a.png",
+        "pristine/b.png",
+        "pristine/a.png",
+    ]
+    rows = {row["image"]: float(row["score"]) for row in rows_of(result.stdout)}
+    expected = (
+        psnr().score(read_image("spoilt/a_1.png"), photograph("a", read_image("pristine/a.png"))).item()
+    )
+    assert rows["spoilt/a_1.png"] == pytest.approx(expected)
+    lonely = run("other.png", "--reference", "pristine", "--objective", "psnr", "--csv")
+    assert "other.png: pristine has no reference of it" in lonely.stderr
+
+
+@pytest.mark.parametrize("as_argument", [True, False])
+def test_pairs_come_from_a_table(sets, as_argument):
+    (sets / "pairs.csv").write_text(
+        "dist_img;ref_img\nspoilt/a_1.png;pristine/a.png\nspoilt/b.png;pristine/b.png\n"
+    )
+    named = ["@pairs.csv"] if as_argument else [*ALL[:2], "--reference", "pairs.csv"]
+    result = run(*named, "--objective", "psnr", "--csv")
+    assert result.exit_code == 0, result.stderr
+    assert [(row["image"], row["reference"]) for row in rows_of(result.stdout)] == [
+        ("spoilt/a_1.png", "pristine/a.png"),
+        ("spoilt/b.png", "pristine/b.png"),
+    ]
+
+
+def test_two_references_are_refused(folder):
+    result = run(
+        "spoilt.png", "--reference", "perfect.png", "--reference", "other.png", "--objective", "psnr"
+    )
+    assert "--reference is given 2 times" in str(result.exception)
+
+
+def test_a_file_of_scores_is_gone_on_with_and_what_is_there_is_not_scored_again(sets, toys):
+    first = run("spoilt/a_1.png", "--objective", "redness", "--out", "scores.csv")
+    assert first.stdout == "scores.csv: 1 new scores\n"
+    whole = (sets / "scores.csv").read_text()
+    (sets / "scores.csv").write_text(whole + "spoilt/b.png,redness,0.")  # a torn line
+    again = run("spoilt", "--objective", "redness", "--objective", "greenness", "--out", "scores.csv")
+    assert again.stdout == "scores.csv: 5 new scores, 1 were there\n"
+    text = (sets / "scores.csv").read_text()
+    assert text.startswith(whole)
+    assert len({(row["image"], row["objective"]) for row in rows_of(text)}) == len(rows_of(text)) == 6
+
+
+def test_what_was_finished_is_kept_when_it_is_stopped(sets, toys, monkeypatch):
+    import tests.toys
+
+    redness = tests.toys.redness(None)
+    seen = []
+
+    class Stopped:
+        facts = redness.facts
+
+        def score(self, images, scene):
+            seen.append(scene.name)
+            if len(seen) % 3 == 0:
+                raise KeyboardInterrupt
+            return redness.score(images, scene)
+
+    monkeypatch.setattr("isptune.functions.own_files.objective_of", lambda spec: Stopped())
+    table = run("spoilt", "--objective", "redness")
+    assert [line.split()[0] for line in table.stdout.splitlines()[-2:]] == ALL[:2]
+    run("spoilt", "--objective", "redness", "--out", "scores.csv")
+    assert [row["image"] for row in rows_of((sets / "scores.csv").read_text())] == ALL[:2]
+    assert len(rows_of(run("spoilt", "--objective", "redness", "--csv").stdout)) == 2
+
+
+def test_a_file_of_other_columns_is_not_written_into(folder, toys):
+    (folder / "mine.csv").write_text("a,b\n1,2\n")
+    result = run("spoilt.png", "--objective", "redness", "--out", "mine.csv")
+    assert "has the columns a,b" in str(result.exception)
+    assert (folder / "mine.csv").read_text() == "a,b\n1,2\n"

@@ -15,6 +15,7 @@ from isptune.study.findings.judge_agreement import (
     people_agreement,
 )
 from isptune.study.plan.folder import Stimulus, Study
+from isptune.study.plan.vote_reading import UNKNOWN
 from isptune.study.scale.agreement import Behaviour, Concordance, agreement_with_others, behaviour, kendalls_w
 from isptune.study.scale.intervals import (
     DRAWS,
@@ -22,11 +23,11 @@ from isptune.study.scale.intervals import (
     bootstrap,
     differences,
     limits,
-    observer_weights,
-    resampled_mos,
+    resampled_mean,
 )
 from isptune.study.scale.pwcmp import is_dense, pwcmp_scale
-from isptune.study.scale.scale import MOS_TOP, Scale, dmc_mos, fit
+from isptune.study.scale.resampling import over_observers, over_votes
+from isptune.study.scale.scale import DMC_PAIRS, Scale, centred, fit, win_shares
 from isptune.study.scale.screening import Screening, screen
 from isptune.study.votes.answers import Answers
 from isptune.study.votes.comparisons import Comparisons, comparisons
@@ -42,16 +43,20 @@ class SceneResult:
     Attributes:
         stimuli: the images, also those that nobody voted on.
         table: the votes.
-        scale: Thurstone's Case V with ties, JOD, mean 0, bias reduced; with a side bias unless votes were imported.
+        scale: Thurstone's Case V with ties, JOD, the mean of each group 0, bias reduced; with a side bias unless votes
+            were imported.
         low, high: of its 95 % intervals; NaN for a single observer.
-        mos, mos_low, mos_high: DMC's mean opinion score, 0 to 9; NaN for an image without votes.
+        win_share, win_low, win_high: the share of its pairs that an image won, the mean over observers; NaN for an
+            image without votes. It depends on what else was in the scene.
+        dmc: whether this share times 9 is the mean opinion score of DMC, since pairs were drawn as there.
         bradley_terry: the most likely scores with logistic differences, JOD.
         pwcmp: the scale that pwcmp gives, JOD; ties are half a win each. NaN where its prior would outweigh the votes.
         without_unlikely: the scale without the observers that the likelihood test flags.
         without_erratic: the scale without those that the test of BT.500 flags.
         differences: all pairs of images.
-        concordance: Kendall's W.
-        parts: the groups of images that votes connect: one, unless something is wrong.
+        concordance: Kendall's W; unknown where votes do not connect the images.
+        groups: the images that votes connect, as indices: one group, unless something is wrong. Scores of different
+            groups cannot be compared. Images without votes are in none.
     """
 
     stimuli: tuple[Stimulus, ...]
@@ -59,16 +64,17 @@ class SceneResult:
     scale: Scale
     low: Scores
     high: Scores
-    mos: Scores
-    mos_low: Scores
-    mos_high: Scores
+    win_share: Scores
+    win_low: Scores
+    win_high: Scores
+    dmc: bool
     bradley_terry: Scores
     pwcmp: Scores
     without_unlikely: Scores
     without_erratic: Scores
     differences: tuple[Difference, ...]
     concordance: Concordance
-    parts: tuple[tuple[str, ...], ...]
+    groups: tuple[np.ndarray, ...]
 
     @property
     def scene(self) -> str:
@@ -78,6 +84,14 @@ class SceneResult:
     def voted(self) -> np.ndarray:
         """Which images have votes; the scores of the others mean nothing."""
         return self.table.counts > 0
+
+    @property
+    def group(self) -> np.ndarray:
+        """The number of each image's group, from 1; 0 without votes."""
+        found = np.zeros(len(self.stimuli), dtype=np.int64)
+        for number, members in enumerate(self.groups, 1):
+            found[members] = number
+        return found
 
 
 @dataclass(frozen=True)
@@ -121,6 +135,11 @@ class Analysis:
     def judged(self) -> int:
         """How many judges' votes are in the scale."""
         return sum(result.observer.source == "judge" for result in self.observers)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nobody says who voted: then intervals are over votes."""
+        return _is_unknown(self.observers)
 
     @property
     def imported(self) -> bool:
@@ -182,7 +201,7 @@ def analyse(
     scenes = []
     for table in tables.values():
         tell(f"{table.scene}: {len(table.share)} votes, {draws} resamples")
-        scenes.append(_scene(study, table, screened, draws, seed, sides))
+        scenes.append(_scene(study, table, screened, draws, seed, sides, _is_unknown(people)))
     warnings = tuple(_warnings(scenes, people))
     analysis = Analysis(study, tuple(scenes), people, undone, draws, warnings=warnings)
     return _with_judges(analysis, votes, judges, conditions, sides, seed) if judges else analysis
@@ -218,16 +237,25 @@ def _without_judges(votes: Sequence[VoteRecord], judges: Sequence[Observer]) -> 
 
 
 def _scene(
-    study: Study, table: Comparisons, screened: dict[int, Screening], draws: int, seed: int, sides: bool
+    study: Study,
+    table: Comparisons,
+    screened: dict[int, Screening],
+    draws: int,
+    seed: int,
+    sides: bool,
+    unknown: bool,
 ) -> SceneResult:
-    count = len(table.observers)
-    scale = fit(table, side_bias=sides, reduce_bias=True)
-    weights = observer_weights(count, draws, seed)
-    drawn = bootstrap(table, scale, weights, side_bias=sides)
-    opinions = dmc_mos(table)
+    groups = table.groups()
+    fitted = fit(table, side_bias=sides, reduce_bias=True)
+    scale = replace(fitted, scores=centred(fitted.scores, groups))
+    resampling = (over_votes if unknown else over_observers)(table, draws, seed)
+    count = resampling.drawn
+    drawn = centred(bootstrap(resampling.table, fitted, resampling.weights, side_bias=sides), groups)
+    opinions = win_shares(table)
     low, high = limits(scale.scores, drawn, count)
-    mos = resampled_mos(opinions, np.ones((1, count)))[0]
-    mos_low, mos_high = (end.clip(0, MOS_TOP) for end in limits(mos, resampled_mos(opinions, weights), count))
+    wins = resampled_mean(opinions, np.ones((1, len(opinions))))[0]
+    drawn_wins = resampled_mean(resampling.opinions, resampling.opinion_weights)
+    win_low, win_high = (end.clip(0, 1) for end in limits(wins, drawn_wins, count))
     unlikely = [observer for observer in table.observers if screened[observer].unlikely]
     erratic = [observer for observer in table.observers if screened[observer].erratic]
     return SceneResult(
@@ -236,27 +264,56 @@ def _scene(
         scale=scale,
         low=low,
         high=high,
-        mos=mos,
-        mos_low=mos_low,
-        mos_high=mos_high,
-        bradley_terry=fit(table, "bradley-terry", side_bias=sides).scores,
-        pwcmp=pwcmp_scale(table.wins()) if is_dense(table.wins()) else np.full(table.images, np.nan),
+        win_share=wins,
+        win_low=win_low,
+        win_high=win_high,
+        dmc=_is_dmc(study, table),
+        bradley_terry=centred(fit(table, "bradley-terry", side_bias=sides).scores, groups),
+        pwcmp=centred(
+            pwcmp_scale(table.wins()) if is_dense(table.wins()) else np.full(table.images, np.nan), groups
+        ),
         without_unlikely=_without(table, unlikely, scale, sides),
         without_erratic=_without(table, erratic, scale, sides),
-        differences=tuple(differences(table.conditions, scale.scores, drawn, count)),
-        concordance=kendalls_w(opinions),
-        parts=tuple(tuple(part) for part in table.parts()),
+        differences=tuple(differences(table.conditions, scale.scores, drawn, count, groups)),
+        concordance=_concordance(opinions, groups),
+        groups=tuple(groups),
+    )
+
+
+def _is_unknown(people: Sequence[ObserverResult]) -> bool:
+    """Whether the votes come from a table that does not say whose they are."""
+    return [(p.observer.source, p.observer.name) for p in people] == [("import", UNKNOWN)]
+
+
+def _concordance(opinions: np.ndarray, groups: Sequence[np.ndarray]) -> Concordance:
+    """Kendall's W over all images; unknown where their ranks over several groups mean nothing."""
+    if len(groups) == 1:
+        return kendalls_w(opinions)
+    return Concordance(math.nan, math.nan, *opinions.shape)
+
+
+def _is_dmc(study: Study, table: Comparisons) -> bool:
+    """Whether every observer was asked each image in nine pairs drawn at random, as in DMC."""
+    plan = study.plan
+    return (
+        plan.schedule == "random"
+        and plan.pairs_per_image == DMC_PAIRS
+        and not plan.pairs_per_observer
+        and table.images > DMC_PAIRS
     )
 
 
 def _without(table: Comparisons, left_out: Sequence[int], scale: Scale, sides: bool) -> Scores:
-    """The scale of the others; the same one where nobody is left out, NaN where nobody is left."""
+    """The scale of the others; the same one where nobody is left out, NaN where nobody is left.
+
+    Each group of theirs has mean 0: without somebody's votes there may be more groups.
+    """
     if not left_out:
         return scale.scores
     others = table.without(left_out)
     if not len(others.share):
         return np.full(table.images, np.nan)
-    return fit(others, side_bias=sides, start=scale, reduce_bias=True).scores
+    return centred(fit(others, side_bias=sides, start=scale, reduce_bias=True).scores, others.groups())
 
 
 def _warnings(scenes: Sequence[SceneResult], people: Sequence[ObserverResult]) -> list[str]:
@@ -269,17 +326,21 @@ def _warnings(scenes: Sequence[SceneResult], people: Sequence[ObserverResult]) -
         found.append(
             f"{judges} of {len(people)} observers are judges, not people, and their votes are in the scale."
         )
-    if len(people) < 2:
+    if _is_unknown(people):
+        found.append(
+            "Nobody says who gave the votes: intervals are over votes, as if each came from somebody else. Where few "
+            "people gave many they are too narrow."
+        )
+    elif len(people) < 2:
         found.append("There is a single observer: there are no intervals, and nobody to agree with.")
     elif len(people) < 8:
         found.append(f"There are {len(people)} observers only: intervals from so few are rough.")
     for scene in scenes:
-        voted = [part for part in scene.parts if len(part) > 1]
-        alone = sum(len(part) == 1 for part in scene.parts)
-        if len(voted) > 1:
+        alone = int((~scene.voted).sum())
+        if len(scene.groups) > 1:
             found.append(
-                f"{scene.scene}: votes connect {len(voted)} groups of images with no vote between them; scores of "
-                "images in different groups cannot be compared. More votes are needed."
+                f"{scene.scene}: votes connect {len(scene.groups)} groups of images with no vote between them; scores "
+                "of images in different groups cannot be compared. More votes are needed."
             )
         if alone:
             found.append(

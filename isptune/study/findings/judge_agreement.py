@@ -99,7 +99,7 @@ def judge_agreement(
     rng = np.random.default_rng([seed, 23])
     share = np.concatenate([part.table.share for part in parts]) if parts else np.zeros(0)
     decided = share[share != 0.5]
-    ranked = [(part.rates, part.scale) for part in parts if len(part.scale) >= FEWEST]
+    ranked = [pair for part in parts for pair in part.ranked]
     answers = [_same_as_another(people[part.table.scene], part.table) for part in parts]
     return JudgeAgreement(
         observer=judge,
@@ -114,7 +114,7 @@ def judge_agreement(
                 part.table.scene,
                 len(part.right),
                 _ratio(float(part.right.sum()), len(part.right)),
-                srocc(part.rates, part.scale) if len(part.scale) >= FEWEST else math.nan,
+                float(np.mean([srocc(*pair) for pair in part.ranked])) if part.ranked else math.nan,
             )
             for part in parts
         ),
@@ -123,11 +123,14 @@ def judge_agreement(
 
 @final
 class _Part:
-    """A judge's votes on the images of a scene that observers voted on, and which of them the scale foretells."""
+    """A judge's votes on images that the observers' votes connect, and which of them the scale foretells."""
 
     def __init__(self, own: Comparisons, others: Comparisons, scale: Values):
-        voted = others.counts > 0
-        keep = voted[own.first] & voted[own.second]
+        groups = others.groups()
+        group = np.zeros(others.images, dtype=np.int64)
+        for number, members in enumerate(groups, 1):
+            group[members] = number
+        keep = (group[own.first] > 0) & (group[own.first] == group[own.second])
         self.table = Comparisons(
             own.scene,
             own.conditions,
@@ -142,8 +145,10 @@ class _Part:
         self.right = np.where((share == 0.5) | (gap == 0), 0.5, (share == 1) == (gap > 0))
         wins = self.table.wins()
         judged = np.flatnonzero(self.table.counts)
-        self.rates = wins.sum(1)[judged] / self.table.counts[judged]
-        self.scale = scale[judged]
+        rates = wins.sum(1) / np.maximum(self.table.counts, 1)
+        # Images that no vote of the others connects have no order to agree with.
+        compared = [np.intersect1d(judged, members) for members in groups]
+        self.ranked = [(rates[k], scale[k]) for k in compared if len(k) >= FEWEST]
 
 
 def _agreement(parts: Sequence[_Part], draws: int, rng: np.random.Generator) -> Estimate:

@@ -7,7 +7,7 @@ import numpy as np
 
 from isptune.study.plan.folder import Study
 from isptune.study.scale.intervals import bootstrap, limits, observer_weights
-from isptune.study.scale.scale import fit
+from isptune.study.scale.scale import centred, fit
 from isptune.study.votes.comparisons import Comparisons, comparisons
 from isptune.study.votes.votes import VoteRecord
 
@@ -27,27 +27,39 @@ def live_scale(study: Study, votes: Sequence[VoteRecord]) -> dict[str, Any]:
     """
     conditions = {scene: [s.condition for s in study.of_scene(scene)] for scene in study.scenes}
     tables = comparisons(votes, conditions)
-    scenes = [
-        {"scene": table.scene, "unit": "JOD", "conditions": _scaled(table)} for table in tables.values()
-    ]
+    scenes = [scale for table in tables.values() for scale in _scales(table)]
     return {"note": _note(list(tables.values())), "scenes": scenes}
 
 
+def _scales(table: Comparisons) -> list[dict[str, Any]]:
+    """One for each group of pictures that votes connect: between groups there is no order."""
+    groups, scaled = table.groups(), _scaled(table)
+    names = (
+        [table.scene] if len(groups) == 1 else [f"{table.scene}, group {n + 1}" for n in range(len(groups))]
+    )
+    return [
+        {"scene": name, "unit": "JOD", "conditions": [scaled[k] for k in sorted(members)]}
+        for name, members in zip(names, groups, strict=True)
+    ]
+
+
 def _scaled(table: Comparisons) -> list[dict[str, Any]]:
+    groups = table.groups()
     scale = fit(table, reduce_bias=True)
+    scores = centred(scale.scores, groups)
     people = len(table.observers)
     low = high = np.full(table.images, np.nan)
     if people >= FEWEST_OBSERVERS:
-        drawn = bootstrap(table, scale, observer_weights(people, RESAMPLES, seed=0))
-        low, high = limits(scale.scores, drawn, people)
+        drawn = centred(bootstrap(table, scale, observer_weights(people, RESAMPLES, seed=0)), groups)
+        low, high = limits(scores, drawn, people)
     return [
         {
             "name": table.conditions[k],
-            "value": float(scale.scores[k]),
+            "value": float(scores[k]),
             "low": _known(low[k]),
             "high": _known(high[k]),
         }
-        for k in np.flatnonzero(table.counts)
+        for k in range(table.images)
     ]
 
 
@@ -58,7 +70,7 @@ def _known(value: float) -> float | None:
 def _note(tables: Sequence[Comparisons]) -> str:
     if not tables:
         return "It appears with the first votes that count."
-    apart = [table.scene for table in tables if len(table.parts()) > 1]
+    apart = [table.scene for table in tables if len(table.groups()) > 1 or not table.counts.all()]
     if apart:
         return (
             f"Not all pictures of {', '.join(apart)} are connected by votes yet, so their distances are not known. "

@@ -2,11 +2,13 @@
 
 ::
 
-    STUDY/scale.csv          an image a row: score (JOD) with its interval, mos, other scales, screened both ways
-    STUDY/differences.csv    a pair a row: how far apart, with interval and significance
+    STUDY/scale.csv          an image a row: score (JOD) with its interval, share of wins, other scales, screened both
+                             ways; group: of the images that votes connect, scores of different ones do not compare
+    STUDY/differences.csv    a pair of a group a row: how far apart, with interval and significance
     STUDY/observers.csv      an observer a row: how they voted, and what the screening says
     STUDY/judges.csv         only where judges voted: a judge a row, and one a scene: how far it agrees with people
-    STUDY/prompt.csv         image, score: what `--prompt` takes
+    STUDY/prompt.csv         image, score: what `--prompt` takes; only where all scores can be compared
+    STUDY/prompt_SCENE.csv   in its place, one for each scene (prompt_SCENE_2.csv: for its second group), where not
     STUDY/result.json        all of it but the differences
 """
 
@@ -19,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from isptune.study.findings.analysis import Analysis, SceneResult
+from isptune.study.findings.common_scale import common_scores, parts_of
 from isptune.study.scale.pwcmp import PRIOR
+from isptune.study.scale.scale import DMC_PAIRS
 from isptune.system.disk import write_atomically
 from isptune.system.records import to_json
 
@@ -38,11 +42,11 @@ def write_results(analysis: Analysis) -> list[Path]:
         tables[JUDGES] = judges
     else:
         (folder / JUDGES).unlink(missing_ok=True)
-    prompt = [{"image": row["image"], "score": row["mos"]} for row in images if row["image"] and row["votes"]]
-    if prompt:
-        tables[PROMPT] = prompt
-    else:
-        (folder / PROMPT).unlink(missing_ok=True)
+    prompts = _prompts(analysis)
+    for earlier in [folder / PROMPT, *folder.glob("prompt_*.csv")]:
+        if earlier.name not in prompts:
+            earlier.unlink(missing_ok=True)
+    tables |= prompts
     for name, rows in tables.items():
         write_atomically(folder / name, _csv(rows).encode())
     write_atomically(folder / RESULT, to_json(_result(analysis, images, people)))
@@ -50,18 +54,64 @@ def write_results(analysis: Analysis) -> list[Path]:
 
 
 def scale_rows(analysis: Analysis) -> list[dict[str, Any]]:
-    """One row an image, scene by scene, the best first."""
-    return [row for scene in analysis.scenes for row in _scale_rows(scene)]
+    """One row an image, scene by scene and group by group, the best first; those without votes last."""
+    dmc = any(scene.dmc for scene in analysis.scenes) and not analysis.imported
+    rows = [row for scene in analysis.scenes for row in _scale_rows(scene, dmc)]
+    parts, common = parts_of(analysis), common_scores(analysis)
+    if len(parts) > 1 and common is not None:
+        known = {
+            (part.scene.scene, part.scene.stimuli[image].condition): score
+            for part, scores in zip(parts, common, strict=True)
+            for image, score in zip(part.members, scores, strict=True)
+        }
+        for row in rows:
+            row["over_scenes"] = _number(known.get((row["scene"], row["condition"]), math.nan))
+    return rows
 
 
-def _scale_rows(scene: SceneResult) -> list[dict[str, Any]]:
+def without_common_scale(analysis: Analysis) -> str | None:
+    """What to tell where scores of several scenes, or groups, cannot be put on one scale; None where they can."""
+    if common_scores(analysis) is not None:
+        return None
+    names = [part.name for part in parts_of(analysis)]
+    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    files = list(_prompts(analysis))
+    instead = (
+        f" There is no {PROMPT}, but {', '.join(files[:3])}{', ...' if len(files) > 3 else ''}."
+        if files
+        else ""
+    )
+    return (
+        f"No condition that stands in several scenes connects {shown}: their scores cannot be put on one scale."
+        + instead
+    )
+
+
+def _prompts(analysis: Analysis) -> dict[str, list[dict[str, Any]]]:
+    """Pictures with scores that can be compared: one table, or one for each part."""
+    parts, common = parts_of(analysis), common_scores(analysis)
+    own = [part.scene.scale.scores[part.members] for part in parts]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for part, scores in zip(parts, own if common is None else common, strict=True):
+        rows = [
+            {"image": part.scene.stimuli[image].file, "score": _number(score)}
+            for image, score in zip(part.members, scores, strict=True)
+            if part.scene.stimuli[image].file
+        ]
+        if rows:
+            name = f"prompt_{part.name}.csv" if common is None else PROMPT
+            found.setdefault(name, []).extend(rows)
+    return found
+
+
+def _scale_rows(scene: SceneResult, dmc: bool) -> list[dict[str, Any]]:
+    wins = {"": scene.win_share, "_low": scene.win_low, "_high": scene.win_high}
     columns = {
         "score": scene.scale.scores,
         "low": scene.low,
         "high": scene.high,
-        "mos": scene.mos,
-        "mos_low": scene.mos_low,
-        "mos_high": scene.mos_high,
+        **{f"win_share{end}": values for end, values in wins.items()},
+        **({f"mos{end}": DMC_PAIRS * values for end, values in wins.items()} if dmc else {}),
         "bradley_terry": scene.bradley_terry,
         "pwcmp": scene.pwcmp,
         "without_unlikely": scene.without_unlikely,
@@ -74,10 +124,17 @@ def _scale_rows(scene: SceneResult) -> list[dict[str, Any]]:
             "image": stimulus.file,
             "scene": stimulus.scene,
             "condition": stimulus.condition,
+            "group": int(scene.group[k]) or None,
         }
         row |= {name: _number(values[k]) if voted else None for name, values in columns.items()}
         rows.append({**row, "votes": int(scene.table.counts[k]), "known_score": _number(stimulus.score)})
-    return sorted(rows, key=lambda row: -math.inf if row["score"] is None else row["score"], reverse=True)
+        if dmc and not scene.dmc:
+            rows[-1] |= dict.fromkeys(("mos", "mos_low", "mos_high"))
+    return sorted(rows, key=_rank)
+
+
+def _rank(row: dict[str, Any]) -> tuple[float, float]:
+    return (math.inf, 0.0) if row["group"] is None else (row["group"], -row["score"])
 
 
 def observer_rows(analysis: Analysis) -> list[dict[str, Any]]:
@@ -108,8 +165,14 @@ def _difference_rows(analysis: Analysis) -> list[dict[str, Any]]:
         for scene in analysis.scenes
         for d in scene.differences
     ]
-    columns = ("scene", "better", "worse", "mean", "low", "high", "p", "p_holm")
+    columns = ("scene", "group", "better", "worse", "mean", "low", "high", "p", "p_holm")
     return rows or [dict.fromkeys(columns)]
+
+
+def all_warnings(analysis: Analysis) -> list[str]:
+    """What to be careful about, in the votes and in what is handed on."""
+    apart = without_common_scale(analysis)
+    return [*analysis.warnings, *([apart] if apart else [])]
 
 
 def _result(
@@ -124,7 +187,7 @@ def _result(
         "undone_votes": analysis.undone,
         "resamples": analysis.draws,
         "pwcmp_prior": PRIOR,
-        "warnings": list(analysis.warnings),
+        "warnings": all_warnings(analysis),
         "scenes": {scene.scene: _facts(scene) for scene in analysis.scenes},
         "images": list(images),
         "observers": list(people),
@@ -173,7 +236,7 @@ def _facts(scene: SceneResult) -> dict[str, Any]:
         "log_likelihood": _number(scene.scale.log_likelihood),
         "kendalls_w": _number(scene.concordance.w),
         "kendalls_w_p": _number(scene.concordance.p),
-        "connected_groups": len(scene.parts),
+        "connected_groups": len(scene.groups),
         "pairs": len(pairs),
         "significant_pairs": sum(pair.p < 0.05 for pair in pairs),
         "significant_pairs_holm": sum(pair.p_holm < 0.05 for pair in pairs),

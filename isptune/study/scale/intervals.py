@@ -1,5 +1,6 @@
 """How sure scores are: a bootstrap over observers, and which differences are significant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ from jaxtyping import Float64
 
 from isptune.study.scale.likelihood import Model
 from isptune.study.scale.scale import Scale, refit
-from isptune.study.votes.comparisons import Comparisons
+from isptune.study.votes.comparisons import Comparisons, Members
 
 DRAWS, LEVEL = 1000, 0.95
 
@@ -20,12 +21,14 @@ class Difference:
     """How far two images are apart, JOD, with its 95 % interval.
 
     Attributes:
+        group: of the images that votes connect, counted from 1; both are in it.
         better: the one with the higher score.
         worse: the other.
         p: two-sided, of no difference at all.
         p_holm: corrected for all pairs of the scene together.
     """
 
+    group: int
     better: str
     worse: str
     mean: float
@@ -53,10 +56,10 @@ def bootstrap(
     return refit(table, scale, weights, model, side_bias, REFIT_JOD, reduce_bias)
 
 
-def resampled_mos(
+def resampled_mean(
     opinions: Float64[np.ndarray, "observers images"], weights: Float64[np.ndarray, "draws observers"]
 ) -> Float64[np.ndarray, "draws images"]:
-    """The mean opinion score of every resample; observers who did not see an image do not count for it."""
+    """The mean opinion of every resample; observers who did not see an image do not count for it."""
     seen = np.isfinite(opinions)
     with np.errstate(invalid="ignore"):
         return (weights @ np.where(seen, opinions, 0.0)) / (weights @ seen.astype(np.float64))
@@ -102,8 +105,10 @@ def differences(
     scores: Float64[np.ndarray, " images"],
     draws: Float64[np.ndarray, "draws images"],
     observers: int,
+    groups: Sequence[Members],
 ) -> list[Difference]:
-    """All pairs, the better one first, from the largest difference to the smallest; none for a single observer.
+    """All pairs of a group, the better one first, from the largest difference to the smallest; none for a single
+    observer, and none between groups that no vote connects: how far these are apart nobody said.
 
     The standard error comes from the resamples of the difference, so that what two scores share does not count, and
     from their lower side, where no difference lies. The test is Student's t with observers - 1 degrees of freedom,
@@ -116,6 +121,11 @@ def differences(
     if observers < 2:
         return []
     first, second = np.triu_indices(len(scores), 1)
+    group = np.zeros(len(scores), dtype=np.int64)
+    for number, members in enumerate(groups, 1):
+        group[members] = number
+    known = (group[first] == group[second]) & (group[first] > 0)
+    first, second = first[known], second[known]
     swap = scores[first] < scores[second]
     first, second = np.where(swap, second, first), np.where(swap, first, second)
     distance = scores[first] - scores[second]
@@ -125,7 +135,12 @@ def differences(
     p = 2 * t.sf(distance / below, observers - 1)
     columns = (distance, low, high, p, holm(p))
     return [
-        Difference(conditions[first[k]], conditions[second[k]], *(float(column[k]) for column in columns))
+        Difference(
+            int(group[first[k]]),
+            conditions[first[k]],
+            conditions[second[k]],
+            *(float(column[k]) for column in columns),
+        )
         for k in np.argsort(-distance)
     ]
 

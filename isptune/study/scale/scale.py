@@ -1,4 +1,4 @@
-"""From votes to scores: mean opinion scores as DMC counts them, and scales by maximum likelihood.
+"""From votes to scores: shares of wins, and scales by maximum likelihood.
 
 Scales are in JOD (just-objectionable differences): of two images 1 JOD apart, 75 % of the answers prefer the better
 one. Only differences mean something; the mean of a scene's scores is 0.
@@ -11,6 +11,7 @@ unit Perez-Ortiz and Mantiuk 2017, A practical guide and software for analysing 
 arXiv:1712.03686.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,12 +19,12 @@ import numpy as np
 from jaxtyping import Float64
 
 from isptune.study.scale.likelihood import PRIOR_JOD, TOLERANCE, Likelihood, Model
-from isptune.study.votes.comparisons import Comparisons
+from isptune.study.votes.comparisons import Comparisons, Members
 
 Ties = Literal["threshold", "half"]
 
-MOS_TOP = 9.0
-"""DMC's opinion scores go from 0 to 9: in how many of its nine pairs an image was better."""
+DMC_PAIRS = 9
+"""DMC's opinion scores go from 0 to 9: in how many of its nine pairs, drawn at random, an image was better."""
 
 BATCH_CELLS = 300_000
 """Resamples are fitted in batches of about so many numbers."""
@@ -63,11 +64,11 @@ class Tally:
     counts: Float64[np.ndarray, "pairs 3"]
 
 
-def dmc_mos(table: Comparisons) -> Float64[np.ndarray, "observers images"]:
-    """The opinion score of each observer for each image: 9 times the share of its pairs that it won.
+def win_shares(table: Comparisons) -> Float64[np.ndarray, "observers images"]:
+    """The share of its pairs that each image won, for each observer; no difference counts half.
 
-    No difference counts half. With nine pairs an image, as in DMC, it is the number of wins. NaN for an image that the
-    observer did not see. The mean opinion score is the mean over observers.
+    NaN for an image that the observer did not see. Where every image stood in nine pairs drawn at random, the mean over
+    observers times `DMC_PAIRS` is DMC's mean opinion score.
 
     Source: Rashidi et al. 2026, ScoreNet, supplement, section 2.
     """
@@ -77,7 +78,17 @@ def dmc_mos(table: Comparisons) -> Float64[np.ndarray, "observers images"]:
         np.add.at(points, (table.observer, images), share)
         np.add.at(pairs, (table.observer, images), 1.0)
     with np.errstate(invalid="ignore"):
-        return MOS_TOP * points / pairs
+        return points / pairs
+
+
+def centred(
+    scores: Float64[np.ndarray, "*draws images"], groups: Sequence[Members]
+) -> Float64[np.ndarray, "*draws images"]:
+    """Scores with the mean of each group taken off: between groups that no vote connects there is no distance."""
+    found = scores.copy()
+    for members in groups:
+        found[..., members] -= scores[..., members].mean(-1, keepdims=True)
+    return found
 
 
 def fit(

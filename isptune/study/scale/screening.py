@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isptune.study.scale.posterior import JOD_SIGMA
-from isptune.study.scale.scale import count, dmc_mos, fit, halved
+from isptune.study.scale.scale import count, fit, halved, win_shares
 from isptune.study.votes.comparisons import Comparisons
 
 FENCE = 1.5
@@ -43,12 +43,31 @@ class Screening:
     @property
     def erratic(self) -> bool:
         """The test of ITU-R BT.500."""
-        far = self.too_high + self.too_low
-        return far > FAR_SHARE * self.opinions and abs(self.too_high - self.too_low) < ONE_SIDED * far
+        return is_erratic(self.too_high, self.too_low, self.opinions)
 
     @property
     def flagged(self) -> bool:
         return self.unlikely or self.erratic
+
+
+def is_erratic(too_high: int, too_low: int, opinions: int) -> bool:
+    """The test of ITU-R BT.500 (annex 1, 2.3.1): many opinions far off, in both directions."""
+    far = too_high + too_low
+    return far > FAR_SHARE * opinions and abs(too_high - too_low) < ONE_SIDED * far
+
+
+def far_off(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which opinions on an image lie far above their mean, and which far below; none where there are fewer than three.
+
+    Far is 2 standard deviations where the opinions look normal (kurtosis 2 to 4), else sqrt(20).
+    """
+    if len(values) < 3 or not values.std() > 0:
+        nothing = np.zeros(len(values), dtype=bool)
+        return nothing, nothing
+    away = values - values.mean()
+    kurtosis = float((away**4).mean() / (away**2).mean() ** 2)
+    reach = (2.0 if 2 <= kurtosis <= 4 else math.sqrt(20)) * values.std(ddof=1)
+    return away >= reach, away <= -reach
 
 
 def screen(tables: Mapping[str, Comparisons]) -> dict[int, Screening]:
@@ -98,23 +117,14 @@ def _log_likelihood(own: Comparisons, others: Comparisons) -> float:
 
 
 def _far_opinions(tables: Mapping[str, Comparisons]) -> dict[int, tuple[int, int, int]]:
-    """For each observer how many opinions lie far above and far below the mean, and how many there are.
-
-    Far is 2 standard deviations where the opinions on an image look normal (kurtosis 2 to 4), else sqrt(20).
-    """
+    """For each observer how many opinions lie far above and far below the mean, and how many there are."""
     found: dict[int, tuple[int, int, int]] = {}
     for table in tables.values():
-        opinions = dmc_mos(table)
+        opinions = win_shares(table)
         high, low = np.zeros(opinions.shape, dtype=bool), np.zeros(opinions.shape, dtype=bool)
         for image in range(table.images):
             seen = np.isfinite(opinions[:, image])
-            values = opinions[seen, image]
-            if len(values) < 3 or not values.std() > 0:
-                continue
-            away = values - values.mean()
-            kurtosis = float((away**4).mean() / (away**2).mean() ** 2)
-            reach = (2.0 if 2 <= kurtosis <= 4 else math.sqrt(20)) * values.std(ddof=1)
-            high[seen, image], low[seen, image] = away >= reach, away <= -reach
+            high[seen, image], low[seen, image] = far_off(opinions[seen, image])
         for k, observer in enumerate(table.observers):
             before = found.get(observer, (0, 0, 0))
             now = (int(high[k].sum()), int(low[k].sum()), int(np.isfinite(opinions[k]).sum()))

@@ -9,6 +9,9 @@ from jaxtyping import Float64, Int64
 from isptune.errors import StudyError, one_line
 from isptune.study.votes.votes import VoteRecord
 
+Members = Int64[np.ndarray, " _"]
+"""Indices of images."""
+
 SHARE = {"first": 1.0, "second": 0.0, "none": 0.5}
 """What an answer gives to the first image; the second gets the rest."""
 
@@ -79,13 +82,17 @@ class Comparisons:
             self.share[keep],
         )
 
-    def parts(self) -> list[list[str]]:
-        """The groups of images that votes connect; one group if all can be compared with each other."""
+    def groups(self) -> list[Members]:
+        """The images that votes connect, group by group, the largest first; one if all can be compared.
+
+        Images without votes are in none.
+        """
         from scipy.sparse.csgraph import connected_components
 
         table = self.wins()
-        count, group = connected_components(table + table.T > 0, directed=False)
-        return [[self.conditions[k] for k in np.flatnonzero(group == part)] for part in range(count)]
+        count, label = connected_components(table + table.T > 0, directed=False)
+        found = [np.flatnonzero((label == number) & (self.counts > 0)) for number in range(count)]
+        return sorted((members for members in found if len(members)), key=lambda members: -len(members))
 
 
 def comparisons(

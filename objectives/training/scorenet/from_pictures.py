@@ -38,8 +38,9 @@ class Order:
 
     Attributes:
         scores, images, out: the table, the folder of its pictures, the file to write.
-        file_column, score_column: heads in the table.
-        lower_is_better: direction of the scores.
+        file_column, score_column: heads in the table; None for those that are known.
+        lower_is_better: direction of the scores; None for what the table says.
+        preset: of a known data set, or None.
         encoder, head: spec and name.
         design: of the learner; without metrics there is no context from them.
         metrics: names.
@@ -52,9 +53,9 @@ class Order:
     scores: Path
     images: Path
     out: Path
-    file_column: str
-    score_column: str
-    lower_is_better: bool
+    file_column: str | None
+    score_column: str | None
+    lower_is_better: bool | None
     encoder: str
     head: str
     design: Design
@@ -63,6 +64,7 @@ class Order:
     recipe: Recipe
     resume: bool = True
     force: bool = False
+    preset: str | None = None
 
     @property
     def cache(self) -> Path:
@@ -87,12 +89,27 @@ class Parts:
 @final
 @dataclass(frozen=True)
 class Outcome:
-    """Figures on the validation part: of the plain prompts, the learned ones, and the paired difference."""
+    """Figures on the validation part: of the plain prompts, the learned ones, and the paired difference.
+
+    Attributes:
+        counts: pictures in each part.
+        epochs, kept: how many there were, and which was best.
+        figures: by the name of a correlation.
+        read_as: how the table was read.
+        warning: where nobody says which way is better, and what the encoder sees without learning says the other one.
+    """
 
     counts: dict[str, int]
     epochs: int
     kept: int
     figures: dict[str, tuple[Estimate, Estimate, Estimate]] = field(default_factory=dict)
+    read_as: str = ""
+    warning: str = ""
+
+    @property
+    def written(self) -> bool:
+        """Whether there is a file: not where what was learned orders other pictures the wrong way round."""
+        return self.figures["SROCC"][1].value >= 0
 
 
 def learn(
@@ -100,7 +117,7 @@ def learn(
     extracted: Callable[[int, int], None] = lambda done, count: None,
     learned: Callable[[int, float], None] = lambda epoch, agreement: None,
 ) -> Outcome:
-    """Extract features, learn prompts, judge them, write them.
+    """Extract features, learn prompts, judge them, and write them unless their validation SROCC is below 0.
 
     Args:
         order: what to do.
@@ -113,9 +130,10 @@ def learn(
         MissingExtra: the encoder's weights are not here.
     """
     _require_place(order)
-    rows = read_scores(
-        order.scores, order.images, order.file_column, order.score_column, order.lower_is_better
+    scores = read_scores(
+        order.scores, order.images, order.file_column, order.score_column, order.lower_is_better, order.preset
     )
+    rows = scores.pictures
     metrics = LightweightMetrics(order.metrics)
     encoder = build_encoder(order.encoder)
     if not order.resume:
@@ -134,6 +152,10 @@ def learn(
         for part in (parts.train, parts.stopping, parts.validation)
     )
     head = HEADS[order.head]
+    warning = ""
+    if not scores.direction_known:
+        plain = predict(encoder, plain_prompts(encoder, head), head, inside).numpy()[None]
+        warning = _wrong_way(plain, inside.scores.numpy())
     learner, history = fit(
         encoder,
         lambda: scorenet_learner(encoder, head, len(metrics.names), order.design),
@@ -148,7 +170,11 @@ def learn(
         for prompts in (plain_prompts(encoder, head), learner)
     ]
     figures = _figures(predictions[0], predictions[1], outside.scores.numpy())
-    outcome = Outcome(parts.counts(), len(history.agreements) - 1, history.kept, figures)
+    outcome = Outcome(
+        parts.counts(), len(history.agreements) - 1, history.kept, figures, scores.told, warning
+    )
+    if not outcome.written:
+        return outcome
     assert isinstance(learner, PromptLearner)  # what was made above
     write_prompts(
         order.out,
@@ -160,7 +186,7 @@ def learn(
             metrics.names,
             standardisation,
             order.design,
-            _notes(order, outcome, scale),
+            _notes(order, outcome, scale, scores.lower_was_better),
         ),
     )
     return outcome
@@ -202,12 +228,23 @@ def _require_place(order: Order) -> None:
         raise ConfigError(f"{shown}: exists; --force replaces it")
 
 
-def _notes(order: Order, outcome: Outcome, scale: tuple[float, float]) -> dict[str, Any]:
+def _wrong_way(plain: np.ndarray, opinions: np.ndarray) -> str:
+    """A warning where scores run against what the encoder sees without learning, by more than chance; else empty."""
+    found = estimate(rank_correlation, plain, opinions, resamples(len(opinions), seed=0))
+    if found.high >= 0:
+        return ""
+    return (
+        f"the scores run against what the encoder sees without learning (SROCC {found.value:.2f}): if lower ones are "
+        "better, say --lower-is-better"
+    )
+
+
+def _notes(order: Order, outcome: Outcome, scale: tuple[float, float], lower: bool) -> dict[str, Any]:
     """What stands in the file beside what is needed to use it."""
-    sign = -1.0 if order.lower_is_better else 1.0
+    sign = -1.0 if lower else 1.0
     return {
         "scores": {"file": order.scores.name, "sha256": sha256_of(order.scores)},
-        "lower_is_better": order.lower_is_better,
+        "lower_is_better": lower,
         "worst_and_best_score": [sign * end for end in scale],
         "pictures": outcome.counts,
         "loss": order.recipe.loss,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from isptune.errors import ConfigError
+from isptune.errors import ConfigError, ScoreError
 from isptune.scenes.images import read_image, write_image
 from isptune.scenes.scene import photograph
 from objectives.encoders import build as encoders
@@ -100,13 +100,38 @@ def test_scores_of_the_other_direction_are_turned(call, pictures, tmp_path):
     turned = [f"{name};{100 - float(mos)}" for name, mos in (line.split(",") for line in lines[1:])]
     table = tmp_path / "dmos.csv"
     table.write_text("name,dmos\n" + "\n".join(turned).replace(";", ",") + "\n")
-    columns = ("--file-column", "name", "--score-column", "dmos", "--lower-is-better")
-    assert call(*columns, scores=table, out=tmp_path / "other.safetensors").exit_code == 0
+    outcome = call(scores=table, out=tmp_path / "other.safetensors")
+    assert outcome.exit_code == 0
+    assert "column dmos, lower is better" in outcome.output
     tensors = [
         scorenet(str(tmp_path / f"{name}.safetensors")).learner.state_dict() for name in ("mine", "other")
     ]
     for key, value in tensors[0].items():
         torch.testing.assert_close(tensors[1][key], value, atol=1e-3, rtol=0)
+
+
+@pytest.mark.slow
+def test_prompts_that_order_pictures_the_wrong_way_round_are_not_offered(call, tmp_path, monkeypatch):
+    from objectives.training.scorenet import from_pictures
+
+    real = from_pictures.predict
+    monkeypatch.setattr(from_pictures, "predict", lambda *given: -real(*given))
+    with pytest.raises(ScoreError, match="is not written: what was learned orders"):
+        call("--higher-is-better")
+    assert not (tmp_path / "mine.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_scores_that_run_against_the_first_fit_are_asked_about(call, pictures, tmp_path, monkeypatch):
+    from objectives.training.scorenet import from_pictures
+
+    real = from_pictures.predict
+    monkeypatch.setattr(
+        from_pictures, "predict", lambda encoder, prompts, head, samples: -samples.scores
+        if len(samples.scores) > 12 else real(encoder, prompts, head, samples)
+    )  # fmt: skip
+    assert "if lower ones are better, say --lower-is-better" in call().output
+    assert "warning" not in call("--force", "--higher-is-better").output
 
 
 @pytest.mark.slow
@@ -128,7 +153,7 @@ def test_without_metrics_the_image_alone_makes_the_prompts(call, tmp_path):
     [
         ([], "holds no scores"),
         (["file,mos"], "holds no scores"),
-        (["picture,mos", "0.png,1"], "no column file or image; its columns are picture, mos"),
+        (["shot,mos", "x0,1"], "no column file or image; its columns are shot, mos"),
         (["file,mos", "0.png,high"], "line 2: the score is 'high', no finite number"),
         (["file,mos", "0.png,nan"], "line 2: the score is 'nan'"),
         (["file,mos", ",3"], "line 2: no file name"),
@@ -148,7 +173,7 @@ def test_tables_that_cannot_be_used_are_refused(call, tmp_path, lines, message):
 @pytest.mark.parametrize(
     ("replaced", "message"),
     [
-        ({"scores": "nothing.csv"}, "nothing.csv: cannot be read"),
+        ({"scores": "nothing.csv"}, "nothing.csv: no such file"),
         ({"images": "nowhere"}, "no such folder"),
         ({"out": "nowhere/mine.safetensors"}, "folder does not exist"),
         ({"metrics": "tv,sharpnes"}, "no lightweight metric is called 'sharpnes'"),

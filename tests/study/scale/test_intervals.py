@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm, t
@@ -9,9 +11,10 @@ from isptune.study.scale.intervals import (
     holm,
     limits,
     observer_weights,
-    resampled_mos,
+    resampled_mean,
 )
-from isptune.study.scale.scale import dmc_mos, fit, tally_of_wins
+from isptune.study.scale.resampling import over_observers, over_votes
+from isptune.study.scale.scale import fit, tally_of_wins, win_shares
 from isptune.study.votes.votes import Pair
 from tests.study.scale.test_scale import table
 
@@ -72,7 +75,7 @@ def test_a_single_observer_has_no_intervals_and_no_differences():
     low, high = limits(np.zeros(3), np.zeros((10, 3)), observers=1)
     assert np.isnan(low).all()
     assert np.isnan(high).all()
-    assert differences(("a", "b", "c"), np.arange(3.0), np.zeros((10, 3)), 1) == []
+    assert differences(("a", "b", "c"), np.arange(3.0), np.zeros((10, 3)), 1, [np.arange(3)]) == []
 
 
 def test_bias_reduction_is_that_of_firth_for_two_images():
@@ -97,7 +100,7 @@ def test_differences_come_with_their_own_error_and_are_corrected_after_holm():
     rng = np.random.default_rng(0)
     shared = rng.normal(size=(4000, 1))
     draws = np.array([[1.0, 0.9, -1.0]]) + shared + 0.02 * rng.normal(size=(4000, 3))
-    found = differences(("a", "b", "c"), np.array([1.0, 0.9, -1.0]), draws, observers=10)
+    found = differences(("a", "b", "c"), np.array([1.0, 0.9, -1.0]), draws, 10, [np.arange(3)])
     close = next(d for d in found if {d.better, d.worse} == {"a", "b"})
     assert (close.better, close.worse) == ("a", "b")
     assert close.p < 0.02, "what both scores share is no error of their difference"
@@ -111,8 +114,8 @@ def test_holm_is_the_textbook_example():
 
 def test_the_mean_opinion_score_leaves_out_who_did_not_see_the_image():
     opinions = np.array([[9.0, np.nan], [3.0, 6.0]])
-    np.testing.assert_allclose(resampled_mos(opinions, np.array([[1.0, 1.0], [2.0, 0.0]]))[0], [6.0, 6.0])
-    assert np.isnan(resampled_mos(opinions, np.array([[2.0, 0.0]]))[0, 1])
+    np.testing.assert_allclose(resampled_mean(opinions, np.array([[1.0, 1.0], [2.0, 0.0]]))[0], [6.0, 6.0])
+    assert np.isnan(resampled_mean(opinions, np.array([[2.0, 0.0]]))[0, 1])
 
 
 @pytest.mark.slow
@@ -129,10 +132,10 @@ def test_intervals_of_simulated_observers_hold_the_truth():
     assert 0.90 <= np.mean(inside) <= 0.99  # 0.95 with a standard error of about 0.017
 
 
-def test_a_mean_opinion_score_of_dmc_reaches_from_0_to_9():
+def test_shares_of_wins_reach_from_0_to_1():
     votes = simulated([-3.0, 0.0, 3.0], Habits())
-    mos = resampled_mos(dmc_mos(votes), np.ones((1, 6)))[0]
-    assert 0 <= mos[0] < 2 < 7 < mos[2] <= 9
+    wins = resampled_mean(win_shares(votes), np.ones((1, 6)))[0]
+    assert 0 <= wins[0] < 0.25 < 0.75 < wins[2] <= 1
 
 
 @pytest.mark.parametrize("seed", [4, 12, 13])
@@ -143,3 +146,19 @@ def test_resamples_without_a_tie_have_scales_too(seed):
     drawn = bootstrap(votes, scale, observer_weights(4, 50, 0), side_bias=True)
     assert np.isfinite(drawn).all()
     assert drawn.mean(0) == pytest.approx(scale.scores, abs=1.5)
+
+
+def test_resamples_of_votes_are_those_of_observers_with_one_vote_each():
+    """Equal votes are drawn together, which must spread scores as single ones do."""
+    rng = np.random.default_rng(0)
+    votes = simulated([-0.7, 0.0, 0.7], Habits())
+    single = replace(
+        votes, observers=tuple(range(len(votes.share))), observer=rng.permutation(len(votes.share))
+    )
+    scale = fit(votes, reduce_bias=True)
+    together, alone = over_votes(votes, 800, 0), over_observers(single, 800, 1)
+    assert together.drawn == alone.drawn == len(votes.share)
+    spreads = [bootstrap(each.table, scale, each.weights).std(0) for each in (together, alone)]
+    np.testing.assert_allclose(spreads[0], spreads[1], rtol=0.15)  # of 800 resamples: 2.5 % each
+    wins = [resampled_mean(each.opinions, each.opinion_weights).std(0) for each in (together, alone)]
+    np.testing.assert_allclose(wins[0], wins[1], rtol=0.15)

@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from isptune.study.scale.likelihood import Likelihood
 from isptune.study.scale.pwcmp import pwcmp_scale
-from isptune.study.scale.scale import dmc_mos, fit, refit, tally_of_wins
+from isptune.study.scale.scale import DMC_PAIRS, fit, refit, tally_of_wins, win_shares
 from isptune.study.votes.comparisons import Comparisons
 from tests.study.scale.published_votes import JOD, JOD_BOUNDED, WINS
 
@@ -157,10 +157,10 @@ def test_half_wins_for_ties_are_what_a_matrix_of_wins_holds():
     np.testing.assert_allclose(by_votes, fit(tally_of_wins(votes.wins())).scores, atol=1e-7)
 
 
-def test_the_opinion_score_counts_wins_out_of_nine():
+def test_the_share_of_wins_times_nine_is_the_opinion_score_of_dmc():
     rows = [(0, 0, k, 1.0) for k in range(1, 8)] + [(0, 8, 0, 0.5), (0, 9, 0, 1.0)]
     rows += [(1, 0, k, 0.0) for k in range(1, 10)]
-    opinions = dmc_mos(table(rows, 10, observers=2))
+    opinions = DMC_PAIRS * win_shares(table(rows, 10, observers=2))
     assert opinions[0, 0] == pytest.approx(7.5)
     assert opinions[1, 0] == 0
     assert opinions[0, 9] == 9
@@ -168,14 +168,14 @@ def test_the_opinion_score_counts_wins_out_of_nine():
 
 
 def test_an_image_without_votes_of_an_observer_has_no_opinion():
-    opinions = dmc_mos(table([(0, 0, 1, 1.0), (1, 1, 2, 1.0)], 3, observers=2))
+    opinions = win_shares(table([(0, 0, 1, 1.0), (1, 1, 2, 1.0)], 3, observers=2))
     assert np.isnan(opinions[0, 2])
     assert np.isnan(opinions[1, 0])
 
 
 def test_groups_that_no_vote_connects_are_found():
     votes = table([(0, 0, 1, 1.0), (0, 2, 3, 1.0)], 5)
-    assert votes.parts() == [["c0", "c1"], ["c2", "c3"], ["c4"]]
+    assert [members.tolist() for members in votes.groups()] == [[0, 1], [2, 3]]
 
 
 def test_observers_can_be_left_out_and_weighed():

@@ -1,0 +1,1 @@
+"""What people said of single pictures: tables of mean opinions, and ratings that become them."""
