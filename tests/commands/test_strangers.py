@@ -123,7 +123,7 @@ READING = [
 ]
 """And by those that only read it."""
 
-TAKES_NO_FOLDER = {"score", "describe", "compare-images", "distort", "list", "completion"}
+TAKES_NO_FOLDER = {"agree", "score", "describe", "compare-images", "distort", "list", "completion"}
 TAKES_A_STUDY = {
     "serve", "fit", "correlate", "weights", "judge", "simulate", "hand-out", "collect", "import", "export",
 }  # fmt: skip

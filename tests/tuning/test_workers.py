@@ -33,7 +33,7 @@ def test_spawned_processes_give_the_same_log(tmp_path):
 @pytest.mark.parametrize("spec", ["0", "-1", "many", "dask:", "dask"])
 def test_a_wrong_number_of_workers_is_refused(spec):
     with (
-        pytest.raises(ConfigError, match="neither a number of processes nor dask:ADDRESS"),
+        pytest.raises(ConfigError, match=r"neither a number of processes \(1 to 512\) nor dask:ADDRESS"),
         workers(spec, SETTINGS),
     ):
         pass

@@ -143,7 +143,7 @@ def test_the_default_key_does_not_cross_a_network_in_the_clear(monkeypatch):
         ("http://host/v1,model=x,key=pa55word", "not set"),
         ("http://host/v1,model=x,votes=3", "needs logprobs=off"),
         ("http://host/v1,model=x,top=50", "2 to 20"),
-        ("http://host/v1,model=x,budget=0", "no whole number from 1 on"),
+        ("http://host/v1,model=x,budget=0", "no whole number from 1 to 1000000000"),
         ("http://host/v1,model=x,timeout_s=soon", "no number above 0"),
         ("http://host/v1,model=x,logprobs=maybe", "there are: off, on"),
         ("http://host/v1,model=x,colour=red", "is not one of its options: url="),

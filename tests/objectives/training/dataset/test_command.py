@@ -2,7 +2,7 @@
 
 import pytest
 
-from isptune.errors import SceneError
+from isptune.errors import DiskError
 from objectives.training.dataset import samples
 from tests.objectives.training.dataset.folders import photographs, tree
 
@@ -82,7 +82,7 @@ def test_a_data_set_that_is_not_there_or_not_finished_is_said_to_be_that(isptune
     assert "nowhere: holds no dataset.json" in isptune("dataset", "show", "nowhere")[2]
 
     def full(path, image):
-        raise SceneError(f"{path}: cannot be written: No space left on device")
+        raise DiskError(f"{path}: cannot be written: No space left on device")
 
     monkeypatch.setattr(samples, "write_image", full)
     status, _, err = isptune("dataset", "make", "set", *SMALL, "--tasks", "identification")

@@ -18,7 +18,7 @@ from isptune.distortions.depictqa_recipes import (
     parse_recipe,
     spoil,
 )
-from isptune.errors import ConfigError, DatasetError, SceneError
+from isptune.errors import ConfigError, DatasetError, DiskError, SceneError
 from isptune.scenes.images import read_image, write_image
 from isptune.system.claim import claimed
 from objectives.training.dataset import making, samples
@@ -279,7 +279,7 @@ def test_a_full_disk_is_told_with_how_to_go_on(made, tmp_path, monkeypatch):
     plan = plan_of(photos, size=4)
 
     def full(path, image):
-        raise SceneError(f"{path}: cannot be written: No space left on device")
+        raise DiskError(f"{path}: cannot be written: No space left on device")
 
     with monkeypatch.context() as patched:
         patched.setattr(samples, "write_image", full)
