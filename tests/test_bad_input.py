@@ -130,7 +130,7 @@ def test_a_file_that_the_system_refuses_costs_score_one_line_and_not_the_others(
     write_image(tmp_path / "a.png", torch.rand(1, 3, 24, 24))
     status, out, err = isptune("score", "x" * 300, "a.png", "--objective", "redness", "--csv")
     assert status == 1
-    assert err == f"isptune: {'x' * 300}: File name too long\n"
+    assert err == f"isptune: {'x' * 300}: cannot be read: File name too long\n"
     assert "a.png,redness," in out
 
 

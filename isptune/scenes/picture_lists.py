@@ -55,6 +55,9 @@ def named_pictures(arguments: Sequence[str]) -> Iterator[NamedPicture | IsptuneE
         except IsptuneError as error:
             yield error
             continue
+        except OSError as error:  # a name that the system refuses
+            yield SceneError(f"{one_line(argument)}: cannot be read: {error.strerror or error}")
+            continue
         for picture in found:
             if picture not in seen:
                 seen.add(picture)

@@ -125,7 +125,7 @@ READING = [
 
 TAKES_NO_FOLDER = {"agree", "score", "describe", "compare-images", "distort", "list", "completion"}
 TAKES_A_STUDY = {
-    "serve", "fit", "correlate", "weights", "judge", "simulate", "hand-out", "collect", "import", "export",
+    "mos", "serve", "fit", "correlate", "weights", "judge", "simulate", "hand-out", "collect", "import", "export",
 }  # fmt: skip
 
 
