@@ -69,8 +69,8 @@ def camera(argument: str | None = None) -> Camera:
     1 is no better than no denoising, 0.3 has lost seven tenths of the noise's power and no detail, 0 is perfect up to
     chance, and above 1 more was spoilt than noise does. It needs no reference: the capture's noise is split into two
     independent halves, one is rendered by the candidate, the other one plainly, at the starting set but without
-    smoothing and sharpening. So tone and colour of the starting set are held to, sharpening beyond plain pictures is
-    an error, and what the noise model does not hold (rows, columns) is not seen.
+    smoothing and sharpening. So tone and colour of the starting set are held to, any sharpening is an error (leave it
+    out of what is tuned), and what the noise model does not hold (rows, columns) is not seen.
     """
     refuse_argument("camera", argument)
     return Camera()
