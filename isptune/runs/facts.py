@@ -148,15 +148,15 @@ def write_bench(folder: Path, bench: BenchRecord) -> None:
 
 def _param(record: ParamRecord) -> Param:
     """Raises SpaceError where the record is no parameter."""
-    words = {"unit": record.unit, "help": record.help}
+    unit, words = record.unit, record.help
     if record.kind == "choice":
-        return Choice(record.name, record.options or (), str(record.default), **words)
+        return Choice(record.name, record.options or (), str(record.default), unit, words)
     if record.low is None or record.high is None or isinstance(record.default, str):
         raise SpaceError(
             f"{record.name}: a parameter of kind {record.kind} has low, high and a number as default"
         )
     if record.kind == "real":
-        return Real(record.name, record.low, record.high, record.default, bool(record.log), **words)
+        return Real(record.name, record.low, record.high, record.default, bool(record.log), unit, words)
     limits = record.low, record.high, record.default
     # Integer refuses those with a fraction.
-    return Integer(record.name, *limits, bool(record.log), **words)  # pyright: ignore[reportArgumentType]
+    return Integer(record.name, *limits, bool(record.log), unit, words)  # pyright: ignore[reportArgumentType]

@@ -142,7 +142,8 @@ def fitted(features: Table, opinions: Opinions, constants: dict[str, float]) -> 
     distances = _distances(points, points)
     gamma = 1 / (constants["width"] * float(distances.mean()))
     coefficients, offset = _solved(np.exp(-gamma * distances), opinions, constants["ridge"])
-    return KernelRidge(*map(torch.from_numpy, (mean, turned, points, coefficients)), offset, gamma)
+    tensors = [torch.from_numpy(array) for array in (mean, turned, points, coefficients)]
+    return KernelRidge(tensors[0], tensors[1], tensors[2], tensors[3], offset, gamma)
 
 
 def _axes(features: Table, statistics: float, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -37,7 +37,8 @@ class PatientProtocol(h11_impl.H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.conn.their_state is not h11_impl.h11.IDLE:
+        # uvicorn brings h11, and has it under this name.
+        if self.conn.their_state is not h11_impl.h11.IDLE:  # pyright: ignore[reportPrivateImportUsage]
             self._stop_waiting()
         elif self._late is None:
             self._wait_for_head()
