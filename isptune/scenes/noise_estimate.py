@@ -88,8 +88,7 @@ def noise_levels(capture: RawCapture) -> Levels | None:
 def light_of(capture: RawCapture) -> Samples:
     """The samples in shares of the range from black to white."""
     samples = capture.mosaic[0, 0].cpu().double().numpy()
-    height, width = samples.shape
-    black = np.tile(np.reshape(capture.black, (2, 2)), (height // 2, width // 2))
+    black = capture.black_levels.numpy()
     return (samples - black) / (capture.white - black)
 
 

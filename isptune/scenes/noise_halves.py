@@ -9,6 +9,7 @@ nothing could have foretold, and the mean of that noise is known.
 What the model of the noise does not hold (rows and columns, hot pixels) is in both, and counts as the picture.
 """
 
+import math
 import zlib
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from isptune.errors import SceneError
-from isptune.scenes.noise_estimate import measured_noise
+from isptune.scenes.noise_estimate import light_of, measured_noise
 from isptune.scenes.raw_capture import RawCapture
 from isptune.scenes.scene import Halves, Scene
 
@@ -49,16 +50,15 @@ def halves_of(capture: RawCapture, seed: int) -> tuple[RawCapture, RawCapture]:
         times it, its black level lifted so that no sample is below 0.
     """
     noise = capture.noise or measured_noise(capture)
-    black = _over_mosaic(capture)
+    black = capture.black_levels
     reach = capture.white - black
-    samples = (capture.mosaic.double().cpu() - black) / reach
+    samples = torch.from_numpy(light_of(capture))[None, None]
     light = _smooth(samples).clamp(min=0)
     sigma = (noise.shot * light + noise.read).sqrt() * (samples < _CLIPS)
     drawn = torch.randn(samples.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     first = (black + (samples + SHARE**0.5 * sigma * drawn) * reach).clamp(0, capture.white)
     second = black + (samples - SHARE**-0.5 * sigma * drawn) * reach
-    lift = float(min(max(0.0, -float(second.min())), max(0.0, _LARGEST - capture.white)))
-    lift = float(int(lift + 1)) if lift else 0.0
+    lift = float(max(0, min(math.ceil(-float(second.min())), int(_LARGEST - capture.white))))
     more, much_more = 1 + SHARE, 1 + 1 / SHARE
     return (
         replace(
@@ -93,12 +93,6 @@ def split(scene: Scene) -> Scene:
     facts = {key: value for key, value in scene.metadata.items() if key != "whole"}
     other = Scene(f"{scene.name}_second", scene.image, None, facts, second)
     return replace(scene, raw=first, metadata=facts, halves=Halves(other, digest))
-
-
-def _over_mosaic(capture: RawCapture) -> Tensor:
-    height, width = capture.mosaic.shape[-2:]
-    levels = torch.tensor(capture.black, dtype=torch.float64).view(2, 2)
-    return levels.repeat(height // 2, width // 2)
 
 
 def _smooth(samples: Tensor) -> Tensor:

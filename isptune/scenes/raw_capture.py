@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from isptune.arrays import Images
@@ -91,6 +91,13 @@ class RawCapture:
     def size(self) -> tuple[int, int]:
         """Width and height of the mosaic, and of the pictures that are made of it."""
         return self.mosaic.shape[-1], self.mosaic.shape[-2]
+
+    @property
+    def black_levels(self) -> Float64[Tensor, "height width"]:
+        """The black level of each sample, on the CPU."""
+        width, height = self.size
+        levels = torch.tensor(self.black, dtype=torch.float64).view(2, 2)
+        return levels.repeat(height // 2, width // 2)
 
     @property
     def sha256(self) -> str:

@@ -36,6 +36,9 @@ STAGES = (
 )
 """Blocks, channels, stride of the first one, side of the kernels, by how much it widens."""
 
+BLOCK_MEANS = sum(count * channels for count, channels, *_ in STAGES)
+"""How many numbers `EfficientNetLite0.block_means` gives."""
+
 _EPSILON = 1e-3
 """Of batch normalisation, as these weights were trained with."""
 

@@ -23,7 +23,7 @@ from jaxtyping import Float64, Int
 from isptune.scenes.images import read_image, to_uint8
 from isptune.system.disk import write_atomically
 from objectives.checkpoints.own_files import write_own
-from objectives.encoders.efficientnet_lite import pretrained
+from objectives.encoders.efficientnet_lite import BLOCK_MEANS, pretrained
 from objectives.people import FORM, KernelRidge, features_of
 from objectives.training.pictures.look_alikes import like_any, looks, thumbnail
 from objectives.training.statistics.brisque_regression import judge, rank_correlation
@@ -36,9 +36,6 @@ GRID = {
 }
 """How much the statistics weigh beside the network (variance), how many principal axes are kept, the kernel's width
 (in mean squared distances), and the ridge."""
-
-BLOCKS = 1808
-"""So many of the features are the network's."""
 
 FOLDS = 5
 
@@ -149,8 +146,8 @@ def fitted(features: Table, opinions: Opinions, constants: dict[str, float]) -> 
 def _axes(features: Table, statistics: float, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Means, and principal axes of features of one variance in all: half the network's, half the statistics'."""
     mean = features.mean(0)
-    others = features.shape[1] - BLOCKS
-    weight = np.r_[np.full(BLOCKS, 1 / BLOCKS), np.full(others, statistics / others)] ** 0.5
+    others = features.shape[1] - BLOCK_MEANS
+    weight = np.r_[np.full(BLOCK_MEANS, 1 / BLOCK_MEANS), np.full(others, statistics / others)] ** 0.5
     scale = weight / np.maximum(features.std(0), 1e-6)
     _, _, directions = np.linalg.svd((features - mean) * scale, full_matrices=False)
     return mean, np.ascontiguousarray(scale[:, None] * directions[:count].T)

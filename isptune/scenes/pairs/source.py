@@ -101,7 +101,7 @@ def _scene(noisy: Shot, cleans: list[Shot], found: Overlay, set_file: str | None
 def _clean_capture(own: RawCapture, noise: NoiseModel | None, found: Overlay) -> RawCapture:
     """The clean mean with the levels, the colours and the lens of the noisy capture."""
     samples = mosaic(np.clip(found.clean, None, 1.0))
-    black = torch.tensor(own.black, dtype=torch.float64).view(2, 2).repeat(own.size[1] // 2, own.size[0] // 2)
+    black = own.black_levels
     numbers = (black + samples * (own.white - black)).float()
     model = None
     if noise is not None and found.frames > 0:

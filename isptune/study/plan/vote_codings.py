@@ -6,13 +6,14 @@ say the same of every vote. Else both are named, and whoever knows says which.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from isptune.errors import ConfigError, one_line
 from isptune.study.plan.vote_columns import Of
 from isptune.study.votes.votes import Answer
 
-SKIP = "skip"
-Meaning = Answer | str
+SKIP: Final = "skip"
+Meaning = Answer | Literal["skip"]
 """An answer, or `skip`."""
 
 _TIES = (
@@ -31,7 +32,7 @@ _TIES = (
 _FIRST, _SECOND = ("a", "left", "l", "first"), ("b", "right", "r", "second")
 _YES, _NO = ("true", "t", "yes", "y"), ("false", "f", "no", "n")
 
-SAID = {"A": "first", "B": "second", "tie": "none", SKIP: SKIP}
+SAID: Mapping[str, Meaning] = {"A": "first", "B": "second", "tie": "none", SKIP: SKIP}
 """What `--answers VALUE=WORD` may say."""
 
 WORDS = ("names", "sides", "round")
@@ -81,7 +82,7 @@ def read_answers(
     if len(fitting) > 1:
         raise ConfigError(_two_readings(fitting, known))
     reading = fitting[0][0] if fitting else _nearest(readings, known)
-    meanings = [
+    meanings: list[Meaning | None] = [
         told[_plain(row.text)] if _plain(row.text) in told else reading.meaning(row) if row.text else None
         for row in rows
     ]

@@ -204,7 +204,7 @@ def _answered(
         if meaning is None:
             outcomes.append(fault_of(one.text))
         else:
-            outcomes.append([] if meaning == SKIP else [meaning])  # type: ignore[list-item]
+            outcomes.append([] if meaning == SKIP else [meaning])
     return outcomes, read_as
 
 
