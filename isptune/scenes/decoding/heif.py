@@ -55,7 +55,7 @@ def read_avif(data: bytes, name: str) -> Stored:
 def read_heic(data: bytes, name: str) -> Stored:
     """Raises SceneError for a file that is damaged, too large or HDR, and without pillow-heif."""
     try:
-        from pillow_heif import HeifImageFile
+        from pillow_heif import HeifImageFile  # pyright: ignore[reportMissingImports] - an extra
     except ImportError as error:
         raise SceneError(
             f"{name}: is HEIC, which needs pillow-heif: pip install 'isptune[heif]', or save it as JPEG or PNG"
