@@ -196,12 +196,14 @@ def test_reports_and_sets_say_which_knobs_do_not_exist_with_the_choices_made():
     params = (METHOD, STRENGTH)
     old, new = {"method": "nlm", "strength": 1.7}, {"method": "none", "strength": 1.0}
     notes = {change.param.name: change.note for change in between(params, old, new)}
-    assert notes == {"method": "", "strength": "no longer used: only with method = nlm"}
+    assert notes == {"method": "", "strength": "no longer used: only with method = nlm or bm3d"}
     assert {c.param.name: c.note for c in between(params, new, old)}["strength"].startswith("used now")
-    assert "strength = 1.0  # not used: only with method = nlm" in to_toml(ParameterSet("a", new), params)
+    assert "strength = 1.0  # not used: only with method = nlm or bm3d; 0 to 2" in to_toml(
+        ParameterSet("a", new), params
+    )
     assert "not used" not in to_toml(ParameterSet("a", old), params)
     held = BenchRecord(describe_params(params))
     back = convert(plain(held), BenchRecord, "bench.json").params
-    assert [param.when for param in back] == [{}, {"method": ("nlm",)}]
+    assert [param.when for param in back] == [{}, {"method": ("nlm", "bm3d")}]
     assert Space(back).existing(new) == {"method": "none"}
     assert "when" not in plain(held)["space"][0]

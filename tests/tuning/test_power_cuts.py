@@ -12,6 +12,7 @@ from isptune.tuning.run import run
 from tests.forgetful_disk import ForgetfulDisk, found_after
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.usefixtures("toys"),
     pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
 ]
