@@ -70,9 +70,10 @@ class ForgetfulDisk:
         there = {path.lstat().st_ino for path in (self.root, *self.root.rglob("*"))}
         for number in [n for n in {*self._synced, *self._names} if n > 0 and n not in there]:
             self._gone -= 1
-            for kept in (self._synced, self._names):
-                if number in kept:
-                    kept[self._gone] = kept.pop(number)
+            if number in self._synced:
+                self._synced[self._gone] = self._synced.pop(number)
+            else:
+                self._names[self._gone] = self._names.pop(number)
             for names in self._names.values():
                 for name, meant in names.items():
                     if meant == number:
