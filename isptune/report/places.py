@@ -1,7 +1,7 @@
 """Which places of a picture are worth a look at 1:1: where it changed, and where faults show.
 
-Noise shows in flat and dark places, sharpening in detail, a colour cast on skin. Places are squares; one is left out where
-it would lie mostly on another, or where the picture has nothing of its kind.
+Noise shows in flat and dark places, sharpening in detail, a colour cast on skin. Places are squares; one is left
+out where it would lie mostly on another, or where the picture has nothing of its kind.
 """
 
 from collections.abc import Callable
@@ -23,8 +23,8 @@ LEAST_SKIN = 0.35
 """Of a place's pixels."""
 
 SKIN_CB, SKIN_CR = (77.0, 127.0), (133.0, 173.0)
-"""Chai and Ngan 1999, Face segmentation using skin-color map in videophone applications, doi:10.1109/76.767122. It takes
-wood and sand for skin, too: hence skin-like."""
+"""Chai and Ngan 1999, Face segmentation using skin-color map in videophone applications, doi:10.1109/76.767122. Wood and
+sand pass for skin, too: hence skin-like."""
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Blocks = Float[np.ndarray, "rows columns"]
