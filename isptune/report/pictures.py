@@ -114,17 +114,17 @@ def _further(folder: Path, scene: str) -> list[str]:
     return [one[0] for one in sorted(matches, key=lambda one: (one[2] or "", int(one[3] or 0)))]
 
 
-def compared(subjects: Sequence[Subject]) -> tuple[list[BeforeAfter], int]:
-    """Those scenes whose first two pictures differ most, and how many more there are.
+def compared(subjects: Sequence[Subject], most: int = SHOWN) -> tuple[list[BeforeAfter], int]:
+    """Those scenes whose first two pictures differ most, `most` at most, and how many more there are.
 
     Raises:
         RunFolderError: a picture cannot be read, or two of a scene differ in size.
     """
     opened = [_opened(subject) for subject in subjects]
     opened.sort(key=lambda scene: -scene.difference)
-    budget = PAGE_BYTES // max(1, min(SHOWN, len(opened)))
-    found = [_within(scene, budget) for scene in opened[:SHOWN]]
-    return found, max(0, len(opened) - SHOWN)
+    budget = PAGE_BYTES // max(1, min(most, len(opened)))
+    found = [_within(scene, budget) for scene in opened[:most]]
+    return found, max(0, len(opened) - most)
 
 
 @dataclass(frozen=True, eq=False)

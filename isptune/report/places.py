@@ -19,12 +19,15 @@ MOST_SHARED = 1 / 3
 FLAT_FROM, FLAT_TO, DARK_BELOW = 24.0, 228.0, 70.0
 """Luma, of 255: what is clipped is not flat, and a picture without shadows has no dark place."""
 
+SLOW = 0.25
+"""How much less a change from block to block disturbs a flat place than one within a block."""
+
 LEAST_SKIN = 0.35
 """Of a place's pixels."""
 
 SKIN_CB, SKIN_CR = (77.0, 127.0), (133.0, 173.0)
-"""Chai and Ngan 1999, Face segmentation using skin-color map in videophone applications, doi:10.1109/76.767122. Wood and
-sand pass for skin, too: hence skin-like."""
+"""Chai and Ngan 1999, Face segmentation using skin-color map in videophone applications, doi:10.1109/76.767122. Wood
+and sand pass for skin, too: hence skin-like."""
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Blocks = Float[np.ndarray, "rows columns"]
@@ -99,9 +102,11 @@ def _wanted(picture: Picture, window: tuple[int, int]) -> dict[str, Blocks]:
         return _inner_sums(sums, *window, 1) / (window[0] * window[1])
 
     brightness, structure, share = means(luma), means(luma, np.std), means(skin)
+    spread = np.sqrt(np.maximum(0, means(luma * luma) - brightness**2))  # also from block to block
+    unrest = structure + SLOW * spread
     return {
         "detail": structure,
-        "flat": np.where((brightness > FLAT_FROM) & (brightness < FLAT_TO), -structure, -np.inf),
+        "flat": np.where((brightness > FLAT_FROM) & (brightness < FLAT_TO), -unrest, -np.inf),
         "dark": np.where(brightness < DARK_BELOW, -brightness, -np.inf),
         "skin-like": np.where(share >= LEAST_SKIN, share, -np.inf),
     }
