@@ -190,9 +190,9 @@ def hosts_of(host: str, names: Sequence[str] = ()) -> Hosts:
     return Hosts((host, machine, f"{machine}.local", socket.getfqdn(), *names), anywhere=True)
 
 
-def owner_token(folder: Path) -> str:
-    """The secret part of the owner's link, made when it is first asked for. Raises StudyError."""
-    path = folder / OWNER
+def owner_token(folder: Path, name: str = OWNER) -> str:
+    """The secret part of a link, kept in a file of the folder; made when it is first asked for. Raises StudyError."""
+    path = folder / name
     try:
         if not path.is_file() or not path.stat().st_size:  # an empty one is what a power cut may leave
             write_atomically(path, f"{secrets.token_urlsafe(24)}\n".encode(), mode=0o600)
