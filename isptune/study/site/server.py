@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from isptune.errors import ConfigError, StudyError, UnknownObserver
 from isptune.study.plan.folder import Study, read_study
@@ -45,6 +46,8 @@ def application(
     for_owner: Answers | None = None,
     owner: str = "",
     hosts: Hosts | None = None,
+    on_content: Callable[[], None] | None = None,
+    more: Sequence[Route] = (),
 ) -> Starlette:
     """The whole site of a study.
 
@@ -54,6 +57,8 @@ def application(
             there is no owner's page.
         owner: the secret part of the owner's link.
         hosts: the names under which it answers; None for any, where whoever serves it looks at that.
+        on_content: called where an observer says that it is enough, in a search by eye.
+        more: further pages on the same server.
     """
     showing, deciding, voting, watching, synced = (
         Work(2),
@@ -63,7 +68,7 @@ def application(
         SharedSync(answers.sync),
     )
     routes = ObserverRoutes(
-        answers, study.plan, ShownPictures(study), showing, deciding, voting, synced
+        answers, study.plan, ShownPictures(study), showing, deciding, voting, synced, on_content
     ).routes()
     if for_owner is not None:
         routes += OwnerRoutes(for_owner, study, owner, watching).routes()
@@ -75,7 +80,7 @@ def application(
             threads.stop()
 
     app = Starlette(
-        routes=[*routes, *ROUTES],
+        routes=[*routes, *more, *ROUTES],
         middleware=[
             Middleware(StrictHeaders),
             *([] if hosts is None else [Middleware(KnownHosts, hosts=hosts)]),

@@ -190,7 +190,16 @@ function go() {
   else guarded(next);
 }
 
+async function content() {
+  if (busy || !confirm("End the search here? What your votes led to so far is kept, with a report.")) return;
+  await guarded(async () => {
+    take(await post("content", {}, waiting));
+    await next();
+  });
+}
+
 function refresh() {
+  $("content").hidden = !state?.may_end || !open();
   $("undo").disabled = !state?.last || state.phase === "closed";
 }
 
@@ -214,6 +223,6 @@ $("votes").addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button) vote(button.dataset.answer);
 });
-for (const [id, action] of Object.entries({ undo, "card-undo": undo, "card-go": go, keys: keys["?"] }))
+for (const [id, action] of Object.entries({ undo, content, "card-undo": undo, "card-go": go, keys: keys["?"] }))
   $(id).addEventListener("click", action);
 start();
