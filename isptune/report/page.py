@@ -1,14 +1,14 @@
 """From a template to one self-contained page: everything is escaped, pictures are inside, nothing is fetched."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isptune.report import digits
 from isptune.report.figures import DPI, WIDTH_IN
-from isptune.report.scripts import STYLE, VIEWER, VIEWER_STYLE, csp_hash, script, style
+from isptune.report.scripts import PLOT_STYLE, PLOTS, STYLE, VIEWER, VIEWER_STYLE, csp_hash, script, style
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -19,15 +19,27 @@ PAGE_PX = 1040
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(template: str, pictures: Sequence[Any] = (), **context: Any) -> bytes:
+def render(
+    template: str,
+    pictures: Sequence[Any] = (),
+    curves: Mapping[str, Any] | None = None,
+    **context: Any,
+) -> bytes:
     """Fill in a template of `templates/`. The same context gives the same bytes.
 
     Args:
-        pictures: those that the page's viewer shows; a page without any has no script.
+        pictures: those that the page's viewer shows.
+        curves: of plots that answer to the mouse, by section. A page without any of both has no script.
     """
-    scripts, sheets = (VIEWER, (STYLE, *VIEWER_STYLE)) if pictures else ((), (STYLE,))
+    scripts = (*(VIEWER if pictures else ()), *(PLOTS if curves else ()))
+    sheets = (STYLE, *(VIEWER_STYLE if pictures else ()), *(PLOT_STYLE if curves else ()))
     inside = {"script": script(scripts) if scripts else "", "style": style(sheets)}
-    return _environment().get_template(template).render(pictures=pictures, **inside, **context).encode()
+    return (
+        _environment()
+        .get_template(template)
+        .render(pictures=pictures, curves=curves, **inside, **context)
+        .encode()
+    )
 
 
 def data_uri(png: bytes) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from isptune.report import run_plots, series
 from isptune.report.changes import Change, bounds_reached, changes
+from isptune.report.curves import curves_of
 from isptune.report.digits import number
 from isptune.report.importance import Importance, importance
 from isptune.report.page import render
@@ -99,6 +100,7 @@ def _context(
         "bounds": bounds_reached(knobs),
         "fixed": fixed_values(record),
         "pictures": pictures,
+        "curves": curves_of(record),
         "pictures_left_out": left_out,
         "importance": _importance_notes(record, found),
         "opposed": gamed(answer.second_opinions) if answer else [],

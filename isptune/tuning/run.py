@@ -220,5 +220,7 @@ class _Loop:
                 l1_normalised=None if self.best is None else self.best.l1_normalised,
                 failed=self.failed,
                 replayed=replayed,
+                trials=generation.trials,
+                spans=() if replayed else tuple(self.bench.evaluator.spans),
             )
         )

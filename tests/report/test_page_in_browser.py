@@ -44,3 +44,29 @@ def test_nothing_overflows_on_a_phone_a_desk_and_a_wall_and_axe_finds_nothing(tm
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         found = axe.Axe().run(page).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"][:90]) for one in found] == []
+
+
+@pytest.mark.slow
+def test_plots_say_their_values_where_the_mouse_and_the_arrow_keys_are_and_print_as_pictures(
+    tmp_path, window
+):
+    generations, _ = write_run(tmp_path / "run", generations=6)
+    page = window(write_report(tmp_path / "run").as_uri())
+    drawing = page.locator("[data-plots=convergence] svg")
+    said = page.locator("[data-plots=convergence] .said")
+    best = max(trial.scores["ssim"] for generation in generations for trial in generation.trials)
+    assert f"best so far {float(f'{best:.4g}')}" in said.inner_text()
+    drawing.focus()
+    for _ in range(9):
+        page.keyboard.press("ArrowLeft")
+    first = max(trial.scores["ssim"] for trial in generations[0].trials)
+    assert "generation 0" in said.inner_text()
+    assert f"best so far {float(f'{first:.4g}')}".replace("-", "\u2212") in said.inner_text()
+    box = drawing.bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 14, box["y"] + 60)
+    assert "generation 5" in said.inner_text()
+    assert not page.locator("img.plot").first.is_visible()
+    page.emulate_media(media="print")
+    assert page.locator("img.plot").first.is_visible()
+    assert page.locator("#cuts img").first.is_visible()
+    assert not page.locator("#looking").is_visible()

@@ -54,7 +54,7 @@ def test_failed_trials_are_counted_by_message(finished):
 def test_the_page_is_whole_html_that_fetches_nothing_and_allows_its_own_script_alone(finished):
     *_, page = finished
     assert page.balanced
-    assert page.named("script") == [{"type": "module"}]
+    assert page.named("script") == [{"type": "module"}, {"type": "application/json", "id": "curve-data"}]
     policy = next(
         meta["content"]
         for meta in page.named("meta")
@@ -68,7 +68,7 @@ def test_the_page_is_whole_html_that_fetches_nothing_and_allows_its_own_script_a
     assert not any("style" in attributes for _, attributes in page.tags)
     assert not page.named("link")
     assert all(image["src"].startswith("data:image/png;base64,") for image in page.named("img"))
-    shown = re.sub(r"base64,[^\"]*|<script.*</script>", "", page.source, flags=re.DOTALL)
+    shown = re.sub(r"base64,[^\"]*|<script.*?</script>", "", page.source, flags=re.DOTALL)
     assert not re.search(r"https?:|//\w|url\(|@import", shown)
     assert "default-src 'none'" in page.source
 
@@ -156,8 +156,8 @@ def test_names_and_messages_from_outside_are_shown_as_text(tmp_path, read_page):
     )
     page = read_page(write_report(tmp_path / "run"))
     assert page.balanced
-    assert page.named("script") == [{"type": "module"}]
-    assert page.source.count("<script") == 1
+    assert [tag.get("type") for tag in page.named("script")] == ["module", "application/json"]
+    assert page.source.count("<script") == 2
     assert scene in page.text
     assert "<img src=x onerror=alert(2)>" in page.text
     assert "<b>bold</b> & $\\frac{" in page.text

@@ -4,14 +4,12 @@ import fcntl
 import math
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from isptune.errors import IsptuneError
 from isptune.report import series
+from isptune.report.curves import MOST_POINTS, listed, thinned
 from isptune.runs.facts import ObjectiveRecord
 from isptune.runs.files import BENCH, CONFIG, RECOMMENDED, image_path, live_image_path
 from isptune.runs.record import RunRecord, read_run
@@ -23,9 +21,6 @@ from isptune.system.durations import in_time_words, parse_duration
 
 DEEPEST, MOST_RUNS = 3, 200
 """Folders of runs are looked for so far down, and so many are shown."""
-
-MOST_POINTS = 400
-"""Of a curve: of a long run every so many generations."""
 
 RECENT = 5
 """The pace is that of so many last generations."""
@@ -129,7 +124,7 @@ def _objective(record: RunRecord, objective: ObjectiveRecord) -> dict[str, Any]:
     each = series.spread(record, lambda trial: trial.scores.get(objective.name), quantiles=(0.1, 0.9))
     best = series.median_over([series.best_so_far(record, objective, r) for r in record.repeats])
     chosen = record.best_trial(objective)
-    kept = _thinned(len(record.generations))
+    kept = thinned(len(record.generations), MOST_POINTS)
     return {
         "name": objective.name,
         "label": objective.label,
@@ -137,22 +132,12 @@ def _objective(record: RunRecord, objective: ObjectiveRecord) -> dict[str, Any]:
         "best": None if chosen is None else chosen.scores[objective.name],
         "x": [record.generations[k].generation for k in kept],
         "curves": {
-            "best": _listed(best, kept),
-            "median": _listed(each.median, kept),
-            "low": _listed(each.low, kept),
-            "high": _listed(each.high, kept),
+            "best": listed(best, kept),
+            "median": listed(each.median, kept),
+            "low": listed(each.low, kept),
+            "high": listed(each.high, kept),
         },
     }
-
-
-def _thinned(count: int) -> list[int]:
-    if count <= MOST_POINTS:
-        return list(range(count))
-    return sorted({round(k) for k in np.linspace(0, count - 1, MOST_POINTS)})
-
-
-def _listed(values: np.ndarray, kept: Sequence[int]) -> list[float | None]:
-    return [None if k >= len(values) or math.isnan(values[k]) else float(values[k]) for k in kept]
 
 
 def _knobs(record: RunRecord) -> list[dict[str, Any]]:
