@@ -65,7 +65,8 @@ def _population(record: RunRecord, measure: series.Measure, kept: Sequence[int])
 
 def _rule(name: str, value: float | None, kept: Sequence[int]) -> list[dict[str, Any]]:
     known = value is not None and not math.isnan(value)
-    return [{"name": name, "kind": "rule", "values": [value] * len(kept)}] if known else []
+    kind = "chosen" if name == "recommended" else "rule"
+    return [{"name": name, "kind": kind, "values": [value] * len(kept)}] if known else []
 
 
 def _convergence(record: RunRecord, objective: ObjectiveRecord, kept: Sequence[int]) -> dict[str, Any]:

@@ -6,7 +6,7 @@
 const PLOT = { width: 640, height: 300, left: 62, right: 12, top: 12, bottom: 40 };
 const plotted = new WeakMap(); // element -> the curves that it shows
 
-// plot: {title, x, xLabel, yLabel, log, curves: [{name, kind: first | second | band | rule | dots, values | low, high}]}
+// plot: {title, x, xLabel, yLabel, log, curves: [{name, kind: first | second | band | rule | chosen | dots, values | low, high}]}
 export function drawPlot(box, plot) {
   const told = JSON.stringify(plot);
   if (plotted.get(box) === told) return;
