@@ -77,9 +77,13 @@ def serve(journal: Path, host: str, port: int) -> None:
 
 def _follow(journal: Path, ended: threading.Event) -> None:
     """Add the trials of a run that goes on to its journal, and its pictures when it has ended."""
+    from optuna.artifacts import get_all_artifact_meta
+
     folder = journal.parent
-    done = len(read_run(folder).generations)
-    pictured = (folder / IMAGES).is_dir()
+    with _quietly() as optuna:
+        known = optuna.load_study(study_name=None, storage=_storage(journal))  # the only one
+    done = len({trial.user_attrs["generation"] for trial in known.get_trials(deepcopy=False)})
+    pictured = bool(get_all_artifact_meta(known))
     while not ended.wait(FOLLOW_EVERY_S):
         try:
             record = read_run(folder)

@@ -306,10 +306,10 @@ def test_a_damaged_picture_is_named(tmp_path):
 
 def test_places_are_what_they_are_called_and_share_little():
     rng = np.random.default_rng(3)
-    after = np.full((640, 800, 3), 128, np.uint8)
+    after = np.full((640, 1200, 3), 128, np.uint8)
     after[:256, :256] = rng.integers(0, 256, (256, 256, 3))  # detail
     after[384:, :256] = 12  # dark
-    after[384:, 544:] = (215, 160, 130)  # skin
+    after[384:, 544:800] = np.array((215, 160, 130)) + rng.integers(-9, 9, (256, 256, 1))  # skin
     after[:, 300:540] += rng.integers(0, 9, (640, 240, 3)).astype(np.uint8)
     before = after.copy()
     before[20:120, 600:700] += 40

@@ -126,7 +126,7 @@ def test_a_search_ends_when_its_voter_is_content_as_a_run_that_every_command_tak
         ("show", folder),
         ("report", folder),
         ("diff", folder),
-        ("study", "fit", folder, "--draws", "20"),
+        ("study", "fit", folder, "--draws", "50"),
     ):
         status, _, error = isptune(*command)
         assert status == 0, (command, error)
