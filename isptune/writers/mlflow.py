@@ -26,7 +26,7 @@ class MLflow:
     """Settings are parameters, numbers of trials metrics over the trials, pictures artifacts."""
 
     def __init__(self, experiment: str):
-        from mlflow import MlflowClient  # pyright: ignore[reportMissingImports] - an extra
+        from mlflow import MlflowClient  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
 
         self._experiment, self._client, self._run = experiment, MlflowClient(), ""
 
