@@ -61,7 +61,8 @@ def describe(
             image = told_image(path).to(target)
             (diagnosis,) = judge.describe(image, perfect or Scene(path, image))
         except Exception as error:  # a plug-in may raise anything, and it costs one picture
-            click.echo(f"isptune: {one_line(path)}: {in_one_line(error)}", err=True)
+            said = in_one_line(error).removeprefix(f"{one_line(path)}: ")  # what reads pictures names them
+            click.echo(f"isptune: {one_line(path)}: {said}", err=True)
             problems += 1
             continue
         _print(path, diagnosis, as_json)

@@ -1,6 +1,6 @@
 """The options that `run` and `compare` share: every setting of a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -86,10 +86,14 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def settings_from(options: dict[str, Any]) -> "RunSettings":
+def settings_from(options: dict[str, Any], scenes: Sequence[str] = ()) -> "RunSettings":
     """Checked settings from the options of `settings_options`, which are taken out of the dict.
 
     A set that is started from brings its pipeline along, unless `--pipeline` or a configuration says which.
+
+    Args:
+        options: see there.
+        scenes: those that are tuned on, where these are not the settings' own.
     """
     from isptune.commands.starting import start_from
     from isptune.trust import Trust, require_trust
@@ -118,7 +122,7 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
     options["pipeline_options"] = pipeline_options
     options["tune"] = tuple(part.strip() for pattern in options["tune"] for part in pattern.split(","))
     specs = {options["pipeline"], *options["objectives"], *options["second_opinions"]} - {pipeline}
-    settings = load_settings(config, options)
+    settings = load_settings(config, options, scenes)
     _refuse_unnamed(settings, specs)
     for note in start.notes:
         click.echo(f"note: {note}", err=True)
