@@ -57,7 +57,7 @@ def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **optio
     from isptune.report.console import print_comparison
 
     comparison = compare_runs(folders)
-    page = write_comparison(folder, comparison)
+    page = write_comparison(folder, comparison, folders)
     print_comparison(comparison, console)
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
 

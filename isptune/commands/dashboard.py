@@ -13,6 +13,8 @@ import click
 def dashboard(run: str, host: str, port: int, no_serve: bool) -> None:
     """Write a run into an Optuna journal and show it in optuna-dashboard (extra: isptune[dashboard]).
 
+    A run that goes on is followed. Each trial has its time; the pictures are artifacts.
+
     \b
     Examples:
       isptune dashboard runs/mine

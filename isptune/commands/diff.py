@@ -62,14 +62,16 @@ def diff(
 
 def _run_to_measure_on(old: str, new: str | None, on: str | None, effects: bool | None) -> Path | None:
     from isptune.errors import ConfigError
+    from isptune.study.by_eye.settings import is_search
 
     if effects is False:
         return None
     candidates = [Path(path) for path in (on, new, old) if path is not None]
-    runs = [path for path in candidates if path.is_dir()]
+    runs = [path for path in candidates if path.is_dir() and not is_search(path)]  # votes measure no effects
     if (on is not None or effects) and (not runs or (on is not None and runs[0] != Path(on))):
         raise ConfigError(
             "effects are measured on the scenes of a run, and "
-            + ("neither A nor B is one" if on is None else f"{on} is no run folder")
+            + ("neither A nor B is one" if on is None else f"{on} is none")
+            + " that an objective led"
         )
     return runs[0] if runs else None

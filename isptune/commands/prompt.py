@@ -43,7 +43,11 @@ def prompt() -> None:
 @click.option("--scores", metavar="A,B,...", help="Scores in the contact sheet's order; - leaves one out.")
 @click.option("--no-page", is_flag=True, help="Write the pictures and the contact sheet, and stop.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Of the page. [a free one]"
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="Of the page. [the one it had before, else a free one]",
 )
 @TRUST
 def make(

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Go on with the run in --out, finished or not, to more --generations or --budget-time.",
 )
-def run(out: str | None, workers: str | None, extend: bool, **options: Any) -> None:
+@click.option(
+    "--write-to",
+    metavar="SPEC",
+    multiple=True,
+    help="Write the run down elsewhere, too, as it goes on: tensorboard:DIR, mlflow, mlflow:EXPERIMENT.",
+)
+def run(
+    out: str | None, workers: str | None, extend: bool, write_to: tuple[str, ...], **options: Any
+) -> None:
     """Tune a pipeline's parameters so that an objective likes its pictures best.
 
     Every generation is on disk before the next one begins: stop at any moment, give the same command again,
@@ -43,10 +51,16 @@ def run(out: str | None, workers: str | None, extend: bool, **options: Any) -> N
     """
     if extend and out is None:
         raise ConfigError("--extend goes on with a run: name its folder with --out")
-    carry_out(settings_from(options), out, workers, extend)
+    carry_out(settings_from(options), out, workers, extend, write_to)
 
 
-def carry_out(settings: "RunSettings", out: str | None, workers: str | None, extend: bool = False) -> None:
+def carry_out(
+    settings: "RunSettings",
+    out: str | None,
+    workers: str | None,
+    extend: bool = False,
+    write_to: tuple[str, ...] = (),
+) -> None:
     """Run to the end, write the report and show the answer."""
     from pathlib import Path
 
@@ -59,7 +73,7 @@ def carry_out(settings: "RunSettings", out: str | None, workers: str | None, ext
     console = Console(markup=False)  # names of folders come from outside
     folder = Path(out) if out else default_folder(settings)
     with opened_bench(settings, workers, own_files=True) as bench:
-        run_with_progress(bench, folder, console, workers, extend)
+        run_with_progress(bench, folder, console, workers, extend, write_to)
     from isptune.report.console import print_run
     from isptune.report.run_report import write_report
 

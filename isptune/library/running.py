@@ -1,5 +1,6 @@
 """One run from its settings to its end: the room behind both doors, the command line and Python."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -7,16 +8,23 @@ from rich.console import Console
 from isptune.errors import one_line
 from isptune.library.forecast import Plan
 from isptune.library.progress import RunProgress
+from isptune.library.writing import Writing
 from isptune.runs.files import RECOMMENDED
 from isptune.runs.log import RunLog
 from isptune.tuning.bench import Bench
 from isptune.tuning.handover import evaluations_of
 from isptune.tuning.run import run
 from isptune.tuning.same_run import warnings_of
+from isptune.tuning.status import Status
 
 
 def run_with_progress(
-    bench: Bench, folder: Path, console: Console, workers: str | None, extend: bool = False
+    bench: Bench,
+    folder: Path,
+    console: Console,
+    workers: str | None,
+    extend: bool = False,
+    write_to: Sequence[str] = (),
 ) -> None:
     """Run to the end, saying what is done and how long it takes; a finished run is only said to be finished.
 
@@ -26,6 +34,7 @@ def run_with_progress(
         console: where to tell it; a quiet one tells nothing.
         workers: how many there are, for advice.
         extend: whether a run that is there goes on with a larger budget.
+        write_to: specs of writers that are told of it, see `isptune.interfaces.RunWriter`.
 
     Raises:
         IsptuneError: as `isptune.tuning.run.run`.
@@ -46,10 +55,18 @@ def run_with_progress(
     for scene in bench.scenes:
         if "note" in scene.metadata:
             console.print(one_line(f"{scene.name}: {scene.metadata['note']}"), highlight=False, markup=False)
+    writing = Writing(folder, bench.settings, write_to, errors.print)
+    writing.begin()
     if not RunLog(folder).generations():
         _try_start(bench, console)
     with RunProgress(console, name, _plan(bench, workers)) as progress:
-        run(bench, folder, progress.update, progress.part, progress.hand_over, extend)
+
+        def update(status: Status) -> None:
+            progress.update(status)
+            writing.update(status)
+
+        run(bench, folder, update, progress.part, progress.hand_over, extend)
+    writing.end()
 
 
 def _try_start(bench: Bench, console: Console) -> None:
