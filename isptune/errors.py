@@ -24,6 +24,8 @@ The command line prints the message as one line, without a traceback, and exits 
 (2 for a ConfigError, as click does for wrong usage).
 """
 
+import difflib
+
 
 class IsptuneError(Exception):
     """Root of the tree: catch this to catch everything that isptune raises on purpose."""
@@ -38,7 +40,9 @@ class UnknownName(ConfigError):
 
     def __init__(self, kind: str, name: str, known: list[str]):
         self.kind, self.name, self.known = kind, name, sorted(known)
-        super().__init__(f"no {kind} is called {name!r}; there are: {', '.join(self.known) or 'none'}")
+        near = difflib.get_close_matches(name, self.known, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        super().__init__(f"no {kind} is called {name!r}; {hint}there are: {', '.join(self.known) or 'none'}")
 
 
 class SpaceError(ConfigError):

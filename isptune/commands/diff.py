@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from isptune.commands import completing
 from isptune.commands.options import TRUST
 
 
 @click.command()
-@click.argument("old", metavar="A")
-@click.argument("new", metavar="[B]", required=False)
+@click.argument("old", metavar="A", shell_complete=completing.runs)
+@click.argument("new", metavar="[B]", required=False, shell_complete=completing.runs)
 @click.option(
     "--on",
     metavar="RUN",

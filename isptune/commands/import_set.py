@@ -4,11 +4,12 @@ from typing import Any
 
 import click
 
+from isptune.commands import completing
 from isptune.commands.options import settings_from, settings_options
 
 
 @click.command(name="import")
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", shell_complete=completing.runs)
 @settings_options
 @click.option(
     "--template",

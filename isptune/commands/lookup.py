@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from isptune.commands import completing
 from isptune.commands.export import written_options
 
 
 @click.command()
-@click.argument("series", metavar="SERIES")
+@click.argument("series", metavar="SERIES", shell_complete=completing.runs)
 @click.option(
     "--iso",
     "--at",

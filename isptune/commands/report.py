@@ -2,9 +2,11 @@
 
 import click
 
+from isptune.commands import completing
+
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=completing.runs)
 def report(run: str) -> None:
     """Write plots and report.html of a run, finished or not, from its folder alone.
 
@@ -14,6 +16,7 @@ def report(run: str) -> None:
     """
     from pathlib import Path
 
+    from isptune.report.next_steps import link
     from isptune.report.run_report import write_report
 
-    click.echo(f"report: {write_report(Path(run))}")
+    click.echo(f"report: {link(write_report(Path(run)))}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptune.commands import completing
 from isptune.commands.prompted import PROMPT_HELP, with_prompt
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @click.option(
     "--objective",
     "objectives",
+    shell_complete=completing.names_of("objective"),
     metavar="SPEC",
     multiple=True,
     required=True,
