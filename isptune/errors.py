@@ -106,6 +106,12 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def about(name: str, error: Exception) -> str:
+    """What an exception says of a file, whose name stands in front of it once."""
+    name, said = one_line(name), in_words(error)
+    return said if said.startswith(f"{name}:") else f"{name}: {said}"
+
+
 def in_words(error: Exception) -> str:
     """What an exception says, on one line; of those that are not ours with their type."""
     message = " ".join(str(error).split()) or "no message"

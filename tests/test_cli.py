@@ -84,7 +84,7 @@ def test_compare_runs_each_objective_alone(isptune, tmp_path):
         (
             ["run", "--objective", "picky:hopeless", *TOY[:2], *TOY[4:], *SHORT],
             1,
-            "all 6 candidates of generation 0",
+            "all 6 candidates of generation 1",
         ),
     ],
 )

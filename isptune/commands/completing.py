@@ -128,4 +128,5 @@ def _folders(folder: Path) -> list[Path]:
 
 def _fitting(found: Iterable[CompletionItem], incomplete: str, files: bool) -> list[CompletionItem]:
     fitting: list[Any] = [item for item in found if item.value.startswith(incomplete)]
-    return [*fitting, CompletionItem(incomplete, type="file")] if files else fitting
+    # Of both, bash would show the files alone.
+    return [CompletionItem(incomplete, type="file")] if files and not fitting else fitting

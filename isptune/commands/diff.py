@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from isptune.commands import completing
+from isptune.commands.early import require_files
 from isptune.commands.options import TRUST
 
 
@@ -46,6 +47,7 @@ def diff(
       isptune diff factory.toml runs/mine --json
       isptune diff mine.toml other.toml --on runs/mine
     """
+    require_files([old, new, on])
     from isptune.report.differences import compare_sets, print_difference, to_dict
     from isptune.trust import Trust
 

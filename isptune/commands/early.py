@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isptune import registry
 from isptune.errors import ConfigError, DiskError, IsptuneError, SceneError, UnknownName, one_line
-from isptune.registry import FUNCTION, installed, own_file
+from isptune.registry import FUNCTION, own_file
 from isptune.scenes.names import BUNDLED, missing_scene
 from isptune.spec import refuse_unknown, split_name, split_options, without_options
 
@@ -71,9 +72,9 @@ def check_plug_ins(kind: str, specs: Iterable[str]) -> None:
             _require_file(str(own[0]), spec)
             continue
         name, rest = split_name(spec)
-        if name not in installed(kind):
+        if name not in registry.installed(kind):
             if name != FUNCTION:
-                raise UnknownName(kind, name, list(installed(kind)))
+                raise UnknownName(kind, name, list(registry.installed(kind)))
             continue
         if name in cards:
             _check_by_card(spec, name, rest, cards[name])
@@ -92,11 +93,11 @@ def check_scenes(specs: Iterable[str]) -> None:
         except OSError:
             continue
         name, rest = split_name(plain)
-        if name in installed("scene"):
+        if name in registry.installed("scene"):
             if name in cards:
                 _check_by_card(plain, name, rest, cards[name])
         elif plain not in BUNDLED and not Path(split_options(plain)[0] or "").exists():
-            raise SceneError(missing_scene(spec, list(installed("scene"))))
+            raise SceneError(missing_scene(spec, list(registry.installed("scene"))))
 
 
 def check_writable(out: str | None) -> None:
@@ -118,18 +119,24 @@ def check_writable(out: str | None) -> None:
         raise DiskError(f"{one_line(out)}: cannot be written: {error.strerror or error}") from error
 
 
-def check_pictures(paths: Iterable[str]) -> list[str]:
-    """The names that are no file, folder, pattern or list."""
-    return [
-        path for path in paths if path[:1] != "@" and not set("*?[") & set(path) and not os.path.lexists(path)
-    ]
+def tell_missing(pictures: Sequence[str]) -> None:
+    """End with status 1 where none of the pictures is there, each of which is told; some may be missing."""
+    import click
+
+    def is_missing(path: str) -> bool:
+        return path[:1] != "@" and not set("*?[") & set(path) and not os.path.lexists(path)
+
+    if all(map(is_missing, pictures)):
+        for path in pictures:
+            click.echo(f"isptune: {one_line(path)}: no such file", err=True)
+        raise click.exceptions.Exit(1)
 
 
 def require_files(paths: Iterable[str | None]) -> None:
     """Raise ConfigError for the first that is named and not there."""
     for path in paths:
         if path is not None and not os.path.lexists(path):
-            raise ConfigError(f"{one_line(path)}: no such file")
+            raise ConfigError(f"{one_line(path)}: no such file or folder")
 
 
 def _check_by_card(spec: str, name: str, rest: str | None, card: "Card") -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from isptune.commands import completing
+from isptune.commands.early import require_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +76,7 @@ def export(
       isptune export runs/series/mine --format pp3 --out profiles
       isptune export runs/series/mine --format libcamera --template imx477.json --iso 100,400,1600 --out tuned
     """
+    require_files([run, template])
     from isptune.commands.export_series import export_series
     from isptune.errors import ConfigError
     from isptune.tuning.series import is_series

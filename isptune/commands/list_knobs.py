@@ -9,6 +9,9 @@ from isptune.report.digits import number
 from isptune.space import Choice, Integer, Param, Space
 from isptune.spaces import space_of
 
+_MAY_LACK = ("log", "unit", "help", "when")
+"""Of a param what is not told where there is nothing to tell."""
+
 WIDEST = 28
 """Characters of a column of choices; more of them stand in the line of help."""
 
@@ -47,7 +50,7 @@ def _space(spec: str, options: Mapping[str, Any]) -> Space:
 
 def _as_data(param: Param) -> dict[str, Any]:
     kind = {Choice: "choice", Integer: "integer"}.get(type(param), "real")
-    kept = {key: value for key, value in vars(param).items() if value not in ("", {}, False)}
+    kept = {key: value for key, value in vars(param).items() if value or key not in _MAY_LACK}
     return {"name": param.name, "type": kind, **kept}
 
 

@@ -53,7 +53,7 @@ _OPTIONS = [
         "objectives",
         metavar="SPEC",
         multiple=True,
-        shell_complete=completing.names_of("objective"),
+        shell_complete=completing.names_of("objective", files=True),
         help="What is optimised, see `isptune list objectives`; several give a Pareto front. [ssim]",
     ),
     click.option(
@@ -61,7 +61,7 @@ _OPTIONS = [
         "constraints",
         metavar="SPEC<=X",
         multiple=True,
-        shell_complete=completing.names_of("objective"),
+        shell_complete=completing.names_of("objective", files=True),
         help="Limit to keep before anything else, as 'overshoot<=10' or 'snr>=30'; may be repeated. [none]",
     ),
     click.option("--prompt", metavar="FILE", shell_complete=completing.words(files=True), help=PROMPT_HELP),

@@ -83,6 +83,8 @@ def _tell(scene: object, shown: int = 5) -> None:
         if len(scene.groups) > 1:
             click.echo(f"  group {number} of {len(scene.groups)}, which no vote connects with the others")
         for rank, k in enumerate(order, 1):
+            if rank == len(order) > shown + 1:
+                click.echo(f"       ... {len(order) - shown - 1} more in scale.csv")
             if rank <= shown or rank == len(order):
                 known = scene.low[k] == scene.low[k]
                 interval = f" ({scene.low[k]:+.2f} to {scene.high[k]:+.2f})" if known else ""

@@ -6,6 +6,7 @@ import click
 
 from isptune.commands import completing
 from isptune.commands.config_file import config_option
+from isptune.commands.early import check_plug_ins, check_scenes, check_writable, require_files
 from isptune.commands.options import DEVICE, PIPELINE_OPTION, TRUST
 from isptune.commands.pictures import tell_warning
 
@@ -137,6 +138,11 @@ def new(folder: str, **options: Any) -> None:
         raise ConfigError(
             f"a study is made with one of --from-run, --images and --dmc; {len(given)} are given"
         )
+    require_files([sources["run"], sources["images"]])
+    check_scenes([sources["scene"]] if sources["scene"] else [])
+    check_plug_ins("pipeline", [options["pipeline"]])
+    check_plug_ins("objective", [options["objective"]])
+    check_writable(folder)
     plan = _plan(options)
     target = Path(folder)
     if sources["images"]:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from isptune.commands import completing
+from isptune.commands.early import check_plug_ins, check_scenes, check_writable
 from isptune.commands.options import DEVICE, PIPELINE_OPTION, TRUST
 
 
@@ -63,6 +64,9 @@ def tune_by_eye(
     """  # fmt: skip
     from pathlib import Path
 
+    check_plug_ins("pipeline", [options["pipeline"]])
+    check_scenes([options["scene"]])
+    check_writable(folder)
     from isptune.study.by_eye.run import SETTINGS, EyeSettings, forget_unfinished, go_on, start
     from isptune.study.by_eye.server import serve_search
     from isptune.tuning.config import parse_assignments

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from isptune.commands import completing
+from isptune.commands.early import check_plug_ins, check_scenes, check_writable, require_files
 from isptune.commands.options import DEVICE, PIPELINE_OPTION, TRUST
 
 if TYPE_CHECKING:
@@ -86,6 +87,11 @@ def verify(new: str, out: str | None, as_json: bool, **options: Any) -> None:
       isptune verify tuned.toml --against factory.toml --scene 'unprocessed:a.png?iso=3200' --objective psnr
       isptune verify runs/mine --scene a.png --objective ssim --objective niqe --max-loss 0.01 --out verdict
     """
+    require_files([new, options["against"]])
+    check_plug_ins("objective", options["objectives"])
+    check_plug_ins("pipeline", [options["pipeline"]] if options["pipeline"] else [])
+    check_scenes(options["scenes"])
+    check_writable(out)
     from rich.console import Console
 
     from isptune.errors import ConfigError

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from isptune.report import series
 from isptune.report.changes import bounds_reached, changes
 from isptune.report.digits import limits_of, mean_of, number, over, percent
+from isptune.report.distance_words import distances_disagree
 from isptune.report.next_steps import link, next_steps, step_lines
 from isptune.report.tables import print_line, print_table
 from isptune.runs.answer import Answer, Interval
@@ -148,6 +149,8 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
         scores = f"{mean_of(one.scores.default)} -> {mean_of(one.scores.recommended)}"
         print_line(console, f"limit {one.constraint}: {state} ({scores})", "" if one.kept else "yellow")
     print_table(console, f"evaluated again{over(answer)}", ["", "default", "recommended", "aim"], rows)
+    if disagree := distances_disagree(before, after):
+        print_line(console, disagree)
     _print_scenes(record, answer, console)
     if answer.cost:
         print_line(

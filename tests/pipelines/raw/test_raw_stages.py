@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from isptune.scenes.color import linear_to_srgb
 from isptune.scenes.images import to_images
 from isptune.scenes.raw_capture import NoiseModel, Optics
-from pipelines.raw.stages import color, finish, local_contrast, planes, raw_denoise, sensor, shrinkage, tone
 from pipelines.raw.params import HIGHLIGHT_METHODS, METHODS
+from pipelines.raw.stages import color, finish, local_contrast, planes, raw_denoise, sensor, shrinkage, tone
 from pipelines.raw.stages.demosaic import demosaic, suppress_false_colour
 from tests.raw_captures import mosaic_of, photograph
 
