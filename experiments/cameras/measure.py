@@ -34,6 +34,9 @@ from objectives.charts.regions import Quad
 from objectives.charts.scene import chart, regions
 from objectives.charts.shots import whole_shot
 
+KEYS = ("camera", "iso", "variance", "guide", "seed")
+"""What tells sets apart."""
+
 ISOS = (800, 3200, 12800)
 TRUTH = ("psnr", "ssim")
 ON_CHARTS = ("mtf50", "overshoot", "snr", "colorchecker")
@@ -46,17 +49,18 @@ class Measured:
         self.data = data
         self.pipeline = build("pipeline", "raw")
         self.default = dict(self.pipeline.space.default)
-        self._twins: dict[tuple[str, int, str], list[Scene]] = {}
+        self._twins: dict[tuple[str, int, float, str], list[Scene]] = {}
 
-    def twins(self, camera: str, iso: int, more: str = "") -> list[Scene]:
+    def twins(self, camera: str, iso: int, variance: float, more: str = "") -> list[Scene]:
         """The eight other photographs as twins; `more` ends their specs."""
-        if (camera, iso, more) not in self._twins:
-            specs = [twin_of(photo, self.data, camera, iso, more) for photo in photographs(self.data, CHECK)]
+        if (camera, iso, variance, more) not in self._twins:
+            photos = photographs(self.data, CHECK)
+            specs = [twin_of(photo, self.data, camera, iso, variance, more) for photo in photos]
             found = with_references(
                 load_scenes(specs), self.pipeline, self.pipeline.space, 0, torch.device("cpu")
             )
-            self._twins[camera, iso, more] = found
-        return self._twins[camera, iso, more]
+            self._twins[camera, iso, variance, more] = found
+        return self._twins[camera, iso, variance, more]
 
     def on(
         self, scenes: Sequence[Scene], names: Sequence[str], sets: Sequence[Candidate]
@@ -73,14 +77,16 @@ class Measured:
             for trial in trials
         ]
 
-    def against_truth(self, camera: str, iso: int, sets: Sequence[Candidate]) -> list[list[dict[str, float]]]:
+    def against_truth(
+        self, camera: str, iso: int, variance: float, sets: Sequence[Candidate]
+    ) -> list[list[dict[str, float]]]:
         """PSNR, SSIM and CIEDE2000 to the photographs, by set, then by photograph.
 
         And the PSNR to what the defaults make of the twin without noise: all that a pair of shots can teach.
         """
-        scenes = self.twins(camera, iso)
+        scenes = self.twins(camera, iso, variance)
         found = self.on(scenes, TRUTH, sets)
-        clean = self.on(self.twins(camera, iso, "&reference=isp"), ("psnr",), sets)
+        clean = self.on(self.twins(camera, iso, variance, "&reference=isp"), ("psnr",), sets)
         for rows, others in zip(found, clean, strict=True):
             for row, other in zip(rows, others, strict=True):
                 row["psnr_to_clean"] = other["psnr"]
@@ -96,11 +102,10 @@ def gains(measured: Measured, sets: Sequence[dict]) -> list[dict[str, object]]:
     """A row for each set and photograph."""
     rows = []
     for known in sets:
-        before, after = measured.against_truth(known["camera"], known["iso"], [{}, known["params"]])
-        for scene, start, end in zip(
-            measured.twins(known["camera"], known["iso"]), before, after, strict=True
-        ):
-            row = {key: known[key] for key in ("camera", "iso", "guide", "seed")} | {"scene": scene.name}
+        own = known["camera"], known["iso"], known["variance"]
+        before, after = measured.against_truth(*own, [{}, known["params"]])
+        for scene, start, end in zip(measured.twins(*own), before, after, strict=True):
+            row = {key: known[key] for key in KEYS} | {"scene": scene.name}
             for name in start:
                 row |= {f"{name}_default": f"{start[name]:.4f}", f"{name}_tuned": f"{end[name]:.4f}"}
             rows.append(row)
@@ -109,11 +114,13 @@ def gains(measured: Measured, sets: Sequence[dict]) -> list[dict[str, object]]:
 
 def across(measured: Measured, sets: Sequence[dict]) -> list[dict[str, object]]:
     """A row for each set led by the truth and each camera and ISO: the mean gain over the defaults."""
-    led = [known for known in sets if known["guide"] == "psnr" and known["seed"] == 0]
+    led = [known for known in sets if (known["guide"], known["seed"], known["variance"]) == ("psnr", 0, 1.0)]
     rows = []
     for camera in CAMERAS:
         for iso in ISOS:
-            before, *after = measured.against_truth(camera, iso, [{}, *(known["params"] for known in led)])
+            before, *after = measured.against_truth(
+                camera, iso, 1.0, [{}, *(known["params"] for known in led)]
+            )
             for known, scores in zip(led, after, strict=True):
                 gain = {
                     name: np.mean(
@@ -135,11 +142,13 @@ def charts(measured: Measured, sets: Sequence[dict], folder: Path) -> list[dict[
     real = _real_charts(measured.data)
     rows = []
     for known in sets:
-        own = load_scenes([twin_of(picture, measured.data, known["camera"], known["iso"])])[0]
+        own = load_scenes(
+            [twin_of(picture, measured.data, known["camera"], known["iso"], known["variance"])]
+        )[0]
         own = replace(own, metadata={**own.metadata, "regions": regions(1)})
         for name, scene, objectives in (("twin of the test chart", own, ON_CHARTS), *real):
             before, after = measured.on([scene], objectives, [{}, known["params"]])
-            row = {key: known[key] for key in ("camera", "iso", "guide", "seed")} | {"chart": name}
+            row = {key: known[key] for key in KEYS} | {"chart": name}
             for metric in ON_CHARTS:
                 said = (f"{x[0][metric]:.4f}" if metric in x[0] else "" for x in (before, after))
                 row |= dict(zip((f"{metric}_default", f"{metric}_tuned"), said, strict=True))

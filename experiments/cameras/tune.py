@@ -1,14 +1,15 @@
 """Sets for `raw`, tuned on twins of three makers' cameras, each led by one guide.
 
 Usage: python -m experiments.cameras.tune --data DIR [--guides psnr,niqe,pair:psnr] [--isos 3200] [--seeds 0]
+[--variance 8]
 
 Eight pristine photographs become raw captures of a camera (`twin:`; noise of darktable's profiles, lens of the default
 point spread), and fourteen knobs of `raw`, all that acts on noise and detail, are tuned on them. A guide is an
 objective, which sees the sharp photographs as references if it takes any; `isp:OBJECTIVE`, which sees what the
 defaults make of a twin without noise; or `pair:OBJECTIVE`: then nothing but pairs of captures is known, of which the
-clean one is another shot at ISO 100, 3 and 2 samples aside, with something in it that moved. Each set is written as
-soon as it is found, to sets.json beside this file (or in --out); a set that is there is not made again. DIR holds
-photos/cid22 and measured/noiseprofiles.json.
+clean one is another shot at ISO 100, 3 and 2 samples aside, with something in it that moved. --variance multiplies that
+of the profiles' noise, which is low for single samples. Each set is written as soon as it is found, to sets.json beside
+this file (or in --out); a set that is there is not made again. DIR holds photos/cid22 and measured/noiseprofiles.json.
 """
 
 import argparse
@@ -43,13 +44,15 @@ def photographs(data: Path, part: slice) -> list[Path]:
     return sorted((data / "photos" / "cid22").glob("*.png"))[part]
 
 
-def twin_of(photo: Path, data: Path, camera: str, iso: int, more: str = "") -> str:
-    """The scene of a photograph as a camera records it."""
+def twin_of(photo: Path, data: Path, camera: str, iso: int, variance: float = 1.0, more: str = "") -> str:
+    """The scene of a photograph as a camera records it, with this many times the variance of its profile."""
     profiles = data / "measured" / "noiseprofiles.json"
-    return f"twin:{photo}?camera={CAMERAS[camera]}&iso={iso}&noiseprofiles={profiles}{more}"
+    return (
+        f"twin:{photo}?camera={CAMERAS[camera]}&iso={iso}&noiseprofiles={profiles}&scale={variance:g}{more}"
+    )
 
 
-def pairs(data: Path, camera: str, iso: int, folder: Path) -> tuple[str, ...]:
+def pairs(data: Path, camera: str, iso: int, variance: float, folder: Path) -> tuple[str, ...]:
     """Pairs of captures as DNG files: one at the ISO, one at ISO 100, moved, with an object at another place."""
     folder.mkdir(parents=True, exist_ok=True)
     photos = photographs(data, LEARN)
@@ -63,7 +66,7 @@ def pairs(data: Path, camera: str, iso: int, folder: Path) -> tuple[str, ...]:
             picture = folder / f"{photo.stem}_{name}.png"
             _with_object(photo, photos[i - 1], at).save(picture)
             window = f"&crop=252x252+{left}+{top}&seed={speed}"
-            [scene] = load_scenes([twin_of(picture, data, camera, speed, window)])
+            [scene] = load_scenes([twin_of(picture, data, camera, speed, variance, window)])
             assert scene.raw is not None
             target = folder / f"{photo.stem}_{name}.dng"
             write_dng(target, scene.raw, taken=_exposed_at(camera, speed))
@@ -88,13 +91,16 @@ def _with_object(photo: Path, other: Path, at: tuple[int, int]) -> Image.Image:
 def tuned(options: argparse.Namespace, guide: str, camera: str, iso: int, seed: int) -> Candidate:
     """What a run recommends."""
     kind, _, objective = guide.rpartition(":")
-    name = f"{camera}_{iso}_{guide.replace(':', '_')}_{seed}"
+    variance = options.variance
+    noise = "" if variance == 1 else f"x{variance:g}"
+    name = f"{camera}_{iso}{noise}_{guide.replace(':', '_')}_{seed}"
     if kind == "pair":
-        scenes = pairs(options.data, camera, iso, options.runs / f"pairs_{camera}_{iso}")
+        scenes = pairs(options.data, camera, iso, variance, options.runs / f"pairs_{camera}_{iso}{noise}")
     else:
         more = "&reference=isp" if kind == "isp" else ""
         scenes = tuple(
-            twin_of(photo, options.data, camera, iso, more) for photo in photographs(options.data, LEARN)
+            twin_of(photo, options.data, camera, iso, variance, more)
+            for photo in photographs(options.data, LEARN)
         )
     settings = RunSettings(
         pipeline="raw",
@@ -133,6 +139,7 @@ def main() -> None:
     parser.add_argument("--cameras", default=",".join(CAMERAS))
     parser.add_argument("--isos", default="800,3200,12800")
     parser.add_argument("--seeds", default="0")
+    parser.add_argument("--variance", type=float, default=1.0, help="times that of the profile's noise")
     parser.add_argument("--population", type=int, default=14)
     parser.add_argument("--generations", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
@@ -142,7 +149,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "sets.json"
     wanted = [
-        {"camera": camera, "iso": iso, "guide": guide, "seed": seed}
+        {"camera": camera, "iso": iso, "variance": options.variance, "guide": guide, "seed": seed}
         for seed in map(int, options.seeds.split(","))
         for guide in options.guides.split(",")
         for iso in map(int, options.isos.split(","))
