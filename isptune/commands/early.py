@@ -132,11 +132,13 @@ def tell_missing(pictures: Sequence[str]) -> None:
         raise click.exceptions.Exit(1)
 
 
-def require_files(paths: Iterable[str | None]) -> None:
-    """Raise ConfigError for the first that is named and not there."""
+def require_files(
+    paths: Iterable[str | None], what: str = "file", refusal: type[ConfigError] = ConfigError
+) -> None:
+    """Raise `refusal` for the first that is named and not there: `a.png: no such file`."""
     for path in paths:
         if path is not None and not os.path.lexists(path):
-            raise ConfigError(f"{one_line(path)}: no such file or folder")
+            raise refusal(f"{one_line(path)}: no such {what}")
 
 
 def _check_by_card(spec: str, name: str, rest: str | None, card: "Card") -> None:
@@ -155,7 +157,8 @@ def _check_by_card(spec: str, name: str, rest: str | None, card: "Card") -> None
 
 def _require_file(value: str, spec: str) -> None:
     if not set("*?[{") & set(value) and not Path(value).expanduser().exists():
-        raise ConfigError(f"{one_line(spec)}: no such file: {one_line(value)}")
+        named = "" if value == spec else f", as {one_line(spec)} names it"
+        raise ConfigError(f"{one_line(value)}: no such file{named}")
 
 
 def _is_number(text: str) -> bool:

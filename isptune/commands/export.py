@@ -76,7 +76,8 @@ def export(
       isptune export runs/series/mine --format pp3 --out profiles
       isptune export runs/series/mine --format libcamera --template imx477.json --iso 100,400,1600 --out tuned
     """
-    require_files([run, template])
+    require_files([run], "file or run folder")
+    require_files([template])
     from isptune.commands.export_series import export_series
     from isptune.errors import ConfigError
     from isptune.tuning.series import is_series

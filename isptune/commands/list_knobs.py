@@ -16,6 +16,10 @@ WIDEST = 28
 """Characters of a column of choices; more of them stand in the line of help."""
 
 
+ROOMY = 120
+"""Columns of a terminal from which units have a column of their own; else they stand behind the help."""
+
+
 def knobs(spec: str, options: Mapping[str, Any]) -> Found:
     """What can be tuned. Raises ConfigError, SpaceError, MissingExtra as the pipeline does."""
     space = _space(spec, options)
@@ -56,11 +60,15 @@ def _as_data(param: Param) -> dict[str, Any]:
 
 def _lines(spec: str, space: Space, width: int | None) -> list[str]:
     rows = [["knob", "default", "range", "unit", ""], *([_row(param) for param in space])]
+    if width is not None and width < ROOMY:
+        rows = [
+            [*row[:3], "", f"{row[4]} [{row[3]}]" if row[3] and row[4] else row[4] or row[3]] for row in rows
+        ]
     sizes = [max(len(row[i]) for row in rows) for i in range(4)]
     told = [f"{spec}: {len(space)} knobs; `--tune 'PATTERN,...'` tunes some, --toml writes them as a set"]
     for row in rows:
-        cells = "  ".join(cell.ljust(size) for cell, size in zip(row[:4], sizes, strict=True))
-        told += _folded(f"  {cells}  ", row[4], width)
+        cells = (cell.ljust(size) for cell, size in zip(row[:4], sizes, strict=True) if size)
+        told += _folded(f"  {'  '.join(cells)}  ", row[4], width)
     return [*told, *(f"  always {order}" for order in space.constraints)]
 
 

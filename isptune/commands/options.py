@@ -226,7 +226,8 @@ def _check_early(config: str | None, prompt: str | None, options: dict[str, Any]
         "start": values,
     }
     check_settings(load_settings(config, given), complete=not sets)
-    require_files([*sets, options.get("template"), prompt if prompt and ":" not in prompt else None])
+    require_files(sets, "file or run folder")
+    require_files([options.get("template"), prompt if prompt and ":" not in prompt else None])
 
 
 def _refuse_unnamed(settings: "RunSettings", named: set[str | None]) -> None:

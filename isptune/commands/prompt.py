@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands.early import require_files
 from isptune.commands.options import TRUST
 from isptune.commands.pictures import tell_warning
 from isptune.errors import ConfigError
@@ -69,6 +70,7 @@ def make(
       isptune prompt make mine.csv --images photos --no-page
       isptune prompt make mine.csv --scores 3,5,1,4,2,2,5,-,3,1
     """
+    require_files([from_run, images], "folder")
     from isptune.rating.sitting import SHEET, folder_of, refuse_existing
 
     if out.suffix.lower() != ".csv":

@@ -59,12 +59,13 @@ def correlate(folder: str, specs: tuple[str, ...], draws: int, with_judges: bool
     Example:
       isptune study correlate studies/mine --objectives ssim,niqe,brisque-refit,scorenet
     """  # fmt: skip
+    from isptune.study.plan.folder import read_study
+
+    study = read_study(Path(folder))  # a mistake in its name is told before torch is loaded
     from isptune.study.findings.analysis import analyse
     from isptune.study.findings.correlation import agreements
-    from isptune.study.plan.folder import read_study
     from isptune.system.disk import write_atomically
 
-    study = read_study(Path(folder))
     scored = _scores(study, split_specs(specs), device)
     analysis = analyse(
         study, draws=50, with_judges=with_judges
@@ -97,12 +98,13 @@ def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str)
     Example:
       isptune study weights studies/mine --objectives ssim,niqe,sharpness
     """
+    from isptune.study.plan.folder import WEIGHTS, read_study
+
+    study = read_study(Path(folder))  # a mistake in its name is told before torch is loaded
     from isptune.study.findings.analysis import analyse
     from isptune.study.findings.combination import fit_combination
-    from isptune.study.plan.folder import WEIGHTS, read_study
     from isptune.system.disk import write_atomically
 
-    study = read_study(Path(folder))
     scored = _scores(study, split_specs(specs), device)
     analysis = analyse(study, draws=50, with_judges=with_judges)
     found = fit_combination(analysis, scored)

@@ -47,13 +47,14 @@ def fit(folder: str, draws: int, seed: int, with_judges: bool, as_json: bool) ->
     """  # fmt: skip
     from pathlib import Path
 
+    from isptune.study.plan.folder import read_study
+
+    study = read_study(Path(folder))  # a mistake in its name is told before torch is loaded
     from isptune.report.next_steps import link
     from isptune.report.study_report import write_study_report
     from isptune.study.findings.analysis import analyse
     from isptune.study.findings.results import RESULT, all_warnings, write_results
-    from isptune.study.plan.folder import read_study
 
-    study = read_study(Path(folder))
     analysis = analyse(study, draws, seed, lambda text: click.echo(text, err=True), with_judges)
     write_results(analysis)
     page = write_study_report(analysis)

@@ -138,7 +138,7 @@ def new(folder: str, **options: Any) -> None:
         raise ConfigError(
             f"a study is made with one of --from-run, --images and --dmc; {len(given)} are given"
         )
-    require_files([sources["run"], sources["images"]])
+    require_files([sources["run"], sources["images"]], "folder")
     check_scenes([sources["scene"]] if sources["scene"] else [])
     check_plug_ins("pipeline", [options["pipeline"]])
     check_plug_ins("objective", [options["objective"]])

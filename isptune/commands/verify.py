@@ -87,7 +87,7 @@ def verify(new: str, out: str | None, as_json: bool, **options: Any) -> None:
       isptune verify tuned.toml --against factory.toml --scene 'unprocessed:a.png?iso=3200' --objective psnr
       isptune verify runs/mine --scene a.png --objective ssim --objective niqe --max-loss 0.01 --out verdict
     """
-    require_files([new, options["against"]])
+    require_files([new, options["against"]], "file or run folder")
     check_plug_ins("objective", options["objectives"])
     check_plug_ins("pipeline", [options["pipeline"]] if options["pipeline"] else [])
     check_scenes(options["scenes"])

@@ -22,7 +22,6 @@ def next_steps(record: RunRecord) -> dict[str, str]:
     if record.answer.rejected is not None:
         more = 2 * record.config.generations
         return {
-            f"isptune diff {folder}": "what the best that was found would have changed, and what each change buys",
             f"isptune list objectives {shlex.quote(record.objectives[0].name)}": "whether it may lead here at all",
             f"isptune run ... --out {folder} --generations {more} --extend": "the same search goes on",
         }

@@ -91,5 +91,8 @@ def test_a_study_is_asked_as_a_file_says_and_options_win(isptune, tmp_path):
     (tmp_path / "study.toml").write_text("schedul = 1\n")
     assert "did you mean 'schedule'?" in isptune("study", "new", "s", "--config", "study.toml")[2]
     (tmp_path / "study.toml").write_text('images = "from_file"\nschedule = "swiss"\n')
-    assert "from_file: no such" in isptune("study", "new", "s", "--config", "study.toml")[2]
-    assert "given: no such" in isptune("study", "new", "s", "--config", "study.toml", "--images", "given")[2]
+    assert "from_file: no such folder" in isptune("study", "new", "s", "--config", "study.toml")[2]
+    assert (
+        "given: no such folder"
+        in isptune("study", "new", "s", "--config", "study.toml", "--images", "given")[2]
+    )
