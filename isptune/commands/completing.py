@@ -14,6 +14,9 @@ from isptune.errors import IsptuneError
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
+KINDS = ("pipelines", "objectives", "judges", "optimizers", "scenes", "charts", "distortions")
+"""What `isptune list` has. Charts are scenes that know where their parts are, and the objectives that measure them."""
+
 ROOT, DEEPEST = "runs", 3
 """Where runs are unless somebody says otherwise, and how many folders deep (`runs/compare/MINE/ssim`)."""
 
@@ -37,8 +40,6 @@ def words(*known: str, files: bool = False) -> Complete:
 
 def listable(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """What `isptune list` takes: kinds and pipelines, and behind a kind the names of it."""
-    from isptune.commands.listing import KINDS
-
     kind = ctx.params.get("what")
     if param.name == "name" and kind in KINDS:
         kinds = ("scene", "objective") if kind == "charts" else (kind.removesuffix("s"),)

@@ -5,14 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from isptune.commands.completing import listable
+from isptune.commands.completing import KINDS, listable
 from isptune.commands.options import PIPELINE_OPTION
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-KINDS = ("pipelines", "objectives", "judges", "optimizers", "scenes", "charts", "distortions")
-"""Charts are scenes that know where their parts are, and the objectives that measure these."""
 
 _OF_CARDS = KINDS[:5]
 
