@@ -122,3 +122,12 @@ def test_ctrl_c_keeps_what_was_finished(isptune, tmp_path, monkeypatch):
     status, out, _ = isptune("run", *TOY, *SHORT, "--out", "r")
     assert status == 0
     assert "going on after generation 2" in out
+
+
+@pytest.mark.slow
+@pytest.mark.drawn
+def test_a_run_by_a_judge_does_not_begin_with_a_complaint_about_its_start(isptune):
+    by_judge = [*TOY[:2], "--objective", "judge:redder", *TOY[4:]]
+    status, out, _ = isptune("run", *by_judge, *SHORT, "--out", "r")
+    assert status == 0
+    assert "cannot be evaluated" not in out

@@ -1,14 +1,11 @@
 """`--fail-below`: scores that a continuous integration insists on."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from isptune.errors import ConfigError
-
-if TYPE_CHECKING:
-    from isptune.facts import Direction
 
 STATUS = 1
 
@@ -56,7 +53,7 @@ def parse_limits(texts: Iterable[str], objectives: Sequence[str]) -> dict[str, f
 
 
 def broken(
-    limits: Mapping[str, float], directions: "Mapping[str, Direction]", scores: Mapping[str, float | None]
+    limits: Mapping[str, float], directions: Mapping[str, str], scores: Mapping[str, float | None]
 ) -> list[str]:
     """What is worse than its limit, a line each; a score that is not known is."""
     told = []
