@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from isptune.commands import completing
+from isptune.commands.early import check_writable
 from isptune.commands.options import settings_from, settings_options
 
 
@@ -53,4 +54,5 @@ def import_set(file: str, template: str | None, out: str | None, workers: str | 
     from isptune.commands.run import carry_out
 
     options |= {"start": (file, *options["start"]), "template": template}
+    check_writable(out)
     carry_out(settings_from(options), out, workers)
