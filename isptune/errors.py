@@ -40,7 +40,7 @@ class UnknownName(ConfigError):
 
     def __init__(self, kind: str, name: str, known: list[str]):
         self.kind, self.name, self.known = kind, name, sorted(known)
-        near = difflib.get_close_matches(name, self.known, 1)
+        near = difflib.get_close_matches(name, self.known, 1, 0.7)
         hint = f"did you mean {near[0]!r}? " if near else ""
         super().__init__(f"no {kind} is called {name!r}; {hint}there are: {', '.join(self.known) or 'none'}")
 

@@ -298,7 +298,7 @@ def reaching(param: Param, value: Value) -> Param:
 def _near(name: str, names: Sequence[str]) -> str:
     """A question for the name that is nearest to one that is none; of patterns, for the stage."""
     stages = [f"{one.partition('.')[0]}.*" for one in names if "." in one]
-    near = difflib.get_close_matches(name, [*names, *stages], 1)
+    near = difflib.get_close_matches(name, [*names, *stages], 1, 0.7)
     return f"did you mean {near[0]!r}? " if near else ""
 
 

@@ -106,7 +106,7 @@ def refuse_unknown(whose: str, given: Iterable[str], known: Mapping[str, str]) -
     for key in given:
         if key not in known:
             listed = ", ".join(f"{name} ({what})" if what else name for name, what in known.items())
-            near = difflib.get_close_matches(key, list(known), 1)
+            near = difflib.get_close_matches(key, list(known), 1, 0.7)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise ConfigError(f"{whose} has no option {key!r}; {hint}there are: {listed}")
 

@@ -70,15 +70,15 @@ def make(
       isptune prompt make mine.csv --images photos --no-page
       isptune prompt make mine.csv --scores 3,5,1,4,2,2,5,-,3,1
     """
-    require_files([from_run, images], "folder")
-    from isptune.rating.sitting import SHEET, folder_of, refuse_existing
-
     if out.suffix.lower() != ".csv":
         raise ConfigError(f"{out}: scores are written as CSV; give a name that ends in .csv")
     if "," in str(out):
         raise ConfigError(f"{out}: a comma would end the name in an objective's options; give another one")
     if from_run is not None and images is not None:
         raise ConfigError("give --from-run RUN or --images FOLDER, not both")
+    require_files([from_run, images], "folder")
+    from isptune.rating.sitting import SHEET, folder_of, refuse_existing
+
     refuse_existing(out)
     asked = {"from_run": from_run, "images": images, **options}
     asked = {key: value for key, value in asked.items() if value is not None}
