@@ -68,7 +68,7 @@ def test_compare_runs_each_objective_alone(isptune, tmp_path):
         (
             ["run", "-P", "mapp=coupled"],
             2,
-            "has no option 'mapp'; did you mean 'map'? there are: map (",
+            "has no option 'mapp'; did you mean 'map'? there are: map, map_seed, chain",
         ),
         (["run", "-P", "chain=gaussian_blur:99"], 2, "gaussian_blur: range 99 is not in (0, 10]"),
         (["run", "-P", "chain=fog_of_war:1"], 2, "no distortion is called 'fog_of_war'"),

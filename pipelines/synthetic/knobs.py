@@ -5,6 +5,7 @@ from typing import Any
 
 from isptune.errors import ConfigError
 from isptune.space import Real, Space
+from isptune.spec import refuse_unknown
 
 DEFAULT_CHAIN = "gaussian_blur:5,white_noise:0.02,contrast:0.6,saturation:0.8,jpeg:96"
 
@@ -23,9 +24,7 @@ def space_of(stages: int) -> Space:
 def settings_of(argument: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """`map`, `map_seed` and `chain`. Raises ConfigError for an unknown option, or values that contradict."""
     known = {"map": argument or "warped", "map_seed": 0, "chain": DEFAULT_CHAIN}
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise ConfigError(f"the synthetic ISP has no option {unknown[0]!r}; there are: {', '.join(known)}")
+    refuse_unknown("the synthetic ISP", options, dict.fromkeys(known, ""))
     if argument and options.get("map", argument) != argument:
         raise ConfigError(f"synthetic:{argument} and map = {options['map']!r} contradict each other")
     settings = {**known, **options}
