@@ -22,7 +22,7 @@ from isptune.registry import build, factory, installed
 from isptune.runs.answer import ScorePair, read_answer
 from isptune.runs.files import RECOMMENDED
 from isptune.runs.settings import read_settings
-from isptune.space import Candidate, Choice, Param, Value
+from isptune.space import Candidate, Choice, Param, Value, existing_names, in_words
 from isptune.system.records import convert, parse_json, parse_toml, read_bytes
 from isptune.system.toml_text import inline, key_path, quoted
 
@@ -146,10 +146,11 @@ def to_toml(chosen: ParameterSet, params: Sequence[Param] = ()) -> str:
         head.append(f"pipeline_options = {inline(chosen.pipeline_options)}")
     names = _in_order(chosen.values, params)
     known = {param.name: param for param in params}
+    used = existing_names(params, chosen.values)
     lines = [*head, "", "[values]"]
     for name in names:
         changed = chosen.values[name] != chosen.start.get(name)
-        comment = _comment(known.get(name), chosen.start.get(name) if changed else None)
+        comment = _comment(known.get(name), chosen.start.get(name) if changed else None, name in used)
         lines.append(f"{key_path(name, names)} = {inline(chosen.values[name])}{comment}")
     if chosen.start:
         lines += ["", "# What the search started from.", "[start]"]
@@ -223,8 +224,8 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return values
 
 
-def _comment(param: Param | None, start: Value | None) -> str:
-    parts = []
+def _comment(param: Param | None, start: Value | None, used: bool) -> str:
+    parts = [] if used or param is None else [f"not used: only with {in_words(param.when)}"]
     if isinstance(param, Choice):
         parts.append(", ".join(param.options))
     elif param is not None:

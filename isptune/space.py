@@ -164,16 +164,8 @@ class Space:
 
     def existing(self, candidate: Mapping[str, Value]) -> Candidate:
         """Those values whose params exist with the choices among them."""
-        conditions = {param.name: param.when for param in self.params}
-        values = {**(self.fixed or {}), **candidate}
-
-        def exists(name: str) -> bool:
-            return all(
-                values.get(choice) in _options(given) and exists(choice)
-                for choice, given in conditions.get(name, {}).items()
-            )
-
-        return {name: value for name, value in candidate.items() if exists(name)}
+        names = existing_names(self.params, {**(self.fixed or {}), **candidate})
+        return {name: value for name, value in candidate.items() if name in names}
 
     def _check_rules(self) -> None:
         known = {**dict.fromkeys(self.fixed or {}), **{param.name: param for param in self.params}}
@@ -262,7 +254,7 @@ class Space:
 
     def to_unit(self, candidate: Mapping[str, Value]) -> np.ndarray:
         """The numeric parameters on [0, 1] (logarithmic ones by their logarithm), in order."""
-        return np.array([_to_unit(p, float(candidate[p.name])) for p in self.numeric], dtype=np.float64)
+        return np.array([unit_of(p, float(candidate[p.name])) for p in self.numeric], dtype=np.float64)
 
     def distance(self, first: Mapping[str, Value], second: Mapping[str, Value]) -> float:
         """How far two candidates are apart: the mean change over the parameters, as a share of each range.
@@ -276,7 +268,25 @@ class Space:
 
     def from_unit(self, point: Sequence[float] | np.ndarray) -> Candidate:
         """The inverse of `to_unit` for the numeric parameters; clips to [0, 1] and rounds integers."""
-        return {p.name: _from_unit(p, float(u)) for p, u in zip(self.numeric, point, strict=True)}
+        return {p.name: at_unit(p, float(u)) for p, u in zip(self.numeric, point, strict=True)}
+
+
+def existing_names(params: Iterable[Param], values: Mapping[str, Value]) -> set[str]:
+    """The names of those values whose params exist with the choices among them; of unknown ones all."""
+    conditions = {param.name: param.when for param in params}
+
+    def exists(name: str) -> bool:
+        return all(
+            values.get(choice) in _options(given) and exists(choice)
+            for choice, given in conditions.get(name, {}).items()
+        )
+
+    return {name for name in values if exists(name)}
+
+
+def in_words(when: When) -> str:
+    """With which choices a param exists: `method = nlm or bm3d`."""
+    return " and ".join(f"{choice} = {' or '.join(_options(given))}" for choice, given in when.items())
 
 
 def reaching(param: Param, value: Value) -> Param:
@@ -325,13 +335,15 @@ def _with_default(param: Param, default: Value) -> Param:
     return type(param)(**{**fields, "default": default})
 
 
-def _to_unit(param: Numeric, value: float) -> float:
+def unit_of(param: Numeric, value: float) -> float:
+    """Where a value lies in its param's range, from 0 to 1; by its logarithm where that is searched."""
     if param.log:
         return math.log(value / param.low) / math.log(param.high / param.low)
     return (value - param.low) / (param.high - param.low)
 
 
-def _from_unit(param: Numeric, unit: float) -> float | int:
+def at_unit(param: Numeric, unit: float) -> float | int:
+    """The inverse; clips to [0, 1] and rounds integers."""
     unit = min(max(unit, 0.0), 1.0)
     if param.log:
         value = param.low * (param.high / param.low) ** unit

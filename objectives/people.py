@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import final
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
@@ -26,23 +25,13 @@ from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from objectives.checkpoints.own_files import BUNDLED, entry_in, read_own
 from objectives.checkpoints.reading import sha256_of
-from objectives.encoders.bundled_network import tone_shares
 from objectives.encoders.efficientnet_lite import FILE, SHA256, EfficientNetLite0, pretrained
+from objectives.encoders.picture_features import SMALLEST_SIDE, Features, picture_features
 from objectives.no_reference.objective import require_side, score_finite
-from objectives.no_reference.scene_statistics import brisque_features
-from objectives.no_reference.texture_shares import texture_shares
 from objectives.options import refuse_argument
 
 REGRESSION_FILE = BUNDLED / "people_biq2021.safetensors"
 FORM = "isptune people 1"
-
-SMALLEST_SIDE = 64
-"""Pixels: half of it is still a picture to the network."""
-
-LONGEST_SIDE = 1024
-"""The network sees larger pictures reduced to this before they are halved; statistics see every pixel."""
-
-Features = Float[Tensor, "batch features"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,24 +56,6 @@ class KernelRidge:
         x = (features.double() - self.mean.to(where)) @ self.axes.to(where)
         kernel = torch.exp(-self.gamma * torch.cdist(x, self.points.to(where)).square())
         return kernel @ self.coefficients.to(where) + self.offset
-
-
-def features_of(images: Images, network: EfficientNetLite0) -> Features:
-    """What the regression is given: means over the network's blocks at half the size, then statistics of the pixels.
-
-    Args:
-        images: [batch, 3, H, W] in [0, 1], at least `SMALLEST_SIDE` a side.
-        network: on the images' device.
-    """
-    seen = images
-    if max(images.shape[-2:]) > LONGEST_SIDE:
-        scale = LONGEST_SIDE / max(images.shape[-2:])
-        size = [max(SMALLEST_SIDE, round(scale * side)) for side in images.shape[-2:]]
-        seen = F.interpolate(images, size, mode="bilinear", antialias=True)
-    blocks = network.block_means(F.avg_pool2d(seen, 2))
-    return torch.cat(
-        [blocks, brisque_features(images).float(), texture_shares(images), tone_shares(images)], 1
-    )
 
 
 @final
@@ -114,7 +85,7 @@ class People:
         return score_finite(
             lambda x: torch.cat(
                 [
-                    self._regression.predict(features_of(one, self._network)).float()
+                    self._regression.predict(picture_features(one, self._network)).float()
                     for one in x.float().split(4)
                 ]
             ),

@@ -8,8 +8,13 @@ import pytest
 from isptune.errors import SpaceError
 from isptune.functions.pipeline import FunctionPipeline
 from isptune.optimizers.keeping_rules import keeping_rules
+from isptune.parameter_set import ParameterSet, to_toml
 from isptune.registry import build
+from isptune.report.changes import between
+from isptune.runs.description import describe_params
+from isptune.runs.facts import BenchRecord
 from isptune.space import Choice, Integer, Real, Space
+from isptune.system.records import convert, plain
 
 LEVELS = (
     Real("tone.low", 0.0, 1.0, 0.1),
@@ -185,3 +190,20 @@ def test_a_description_states_rules_and_programs_are_given_what_exists(isptune, 
         "denoise.strength: when denoise.method = 'x' is none of its options"
         in isptune("run", "--pipeline", "command:isp.toml", "--out", "q")[2]
     )
+
+
+def test_reports_and_sets_say_which_knobs_do_not_exist_with_the_choices_made():
+    params = (METHOD, STRENGTH)
+    old, new = {"method": "nlm", "strength": 1.7}, {"method": "none", "strength": 1.0}
+    notes = {change.param.name: change.note for change in between(params, old, new)}
+    assert notes == {"method": "", "strength": "no longer used: only with method = nlm or bm3d"}
+    assert {c.param.name: c.note for c in between(params, new, old)}["strength"].startswith("used now")
+    assert "strength = 1.0  # not used: only with method = nlm or bm3d; 0 to 2" in to_toml(
+        ParameterSet("a", new), params
+    )
+    assert "not used" not in to_toml(ParameterSet("a", old), params)
+    held = BenchRecord(describe_params(params))
+    back = convert(plain(held), BenchRecord, "bench.json").params
+    assert [param.when for param in back] == [{}, {"method": ("nlm", "bm3d")}]
+    assert Space(back).existing(new) == {"method": "none"}
+    assert "when" not in plain(held)["space"][0]

@@ -1,6 +1,6 @@
 """The options that `run` and `compare` share: every setting of a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -165,10 +165,14 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def settings_from(options: dict[str, Any]) -> "RunSettings":
+def settings_from(options: dict[str, Any], scenes: Sequence[str] = ()) -> "RunSettings":
     """Checked settings from the options of `settings_options`, which are taken out of the dict.
 
     A set that is started from brings its pipeline along, unless `--pipeline` or a configuration says which.
+
+    Args:
+        options: see there.
+        scenes: those that are tuned on, where these are not the settings' own.
     """
     from isptune.tuning.config import load_settings, parse_assignments
 
@@ -199,7 +203,7 @@ def settings_from(options: dict[str, Any]) -> "RunSettings":
         options["pipeline"] = pipeline
     options["pipeline_options"] = pipeline_options
     specs = {options["pipeline"], *options["objectives"], *options["second_opinions"]} - {pipeline}
-    settings = load_settings(config, options)
+    settings = load_settings(config, options, scenes)
     _refuse_unnamed(settings, specs)
     for note in start.notes:
         click.echo(f"note: {note}", err=True)

@@ -231,6 +231,7 @@ def import_votes(
       isptune study import studies/fields votes.csv --column condition_A=type1+level1 --column condition_B=type2+level2
       isptune study import studies/web votes.csv --answers 1=A,2=B,=skip --skip-bad --images pictures
     """  # fmt: skip
+    from isptune.commands.pictures import tell_warning
     from isptune.errors import ConfigError
     from isptune.study.plan.tables import import_table
     from isptune.study.plan.vote_columns import COLUMNS
@@ -241,7 +242,7 @@ def import_votes(
         raise ConfigError(f"--column is NAME=COLUMN with a NAME of: {', '.join(COLUMNS)}")
     pictures = Path(images) if images else None
     votes = _usable(read_votes(Path(table), named, answers, winner), table, skip_bad, pictures)
-    study = import_table(Path(folder), votes, title or Path(table).stem, pictures)
+    study = import_table(Path(folder), votes, title or Path(table).stem, pictures, tell_warning)
     people = {vote.observer for vote in votes.votes}
     whose = "unknown observers" if people == {UNKNOWN} else f"{len(people)} observers"
     click.echo(

@@ -87,15 +87,17 @@ def tune_series(
     from isptune.tuning.series import SeriesSettings, check_series, of_isos, plan
 
     check_writable(out)
-    settings = settings_from(options)
     given = (*of_isos(isos), *conditions)
+    settings = settings_from(
+        options, [scene for _, _, scene in (one.partition("=") for one in given) if scene]
+    )
     own = SeriesSettings(plan(settings, given, smoothness), smoothness, settings, monotone)
     root = default_folder(settings, Path("runs") / "series")
     folder = Path(out) if out else _folder(root, given, smoothness)
     check_series(folder, own)
     console = Console(markup=False)
     series = read_series(_run_each(folder, own, console, workers))
-    fit = _fitted(series, own, console, workers)
+    fit = _fitted(folder, series, own, console, workers)
     page = write_series(folder, series, fit)
     print_series(series, fit, console)
     console.print(f"report: {link(page)}", highlight=False, soft_wrap=True)
@@ -134,7 +136,7 @@ def _run_each(
 
 
 def _fitted(
-    series: "ConditionSeries", own: "SeriesSettings", console: "Console", workers: str | None
+    folder: Path, series: "ConditionSeries", own: "SeriesSettings", console: "Console", workers: str | None
 ) -> "Fit | None":
     """The fitted table with what it costs; None where conditions have no numbers to fit over."""
     from isptune.errors import ConfigError
@@ -155,4 +157,4 @@ def _fitted(
         settings = of_condition(own.settings, name, own.conditions[name], None, own.smoothness)
         return opened_bench(settings, workers, own_files=True)
 
-    return evaluated(table, opened)
+    return evaluated(table, folder, opened)

@@ -1,5 +1,6 @@
 """Pictures and scenes as people have them in Python: paths, arrays, tensors, Pillow's images."""
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,17 @@ from torch import Tensor
 
 from isptune.arrays import Images
 from isptune.errors import SceneError
-from isptune.scenes.images import read_image, to_images
+from isptune.scenes.images import read_fitting, to_images
 from isptune.scenes.scene import Scene, photograph
+
+LOG = logging.getLogger(__name__)
 
 
 def as_images(picture: Any) -> Images:
     """One picture, or a batch of equal size, as images [batch, 3, H, W].
+
+    What was done to a file's pixels (colours converted, cut to its middle) is a warning of this module's logger; that
+    it was turned upright is information.
 
     Args:
         picture: a path; an array [H, W, 3] or [H, W] (floats in [0, 1], 8 or 16 bits); a tensor [3, H, W] or
@@ -24,7 +30,12 @@ def as_images(picture: Any) -> Images:
         SceneError: it is something else, or cannot be read.
     """
     if isinstance(picture, str | Path):
-        return read_image(picture)
+        found = read_fitting(picture)
+        for line in found.told:
+            LOG.warning("%s", line)
+        if found.turned:
+            LOG.info("%s: was stored lying and is turned upright", picture)
+        return found.image
     if isinstance(picture, Tensor):
         images = picture[None] if picture.ndim == 3 else picture
         if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():

@@ -12,7 +12,7 @@ from jaxtyping import Float64
 
 from isptune.optimizers.refusals import refuse_argument, refuse_several, refuse_sizes
 from isptune.optimizers.restarts import Restarted
-from isptune.space import Candidate, Integer, Space
+from isptune.space import Candidate, Integer, Space, unit_of
 
 START_SPREAD = 0.2  # of a parameter's range, as standard deviation, as for `cma`
 MANY_VALUES = 256  # an integer with more values than this is searched like a real and rounded
@@ -135,8 +135,7 @@ def _steps(param: object) -> list[float] | None:
     """An integer's values on [0, 1]; None for a real and for an integer with too many values to list."""
     if not isinstance(param, Integer) or param.high - param.low >= MANY_VALUES:
         return None
-    line = Space((param,))
-    return [float(line.to_unit({param.name: value})[0]) for value in range(param.low, param.high + 1)]
+    return [unit_of(param, value) for value in range(param.low, param.high + 1)]
 
 
 def _quietly() -> warnings.catch_warnings:

@@ -24,7 +24,7 @@ from isptune.errors import ConfigError, RunFolderError
 from isptune.rating.choice import FEWEST, Chosen
 from isptune.rating.contact_sheet import write_contact_sheet
 from isptune.scenes.images import write_image
-from isptune.system.disk import new_folder_for, write_atomically
+from isptune.system.disk import make_folder, new_folder_for, write_atomically
 from isptune.system.records import Kind, Record, convert, parse_json, read_bytes
 
 SITTING, RATINGS, SHEET = "sitting.json", "ratings.json", "contact_sheet.png"
@@ -118,7 +118,7 @@ def begin(
     """
     final = folder_of(target)
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(final.parent)
         with new_folder_for(final) as part:
             sitting = {"source": dict(source), "pictures": _write_pictures(part, chosen, seed, on_picture)}
             sheet = [part / file_name(n + 1) for n in range(len(chosen))]

@@ -10,7 +10,7 @@ from isptune.parameter_set import ParameterSet, read_set
 from isptune.runs.answer import Answer, Interval, ScorePair
 from isptune.runs.facts import ObjectiveRecord
 from isptune.runs.record import RunRecord, read_run
-from isptune.space import Choice, Param, Space
+from isptune.space import Choice, Param, unit_of
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ConditionSeries:
         values = [chosen.values[param.name] for chosen in self.sets.values()]
         if isinstance(param, Choice):
             return float(len(set(values)) > 1)
-        places = [float(Space((param,)).to_unit({param.name: value})[0]) for value in values]
+        places = [unit_of(param, float(value)) for value in values]
         return max(places) - min(places)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from isptune.parameter_set import ParameterSet
 from isptune.report.conditions import ConditionSeries
 from isptune.runs.answer import ScorePair
-from isptune.space import Candidate, Choice, Param, Space, Value
+from isptune.space import Candidate, Choice, Value, at_unit, unit_of
 from isptune.tuning.condition_numbers import numbers_of
 from isptune.tuning.knob_curve import KnobCurve, fit_curve
 
@@ -55,7 +55,7 @@ class FittedTable:
         if not inside or number == self.numbers[nearest]:
             return dict(self.sets[nearest])
         moved = {
-            param.name: _value(param, self.curves[param.name].at(math.log2(number)))
+            param.name: at_unit(param, self.curves[param.name].at(math.log2(number)))
             for param in self.series.params
             if param.name in self.curves and len({values[param.name] for values in self.sets.values()}) > 1
         }
@@ -102,7 +102,7 @@ def fit_table(series: ConditionSeries, directions: Mapping[str, int] | None = No
             if isinstance(param, Choice):
                 values[param.name] = _majority([one[param.name] for one in raw.sets.values()], place)
             elif abs(curves[param.name].values[place] - raw.curves[param.name].values[place]) > SAME:
-                values[param.name] = _value(param, float(curves[param.name].values[place]))
+                values[param.name] = at_unit(param, float(curves[param.name].values[place]))
         sets[name] = values
     return FittedTable(series, dict(given), raw.numbers, curves, sets)
 
@@ -113,7 +113,7 @@ def as_tuned(series: ConditionSeries) -> FittedTable:
     places = np.log2(list(numbers.values()))
     sets = {name: dict(series.sets[name].values) for name in numbers}
     curves = {
-        p.name: KnobCurve(places, np.array([_unit(p, one[p.name]) for one in sets.values()]), None)
+        p.name: KnobCurve(places, np.array([unit_of(p, float(one[p.name])) for one in sets.values()]), None)
         for p in series.params
         if not isinstance(p, Choice)
     }
@@ -143,11 +143,3 @@ def _majority(values: Sequence[Value], place: int) -> Value:
     votes = Counter(values[max(0, place - 1) : place + 2])
     most, count = votes.most_common(1)[0]
     return most if count > 1 and votes[values[place]] < count else values[place]
-
-
-def _unit(param: Param, value: Value) -> float:
-    return float(Space((param,)).to_unit({param.name: value})[0])
-
-
-def _value(param: Param, unit: float) -> Value:
-    return Space((param,)).from_unit([unit])[param.name]

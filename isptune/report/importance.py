@@ -19,7 +19,7 @@ from jaxtyping import Float64
 from isptune.runs.facts import ObjectiveRecord
 from isptune.runs.log import Trial
 from isptune.runs.record import RunRecord
-from isptune.space import Choice, Param, Space
+from isptune.space import Choice, Param, unit_of
 
 KNOTS = 5
 """Of each curve: enough for one optimum inside the range and a bend on either side of it."""
@@ -63,9 +63,7 @@ def importance(record: RunRecord, objective: ObjectiveRecord) -> Importance | No
 def _basis(param: Param, trials: list[Trial]) -> Float64[np.ndarray, "trials columns"]:
     if isinstance(param, Choice):
         return np.array([[float(t.params[param.name] == option) for option in param.options] for t in trials])
-    space = Space((param,))
-    unit = np.array([space.to_unit(trial.params)[0] for trial in trials])
-    return _hats(unit)
+    return _hats(np.array([unit_of(param, float(trial.params[param.name])) for trial in trials]))
 
 
 def _hats(unit: Float64[np.ndarray, " points"]) -> Float64[np.ndarray, "points knots"]:

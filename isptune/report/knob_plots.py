@@ -7,7 +7,7 @@ import numpy as np
 from isptune.report.conditions import ConditionSeries
 from isptune.report.figures import BLUE, VERMILLION, in_our_style, legend_below, log_scale, panels, to_png
 from isptune.report.fitted import FittedTable
-from isptune.space import Choice, Numeric, Space
+from isptune.space import Choice, Numeric, at_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ def knobs_over_iso(table: FittedTable) -> bytes | None:
     for panel, param in zip(axes, chosen, strict=True):
         tuned = [float(table.series.sets[name].values[param.name]) for name in names]
         curve = table.curves[param.name]
-        fitted = [Space((param,)).from_unit([curve.at(place)])[param.name] for place in along]
+        fitted = [at_unit(param, curve.at(place)) for place in along]
         panel.plot(along, [float(value) for value in fitted], color=VERMILLION, linewidth=1.4, label="fitted")
         panel.plot(places, tuned, "o", markersize=4, color=BLUE, label="tuned")
         panel.set_xticks(places, [f"{number:g}" for number in table.numbers.values()])

@@ -33,7 +33,10 @@ def describe_objective(name: str, objective: Objective) -> ObjectiveRecord:
 
 def _describe_param(param: Param) -> ParamRecord:
     shared = param.name, param.default, param.unit, param.help
+    when = {
+        choice: (given,) if isinstance(given, str) else tuple(given) for choice, given in param.when.items()
+    }
     if isinstance(param, Choice):
-        return ParamRecord(*shared, "choice", options=param.options)
+        return ParamRecord(*shared, "choice", options=param.options, when=when)
     kind = "integer" if isinstance(param, Integer) else "real"
-    return ParamRecord(*shared, kind, low=param.low, high=param.high, log=param.log)
+    return ParamRecord(*shared, kind, low=param.low, high=param.high, log=param.log, when=when)

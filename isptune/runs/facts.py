@@ -1,5 +1,6 @@
 """bench.json: all that a report must know of a run's pipeline, objectives and scenes without building them again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,6 +27,7 @@ class ParamRecord:
         options: all that may be chosen.
         low, high: the range, both ends included, in `unit`.
         log: whether it is searched on a logarithmic scale.
+        when: with which options of which choices it exists; left out where it always does.
     """
 
     name: str
@@ -37,6 +39,7 @@ class ParamRecord:
     low: float | int | None = optional(None)
     high: float | int | None = optional(None)
     log: bool | None = optional(None)
+    when: Mapping[str, tuple[str, ...]] = optional(factory=dict)
 
 
 @dataclass(frozen=True)
@@ -148,15 +151,15 @@ def write_bench(folder: Path, bench: BenchRecord) -> None:
 
 def _param(record: ParamRecord) -> Param:
     """Raises SpaceError where the record is no parameter."""
-    unit, words = record.unit, record.help
+    unit, words, when = record.unit, record.help, dict(record.when)
     if record.kind == "choice":
-        return Choice(record.name, record.options or (), str(record.default), unit, words)
+        return Choice(record.name, record.options or (), str(record.default), unit, words, when)
     if record.low is None or record.high is None or isinstance(record.default, str):
         raise SpaceError(
             f"{record.name}: a parameter of kind {record.kind} has low, high and a number as default"
         )
     if record.kind == "real":
-        return Real(record.name, record.low, record.high, record.default, bool(record.log), unit, words)
+        return Real(record.name, record.low, record.high, record.default, bool(record.log), unit, words, when)
     limits = record.low, record.high, record.default
     # Integer refuses those with a fraction.
-    return Integer(record.name, *limits, bool(record.log), unit, words)  # pyright: ignore[reportArgumentType]
+    return Integer(record.name, *limits, bool(record.log), unit, words, when)  # pyright: ignore[reportArgumentType]

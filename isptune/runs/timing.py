@@ -9,15 +9,15 @@ from isptune.system.records import optional
 
 @dataclass(frozen=True)
 class Timing:
-    """Where the time of the last session's search went.
+    """Where the time of the last session that searched went; all 0 where that one was cut off before the search ended.
 
     Attributes:
         trials: that were evaluated in it; those of earlier sessions are not counted.
         search_s: of the whole search, seconds.
         render_s, score_s: in the pipeline and in the objectives, seconds; of all workers together.
         other_s: the rest of `search_s`, seconds; below 0 where workers did things at once.
-        hand_over_s: of choosing among the best, evaluating again and second opinions, seconds; None where that was done
-            in an earlier session, or was not measured.
+        hand_over_s: of choosing among the best, evaluating again and second opinions, seconds; None where that was cut
+            off, or was not measured.
     """
 
     trials: int
@@ -26,6 +26,14 @@ class Timing:
     score_s: float
     other_s: float
     hand_over_s: float | None = optional(None)
+
+    def rounded(self) -> "Timing":
+        """The same in milliseconds."""
+        search_s, render_s, score_s, other_s = (
+            round(part, 3) for part in (self.search_s, self.render_s, self.score_s, self.other_s)
+        )
+        hand_over_s = None if self.hand_over_s is None else round(self.hand_over_s, 3)
+        return Timing(self.trials, search_s, render_s, score_s, other_s, hand_over_s)
 
 
 @dataclass(frozen=True)
@@ -46,14 +54,9 @@ def read_timing(folder: Path) -> Timing | None:
     return read_record(folder, TIMING, Timing) if (folder / TIMING).exists() else None
 
 
-def write_timing(
-    folder: Path, trials: int, search_s: float, render_s: float, score_s: float, hand_over_s: float | None
-) -> None:
+def write_timing(folder: Path, timing: Timing) -> None:
     """Write timing.json, in milliseconds. Raises DiskError."""
-    other_s = search_s - render_s - score_s
-    parts = search_s, render_s, score_s, other_s, hand_over_s
-    rounded = (None if part is None else round(part, 3) for part in parts)
-    write_record(folder, TIMING, Timing(trials, *rounded))  # pyright: ignore[reportArgumentType]
+    write_record(folder, TIMING, timing.rounded())
 
 
 def read_clock(folder: Path) -> Clock:

@@ -34,10 +34,14 @@ Cut = Callable[[int, int], Window]
 
 @dataclass(frozen=True, eq=False)
 class ReadPicture:
-    """A picture, and what its reader did to it or found odd: lines that name the file."""
+    """A picture, and what its reader did to it or found odd: lines that name the file.
+
+    Turning upright what was stored lying is no line: every viewer does it.
+    """
 
     image: Images
     told: tuple[str, ...] = ()
+    turned: bool = False
 
 
 def read_image(path: str | os.PathLike[str]) -> Images:
@@ -57,16 +61,17 @@ def read_picture(path: str | os.PathLike[str], cut: Cut | None = None) -> ReadPi
     """`read_image`, or a part of it, with what there is to say. Raises SceneError as that does, or as `cut` does."""
     path = Path(path)
     try:
-        stored = upright_stored(read_stored(path))
+        lying = read_stored(path)
     except OSError as error:
         raise SceneError(f"{path}: cannot be read: {error.strerror or error}") from error
+    stored = upright_stored(lying)
     height, width = stored.samples.shape[:2]
     if cut is not None:
         left, top, width, height = cut(width, height)
         stored = replace(stored, samples=stored.samples[top : top + height, left : left + width])
     colour = () if stored.colour is None else (stored.colour.told,)
     told = tuple(f"{path}: {line}" for line in (*stored.told, *colour))
-    return ReadPicture(_to_tensor(stored, str(path)), told)
+    return ReadPicture(_to_tensor(stored, str(path)), told, lying.orientation != 1)
 
 
 def read_fitting(path: str | os.PathLike[str]) -> ReadPicture:

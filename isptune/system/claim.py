@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from isptune.errors import IsptuneError
+from isptune.system.disk import make_folder
 
 LOCK = ".lock"
 
@@ -20,7 +21,7 @@ def claimed(folder: Path, refusal: type[IsptuneError], kind: str = "folder") -> 
         kind: what the folder is to be, for the message.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         # Not followed and not emptied: in somebody else's folder it may be a link to a file of mine.
         lock = os.fdopen(os.open(folder / LOCK, os.O_CREAT | os.O_NOFOLLOW | os.O_RDWR | os.O_CLOEXEC, 0o666))
     except OSError as error:

@@ -1,18 +1,23 @@
 """Files that are whole or not there, and names for files."""
 
+import fcntl
 import glob
 import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 from isptune.errors import DiskError
 
 _UNFINISHED = re.compile(r"^\.(.+)\.[0-9a-f]{8}\.part$")
+_OLD_S = 2.0
+"""An unfinished file this old, that nobody holds, was left by a process that was killed, seconds."""
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
@@ -36,9 +41,13 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[Path]:
     Raises:
         DiskError: the file, or what the block does to it, is refused by the system.
     """
+    _remove_left(path.parent)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    held = -1
     try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, mode))
+        held = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY | os.O_CLOEXEC, mode)
+        with suppress(OSError):  # on a file system without locks nothing is removed either
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield temporary
         _sync(temporary)
         os.replace(temporary, path)
@@ -46,8 +55,33 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[Path]:
     except OSError as error:
         raise DiskError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
+        if held >= 0:
+            os.close(held)
         with suppress(OSError):  # after a failure or Ctrl-C; else it has been moved away
             temporary.unlink()
+
+
+@lru_cache(maxsize=64)
+def _remove_left(folder: Path) -> None:
+    """Remove unfinished files that processes which were killed left in a folder; once in a process, for speed.
+
+    Others may be at work there: each holds its own file locked.
+    """
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            path = folder / name
+            if is_unfinished(path) and path.is_file() and time.time() - path.lstat().st_mtime > _OLD_S:
+                _remove_unless_held(path)
+
+
+def _remove_unless_held(path: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager
@@ -71,13 +105,35 @@ def new_folder_for(path: Path) -> Iterator[Path]:
 
 
 def appending(path: Path) -> BinaryIO:
-    """A file that grows, made where it is not there, to be closed by the caller; its end is not synced.
+    """A file that grows, made where it is not there, to be closed by the caller; its name is synced, its end is not.
 
     Raises:
         OSError: it cannot be opened; or it is a link, which a folder from somebody else may have in its place.
     """
+    is_new = not path.exists()
     flags = os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_RDWR | os.O_CLOEXEC
-    return os.fdopen(os.open(path, flags, 0o666), "ab+")
+    file = os.fdopen(os.open(path, flags, 0o666), "ab+")
+    if is_new:
+        _sync(path.parent)
+    return file
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, where they are not there; each is on the disk before what goes into it.
+
+    Raises:
+        OSError: it cannot be made; or there is something else.
+    """
+    for missing in reversed([one for one in (path, *path.parents) if not one.exists()]):
+        missing.mkdir(exist_ok=True)
+        _sync(missing.parent)
+    path.mkdir(exist_ok=True)  # refuses what is there and no folder
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there, for good before whatever comes next. Raises OSError."""
+    path.unlink(missing_ok=True)
+    _sync(path.parent)
 
 
 def folder_in(folder: Path, name: str) -> Path:
@@ -86,9 +142,7 @@ def folder_in(folder: Path, name: str) -> Path:
     try:
         if path.is_symlink():
             raise DiskError(f"{path}: is a link, which may lead anywhere; put a folder there")
-        if not path.is_dir():
-            path.mkdir(parents=True, exist_ok=True)
-            _sync(path.parent)
+        make_folder(path)
     except OSError as error:
         raise DiskError(f"{path}: cannot be made: {error.strerror or error}") from error
     return path

@@ -128,7 +128,7 @@ def _decoded(path: Path) -> str:
         ) from error
     if "\0" in text:
         raise ConfigError(f"{one_line(str(path))}: is no text: it holds zero bytes")
-    return text
+    return text.replace("\r\n", "\n").replace("\r", "\n")  # lines end so in tables of old programs
 
 
 def _separator(line: str) -> str:

@@ -21,12 +21,16 @@ _WITH_TRUTH = frozenset({"pair", "twin", "unprocessed", "file", "chart"})
 """Sources of scenes that bring a reference along."""
 
 
-def load_settings(file: str | Path | None, options: Mapping[str, Any]) -> RunSettings:
+def load_settings(
+    file: str | Path | None, options: Mapping[str, Any], scenes: Sequence[str] = ()
+) -> RunSettings:
     """Lay options over a TOML file over the defaults.
 
     Args:
         file: TOML with the keys of `RunSettings`, or None.
         options: by key; None and empty values are taken as not given. Tables are merged key by key.
+        scenes: those that are tuned on, where these are not the settings' own, as in a series; for what leads where
+            nobody says.
 
     Raises:
         ConfigError: the file is missing or no TOML, a key is unknown, or a value has the wrong type.
@@ -37,15 +41,15 @@ def load_settings(file: str | Path | None, options: Mapping[str, Any]) -> RunSet
     for key, value in given.items():
         values[key] = {**values.get(key, {}), **value} if isinstance(value, Mapping) else value
     settings = from_mapping(values, "command line")
-    return (
-        settings if "objectives" in values else replace(settings, objectives=(default_objective(settings),))
-    )
+    if "objectives" in values:
+        return settings
+    return replace(settings, objectives=(default_objective(settings.pipeline, scenes or settings.scenes),))
 
 
-def default_objective(settings: RunSettings) -> str:
+def default_objective(pipeline: str, scenes: Sequence[str]) -> str:
     """What leads where nobody says: `ssim` where the truth is known, `camera` where a raw file stands alone."""
-    developer = parse(settings.pipeline).name in _DEVELOPERS
-    known = any(parse(spec).name in _WITH_TRUTH or "reference=" in spec for spec in settings.scenes)
+    developer = parse(pipeline).name in _DEVELOPERS
+    known = any(parse(spec).name in _WITH_TRUTH or "reference=" in spec for spec in scenes)
     return "camera" if developer and not known else "ssim"
 
 

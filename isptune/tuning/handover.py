@@ -18,7 +18,6 @@ from isptune.runs.answer import (
     RepeatAnswer,
     ScorePair,
     SecondOpinion,
-    write_answer,
 )
 from isptune.runs.log import Trial
 from isptune.space import Candidate
@@ -59,8 +58,8 @@ def hand_over(
     stop_reasons: Sequence[str],
     trials: Sequence[Trial],
     on_part: OnPart = lambda done, total: None,
-) -> None:
-    """Choose what each repeat recommends, evaluate it again, choose among them, write recommended.json and images/.
+) -> Answer:
+    """Choose what each repeat recommends, evaluate it again, choose among them, and write images/.
 
     The start competes: where nothing is better than it by more than its 95 % interval and what it costs, it stays.
 
@@ -69,6 +68,9 @@ def hand_over(
         optimizers, stop_reasons: one a repeat.
         trials: all of them.
         on_part: told of the progress, in evaluations of a candidate.
+
+    Returns:
+        What recommended.json holds.
 
     Raises:
         AllFailed: nothing that was recommended can be evaluated, nor can the start.
@@ -123,7 +125,7 @@ def hand_over(
         warnings=(*_warnings(bench, before, rejected, limits, opinions), *unknown, *missing),
     )
     steps.all_done()
-    write_answer(folder, answer)
+    return answer
 
 
 def _rivals(bench: Bench) -> int:

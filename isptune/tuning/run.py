@@ -9,9 +9,10 @@ import numpy as np
 
 from isptune.errors import AllFailed, RunFolderError
 from isptune.interfaces import TakesUp
+from isptune.runs.answer import write_answer
 from isptune.runs.files import CLOCK, RECOMMENDED, TABLE, TIMING, remove_damaged
 from isptune.runs.log import Generation, LogWriter, RunLog, Trial, write_csv
-from isptune.runs.timing import write_timing
+from isptune.runs.timing import Timing, read_timing, write_timing
 from isptune.system.claim import claimed
 from isptune.system.disk import remove_unfinished
 from isptune.system.temporary import remove_orphans
@@ -69,16 +70,17 @@ def run(
                 loop.clock.go_on()
             generations += loop.search(writer, len(generations), unfinished)
         write_csv(folder / TABLE, generations, bench.level_names)
-        began, hand_over_s = time.perf_counter(), None
+        if loop.searched:  # before the hand-over, which may be cut off, too
+            write_timing(folder, loop.timing)
         if not (folder / RECOMMENDED).exists():
             trials = [trial for generation in generations for trial in generation.trials]
-            optimizers = [lane.optimizer for lane in lanes]
-            hand_over(bench, folder, optimizers, loop.stop_reasons, trials, on_hand_over)
-            hand_over_s = time.perf_counter() - began
+            optimizers, began = [lane.optimizer for lane in lanes], time.perf_counter()
+            answer = hand_over(bench, folder, optimizers, loop.stop_reasons, trials, on_hand_over)
+            timing = read_timing(folder) or loop.timing
+            write_timing(folder, replace(timing, hand_over_s=time.perf_counter() - began))
+            write_answer(folder, answer)
         else:
             mend_pictures(bench, folder)
-        if loop.searched:
-            write_timing(folder, loop.searched, loop.total_s, loop.render_s, loop.score_s, hand_over_s)
     return folder
 
 
@@ -98,6 +100,12 @@ class _Loop:
         self.best: Trial | None = None
         self.failed = self.searched = 0
         self.total_s = self.render_s = self.score_s = 0.0
+
+    @property
+    def timing(self) -> Timing:
+        """Of this session's search."""
+        other_s = self.total_s - self.render_s - self.score_s
+        return Timing(self.searched, self.total_s, self.render_s, self.score_s, other_s)
 
     @property
     def stop_reasons(self) -> list[str]:

@@ -13,7 +13,7 @@ from isptune.runs.provenance import Provenance, provenance_of, read_provenance, 
 from isptune.runs.settings import RunSettings, keys, read_settings, write_settings
 from isptune.system.claim import LOCK
 from isptune.system.device import device_name
-from isptune.system.disk import is_unfinished
+from isptune.system.disk import is_unfinished, remove
 from isptune.tuning.bench import Bench
 
 BUDGET = ("generations", "budget_time")
@@ -46,7 +46,7 @@ def take_budget(folder: Path, settings: RunSettings) -> None:
 
     In this order: a run that is stopped between the two is finished again with the budget that it had.
     """
-    (folder / RECOMMENDED).unlink(missing_ok=True)
+    remove(folder / RECOMMENDED)
     write_settings(folder, settings)
 
 

@@ -9,7 +9,7 @@ from isptune.errors import ConfigError, RunFolderError
 from isptune.runs.files import read_record, write_record
 from isptune.runs.settings import RunSettings
 from isptune.space import Value
-from isptune.system.disk import is_unfinished, slug
+from isptune.system.disk import is_unfinished, make_folder, slug
 from isptune.system.records import optional
 from isptune.tuning.bench import Bench
 from isptune.tuning.condition_numbers import numbers_of
@@ -166,7 +166,7 @@ def check_series(folder: Path, new: SeriesSettings) -> None:
             write_record(folder, SERIES, new)
         return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         strangers = sorted(path.name for path in folder.iterdir() if not is_unfinished(path))
     except OSError as error:
         raise RunFolderError(f"{folder}: cannot be used as a folder: {error.strerror}") from error

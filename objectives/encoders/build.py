@@ -2,7 +2,8 @@
 
 | spec | encoder |
 |---|---|
-| bundled | our own compact dual encoder; knows words about image quality, no objects |
+| lite | our own on a pretrained network (EfficientNet-Lite0); knows words about image quality and what cameras make |
+| bundled | our older compact one; knows words about image quality, no objects |
 | openai:RN50, openai:ViT-B/32, openai:ViT-L/14 | OpenAI's CLIP in its own file, from the cache or a path |
 | open_clip:PATH | a checkpoint of open_clip |
 | hf:PATH | a folder with a CLIP in the layout of Hugging Face transformers |
@@ -36,6 +37,12 @@ def _bundled(argument: str | None) -> ImageTextEncoder:
     return build(argument)
 
 
+def _lite(argument: str | None) -> ImageTextEncoder:
+    from objectives.encoders.lite_encoder import build
+
+    return build(argument)
+
+
 def _openai(argument: str | None) -> ImageTextEncoder:
     from objectives.encoders.clip.encoder import openai
 
@@ -55,6 +62,7 @@ def _hugging_face(argument: str | None) -> ImageTextEncoder:
 
 
 _KINDS: dict[str, Callable[[str | None], ImageTextEncoder]] = {
+    "lite": _lite,
     "bundled": _bundled,
     "openai": _openai,
     "open_clip": _open_clip,

@@ -5,7 +5,6 @@ How it was trained, on what, and how well it does stands in `weights/bundled_enc
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,12 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isptune.arrays import Images
-from isptune.errors import ConfigError
 from isptune.system.records import Positive, convert, parse_json
 from objectives.checkpoints.own_files import BUNDLED, built, read_own, write_own
 from objectives.checkpoints.reading import sha256_of
 from objectives.encoders.bundled_network import ImageNetwork, TextNetwork, Widths, tone_shares
 from objectives.encoders.interface import Embeddings, Prompts
+from objectives.encoders.quality_words import QualityWords
 from objectives.no_reference.cells import JPEG_BLOCK
 from objectives.no_reference.texture_shares import texture_shares
 
@@ -50,16 +49,19 @@ def views_of(
     Float[Tensor, "batch statistics"],
 ]:
     """The three views of pictures of any size: crops at their own resolution, the whole made small, statistics."""
-    seen = _at_least(images.clamp(0, 1), SMALLEST_SIDE)
-    height, width = seen.shape[-2:]
-    if height * width <= (CROP_SIDE * CROPS_A_SIDE) ** 2:
-        crops = seen.unsqueeze(1)
-    else:
-        high, wide = min(height, CROP_SIDE), min(width, CROP_SIDE)
-        tops = _spread(height - high)
-        lefts = _spread(width - wide)
-        crops = torch.stack([seen[..., y : y + high, x : x + wide] for y in tops for x in lefts], 1)
+    seen = at_least(images.clamp(0, 1), SMALLEST_SIDE)
+    crops = crops_of(seen)
     return crops, small_view(seen), statistics_of(seen, crops)
+
+
+def crops_of(images: Images) -> Float[Tensor, "batch crops 3 crop_height crop_width"]:
+    """The whole of a picture up to all that nine crops hold, else these, evenly spread, at its own resolution."""
+    height, width = images.shape[-2:]
+    if height * width <= (CROP_SIDE * CROPS_A_SIDE) ** 2:
+        return images.unsqueeze(1)
+    high, wide = min(height, CROP_SIDE), min(width, CROP_SIDE)
+    tops, lefts = _spread(height - high), _spread(width - wide)
+    return torch.stack([images[..., y : y + high, x : x + wide] for y in tops for x in lefts], 1)
 
 
 def statistics_of(
@@ -87,7 +89,8 @@ def _spread(room: int) -> list[int]:
     return sorted({int(place) // JPEG_BLOCK * JPEG_BLOCK for place in places})
 
 
-def _at_least(images: Images, side: int) -> Float[Tensor, "batch 3 padded_height padded_width"]:
+def at_least(images: Images, side: int) -> Float[Tensor, "batch 3 padded_height padded_width"]:
+    """Pictures continued by their border pixels to the right and down, to this many pixels a side."""
     down, right = (max(0, side - length) for length in images.shape[-2:])
     return functional.pad(images, (0, right, 0, down), mode="replicate") if down or right else images
 
@@ -103,7 +106,6 @@ class BundledEncoder:
         name: the spec that it was asked for with.
         weights: the file that it came from, with its hash.
         temperature: what cosines are multiplied by.
-        words: the vocabulary.
     """
 
     source = "isptune's own; after Radford et al. 2021, CLIP, arXiv:2103.00020"
@@ -113,9 +115,8 @@ class BundledEncoder:
         self.name = name
         self.weights: Mapping[str, str] = {path.name: sha256_of(path)}
         self.temperature = metadata.temperature
-        self.words = {word: number for number, word in enumerate(metadata.words)}
-        self._image, self._text = image, text
-        self._length = metadata.widths.length
+        self._image = image
+        self._words = QualityWords(text, metadata.words, metadata.widths.length)
 
     @torch.no_grad()
     def encode_images(self, images: Images) -> Embeddings:
@@ -127,23 +128,12 @@ class BundledEncoder:
         return torch.cat([self._encode(part.float()) for part in images.split(at_once)])
 
     def embed_prompts(self, prompts: Sequence[str]) -> Prompts:
-        """Token embeddings of prompts in plain English.
-
-        Raises:
-            ConfigError: no prompts, an empty one, one that is too long, or a word that the encoder does not know.
-        """
-        if not prompts:
-            raise ConfigError("there are no prompts")
-        rows = [self._numbers(prompt) for prompt in prompts]
-        length = max(map(len, rows))
-        numbers = torch.tensor([row + [0] * (length - len(row)) for row in rows])
-        words = self._text.words.weight.detach()
-        return Prompts(words[numbers.to(words.device)], torch.tensor([len(row) - 1 for row in rows]))
+        """Token embeddings of prompts in plain English. Raises ConfigError, see `QualityWords.embed`."""
+        return self._words.embed(prompts)
 
     def encode_prompts(self, prompts: Prompts) -> Embeddings:
         """One embedding a prompt; differentiable with respect to the token embeddings."""
-        self._text.to(prompts.embeddings.device)
-        return self._text(prompts.embeddings, prompts.ends.to(prompts.embeddings.device))
+        return self._words.encode(prompts)
 
     @torch.no_grad()
     def describe_images(self, images: Images) -> Float[Tensor, "batch description"]:
@@ -159,18 +149,6 @@ class BundledEncoder:
 
     def _encode(self, images: Images) -> Embeddings:
         return self._image.embeddings(self._image(*views_of(images)))
-
-    def _numbers(self, prompt: str) -> list[int]:
-        words = words_of(prompt)
-        if not 0 < len(words) <= self._length:
-            raise ConfigError(f"{prompt!r}: a prompt has 1 to {self._length} words, this one {len(words)}")
-        unknown = [word for word in words if word not in self.words]
-        if unknown:
-            raise ConfigError(
-                f"{prompt!r}: the bundled encoder knows {len(self.words)} words about image quality, and "
-                f"{unknown[0]!r} is none of them: {', '.join(self.words)}"
-            )
-        return [self.words[word] for word in words]
 
 
 def build(argument: str | None = None) -> BundledEncoder:
@@ -212,11 +190,6 @@ def _parse(metadata: Mapping[str, str]) -> _Metadata:
         key: parse_json(metadata[key], key) for key in ("widths", "words", "temperature") if key in metadata
     }
     return convert(held, _Metadata, "its metadata", known_only=True)
-
-
-def words_of(prompt: str) -> list[str]:
-    """The words of a prompt in lower case; punctuation is dropped."""
-    return re.findall(r"[a-z]+(?:'[a-z]+)?", prompt.lower())
 
 
 def pack(

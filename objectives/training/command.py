@@ -74,7 +74,7 @@ def train() -> None:
     "--lower-is-better/--higher-is-better",
     "lower_is_better",
     default=None,
-    help="What scores say. [lower in a column called dmos, else higher]",
+    help="What scores say. [lower in a column called dmos, or where the encoder as it is says so; else higher]",
 )
 @click.option(
     "--resume/--no-resume",

@@ -24,7 +24,8 @@ from isptune.scenes.images import read_image, to_uint8
 from isptune.system.disk import write_atomically
 from objectives.checkpoints.own_files import write_own
 from objectives.encoders.efficientnet_lite import BLOCK_MEANS, pretrained
-from objectives.people import FORM, KernelRidge, features_of
+from objectives.encoders.picture_features import picture_features
+from objectives.people import FORM, KernelRidge
 from objectives.training.pictures.look_alikes import like_any, looks, thumbnail
 from objectives.training.statistics.brisque_regression import judge, rank_correlation
 
@@ -94,7 +95,7 @@ def _described(files: Sequence[Path], kept: Path | None) -> tuple[Table, Float64
     for number, file in enumerate(files, 1):
         image = read_image(file)
         with torch.no_grad():
-            features.append(features_of(image, network)[0].double().numpy())
+            features.append(picture_features(image, network)[0].double().numpy())
         thumbnails.append(thumbnail(to_uint8(image)[0]))
         if number % 100 == 0 or number == len(files):
             print(f"features of {number}/{len(files)} pictures", flush=True)

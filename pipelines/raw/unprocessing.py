@@ -20,10 +20,11 @@ from torch import Tensor
 
 from isptune.arrays import Images
 from isptune.errors import SceneError
-from isptune.scenes.color import srgb_to_linear
+from isptune.scenes.color import linear_to_srgb, srgb_to_linear
 from isptune.scenes.raw_capture import Matrix, NoiseModel, Optics, RawCapture, on_grid
 from isptune.scenes.scene import Scene, crop_scene, load_scenes, raw_scene
 from isptune.spec import refuse_unknown, split_options
+from pipelines.raw.optics import blurred
 
 BLACK, WHITE = 1024.0, 16383.0
 """Levels of a sensor of 14 bits."""
@@ -52,6 +53,7 @@ _OPTIONS = {
     "seed": "of the camera and of the noise, 0 or more",
     "tone": "none or smoothstep",
     "highlights": "exact or clipped",
+    "psf": "0 to 3: standard deviation of a lens's blur in pixels; the reference stays sharp",
     "crop": "WxH or WxH+X+Y, of the photograph",
     "resize": "N or WxH, of the photograph, before the crop",
 }
@@ -167,6 +169,7 @@ def build(argument: str | None) -> list[Scene]:
     seed = int(number(options.pop("seed", "0"), "seed", 0, 2**31))
     smoothstep = _one_of(options.pop("tone", "none"), "tone", ("none", "smoothstep"))
     clipped = _one_of(options.pop("highlights", "exact"), "highlights", ("exact", "clipped"))
+    psf = number(options.pop("psf", "0"), "psf", 0, 3)
     photo = load_scenes([path], None, options.get("resize"))[0]
     if photo.raw is not None:
         raise SceneError(f"{path}: is a raw file already; unprocessed scenes are made of photographs")
@@ -174,8 +177,11 @@ def build(argument: str | None) -> list[Scene]:
     image = photo.image
     width, height = on_grid(image.shape[-1], image.shape[-2])
     image = image[..., :height, :width].contiguous()
+    seen = image
+    if psf:
+        seen = linear_to_srgb(blurred(srgb_to_linear(image.double()), psf)).clamp(0, 1).float()
     # One camera for a seed; its noise differs from scene to scene.
-    capture = unprocess(image, random_camera(seed, iso), noise_seed(photo.name, seed), smoothstep, clipped)
+    capture = unprocess(seen, random_camera(seed, iso), noise_seed(photo.name, seed), smoothstep, clipped)
     # Of a test chart, and what was told of the photograph's file.
     facts = {key: photo.metadata[key] for key in ("regions", "warnings") if key in photo.metadata}
     return [raw_scene(f"{photo.name}_iso{iso:g}", capture, image, file=photo.name, iso=iso, **facts)]

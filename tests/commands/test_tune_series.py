@@ -72,6 +72,11 @@ def _check_going_on(isptune, folder, arguments):
     (folder / "series.json").unlink()
     status, out, _ = isptune("tune-series", *arguments)
     assert (status, out.count("finished already")) == (0, 3)
+    assert "the fitted set on the scenes of" not in out  # its scores are kept
+    assert (folder / "series.json").read_bytes() == before
+    (folder / "fitted_scores.json").write_text("{")
+    status, out, _ = isptune("tune-series", *arguments)
+    assert (status, out.count("the fitted set on the scenes of")) == (0, 3)
     assert (folder / "series.json").read_bytes() == before
     status, out, _ = isptune("tune-series", *arguments, "--monotone", "tint.red=down")
     assert (status, out.count("finished already")) == (0, 3)

@@ -7,6 +7,8 @@ from PIL import Image
 
 import isptune
 from isptune.errors import ConfigError, SceneError
+from isptune.scenes.decoding.colour_space import DISPLAY_P3
+from tests.icc_profiles import gamma_tag, matrix_profile
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +66,19 @@ def test_a_description_names_what_is_wrong(cat):
 def test_what_does_not_fit_is_refused(cat, call, error, message):
     with pytest.raises(error, match=message):
         call(cat)
+
+
+def test_what_was_done_to_a_file_is_logged(cat, tmp_path, caplog):
+    exif = Image.Exif()
+    exif[274] = 6
+    pixels = (as_array(cat) * 255).round().astype(np.uint8)
+    profile = matrix_profile(DISPLAY_P3, gamma_tag(2.2))
+    Image.fromarray(pixels).save(tmp_path / "wide.png", icc_profile=profile, exif=exif)
+    Image.fromarray(pixels).save(tmp_path / "plain.png")
+    with caplog.at_level("INFO"):
+        isptune.score([tmp_path / "wide.png", tmp_path / "plain.png"], "tv")
+    converted, turned = (record.getMessage() for record in caplog.records)
+    assert "wide.png" in converted
+    assert "colour" in converted
+    assert turned == f"{tmp_path / 'wide.png'}: was stored lying and is turned upright"
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]

@@ -200,6 +200,9 @@ def test_it_leads_where_a_raw_file_stands_alone_and_nobody_says_what_does():
     assert leads(pipeline="raw", scenes=("raw:a.dng?reference=a.jpg",)) == ("ssim",)
     assert leads(pipeline="raw", scenes=("shot.dng",), objectives=("niqe",)) == ("niqe",)
     assert leads() == ("ssim",)
+    series = ("pair:a.dng?clean=b.dng", "pair:c.dng?clean=d.dng")
+    assert load_settings(None, {"pipeline": "raw"}, series).objectives == ("ssim",)
+    assert load_settings(None, {"pipeline": "raw"}, ("a.dng", "b.dng")).objectives == ("camera",)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from isptune.study.plan.folder import read_study
 from isptune.study.votes.answers import Answers
@@ -127,3 +128,18 @@ def test_groups_that_were_never_compared_are_warned_of(isptune, tmp_path):
     assert isptune("study", "import", "s", "votes.csv")[0] == 0
     _, _, err = isptune("study", "fit", "s", "--draws", "50")
     assert "votes connect 2 groups of images with no vote between them" in err
+
+
+def test_pictures_of_votes_that_are_too_large_are_cut_to_their_middle_which_is_said(
+    isptune, tmp_path, monkeypatch
+):
+    from isptune.scenes import images
+
+    (tmp_path / "votes.csv").write_text(TABLE)
+    (tmp_path / "pictures").mkdir()
+    for name in ("a b", "c", "d"):
+        Image.new("RGB", (300, 40)).save(tmp_path / "pictures" / f"{name}.png")
+    monkeypatch.setattr(images, "MAX_PIXELS", 4000)
+    status, _, err = isptune("study", "import", "s", "votes.csv", "--images", "pictures")
+    assert status == 0, err
+    assert "is 300x40; its middle, 100x40, is used" in err

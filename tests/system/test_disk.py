@@ -1,5 +1,6 @@
 """Files are whole or not there, whatever ends the process or the power, and whoever made the folder."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -112,3 +113,33 @@ def test_files_are_written_in_one_place():
         for file in (ROOT / room).rglob("*.py"):
             text = file.read_text()
             assert file == Path(disk.__file__) or not any(word in text for word in words), file
+
+
+def test_the_next_to_write_beside_it_removes_what_a_killed_process_left_and_not_what_is_at_work(tmp_path):
+    left, at_work, mine = (
+        tmp_path / ".a.toml.0123abcd.part",
+        tmp_path / ".b.toml.0123abcd.part",
+        tmp_path / "my.part",
+    )
+    for path in (left, at_work, mine):
+        path.write_bytes(b"half")
+        os.utime(path, (1, 1))
+    with at_work.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        write_atomically(tmp_path / "a.toml", b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [at_work.name, "a.toml", "my.part"]
+
+
+def test_folders_and_files_that_grow_are_on_the_disk_before_what_goes_into_them(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: done.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    )
+    disk.make_folder(tmp_path / "a" / "b")
+    assert done == [str(tmp_path), str(tmp_path / "a")]
+    disk.appending(tmp_path / "a" / "b" / "log").close()
+    disk.appending(tmp_path / "a" / "b" / "log").close()
+    assert done[2:] == [str(tmp_path / "a" / "b")]
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        disk.make_folder(tmp_path / "file")

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from isptune.runs.answer import write_answer
 from isptune.runs.log import Trial
 from isptune.runs.settings import RunSettings
 from isptune.tuning.bench import Bench
@@ -48,7 +49,7 @@ def _handed_over(folder, own, seen):
     """What is handed over when the optimizer recommends `own` and the log has `seen`: red and score."""
     trials = [Trial(0, {"tint.red": red, "tint.green": 0.0}, {"redness": score}) for red, score in seen]
     folder.mkdir()
-    hand_over(Bench(SETTINGS), folder, [Sure(own)], ["is sure"], trials)
+    write_answer(folder, hand_over(Bench(SETTINGS), folder, [Sure(own)], ["is sure"], trials))
     return json.loads((folder / "recommended.json").read_text())
 
 
@@ -90,7 +91,7 @@ def test_a_judge_that_breaks_costs_its_diagnosis_only(tmp_path, monkeypatch):
 
     monkeypatch.setattr("tests.toys.Critic.describe", broken)
     bench = Bench(dataclasses.replace(SETTINGS, second_opinions=("greenness",)))
-    hand_over(bench, tmp_path, [Sure(0.2)], ["is sure"], [])
+    write_answer(tmp_path, hand_over(bench, tmp_path, [Sure(0.2)], ["is sure"], []))
     answer = json.loads((tmp_path / "recommended.json").read_text())
     assert "too red" in answer["diagnoses"][0]["default"]["error"]
     assert answer["params"]["tint.red"] == 0.2
@@ -130,7 +131,7 @@ def test_a_default_that_cannot_be_rendered_costs_its_picture_alone(tmp_path, isp
 def test_one_opinion_that_cannot_score_costs_no_other(tmp_path):
     bench = Bench(dataclasses.replace(SETTINGS, second_opinions=("greenness", "picky:hopeless")))
     (tmp_path / "run").mkdir()
-    hand_over(bench, tmp_path / "run", [Sure(0.25)], ["is sure"], [])
+    write_answer(tmp_path / "run", hand_over(bench, tmp_path / "run", [Sure(0.25)], ["is sure"], []))
     told = json.loads((tmp_path / "run" / "recommended.json").read_text())["second_opinions"]
     green, hopeless = sorted(told, key=lambda opinion: opinion["objective"])
     assert green["says"] is not None
@@ -143,7 +144,7 @@ def test_all_opinions_see_the_same_pictures_which_are_rendered_once(tmp_path):
     for names in (("greenness",), ("greenness", "picky:calm")):
         bench = Bench(dataclasses.replace(SETTINGS, second_opinions=names))
         (folder := tmp_path / str(len(names))).mkdir()
-        hand_over(bench, folder, [Sure(0.25)], ["is sure"], [])
+        write_answer(folder, hand_over(bench, folder, [Sure(0.25)], ["is sure"], []))
         counts.append(sum(bench.pipeline.batches))
     assert counts[0] == counts[1]
 
@@ -162,7 +163,7 @@ def test_the_start_stays_where_nothing_is_better(tmp_path):
 
 def test_a_gain_that_costs_more_than_it_is_worth_is_not_handed_over(tmp_path):
     bench = Bench(dataclasses.replace(SETTINGS, stay_near=100.0))
-    hand_over(bench, tmp_path, [Sure(0.3)], ["is sure"], [])
+    write_answer(tmp_path, hand_over(bench, tmp_path, [Sure(0.3)], ["is sure"], []))
     answer = json.loads((tmp_path / "recommended.json").read_text())
     assert answer["params"] == answer["default"]
     assert (answer["cost"], answer["distance"]) == (0, 0)

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from isptune import __version__
 from isptune.errors import AllFailed, ConfigError, RunFolderError
 from isptune.runs.log import RunLog
 from isptune.runs.settings import RunSettings
+from isptune.runs.timing import read_timing
 from isptune.scenes.images import write_image
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
@@ -136,6 +138,61 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path):
     subprocess.run([*command, "--out", killed], check=True, capture_output=True, timeout=120)
     for name in REPRODUCIBLE:
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"second_opinions": ("greenness", "paleness")},
+        {"optimizer": "optuna:TPE"},
+        {"objectives": ("redness", "greenness"), "optimizer": "auto", "holdout": ("coffee",)},
+        {"pipeline_options": {"noise": 0.0, "with_choice": True}, "optimizer": "auto"},
+    ],
+)
+def test_a_run_that_is_asked_to_end_at_any_moment_goes_on_to_the_same_bytes(tmp_path, changes):
+    """The command line takes SIGTERM and Ctrl-C alike: as KeyboardInterrupt, wherever the run is."""
+    changes = {**changes, "generations": 3}
+    began = time.monotonic()
+    whole = _bytes(run(_bench(**changes), tmp_path / "whole"))
+    took_s = time.monotonic() - began
+
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        for share in (0.1, 0.4, 0.7, 0.95):
+            folder, bench = tmp_path / str(share), _bench(**changes)
+            for part in (1.0, 0.6):  # and once more while it goes on
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, share * part * took_s)
+                    run(bench, folder)
+                except KeyboardInterrupt:
+                    bench = _bench(**changes)
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            assert _bytes(run(_bench(**changes), folder)) == whole, share
+            assert read_timing(folder) is not None
+            assert not list(folder.rglob("*.part"))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.slow
+def test_a_run_stopped_while_it_hands_over_still_says_how_long_its_search_took(tmp_path):
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(_bench(), tmp_path / "run", on_hand_over=stop)
+    searched = read_timing(tmp_path / "run")
+    assert searched is not None
+    assert (searched.trials, searched.hand_over_s) == (60, None)
+    handed_over = read_timing(run(_bench(), tmp_path / "run"))
+    assert handed_over is not None
+    assert handed_over.hand_over_s is not None
+    assert replace(handed_over, hand_over_s=None) == searched
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ from isptune.errors import ConfigError, StudyError
 from isptune.space import Value
 from isptune.study.votes import file as answers_file
 from isptune.system import toml_text
-from isptune.system.disk import write_atomically
+from isptune.system.disk import make_folder, write_atomically
 from isptune.system.records import convert, parse_json, parse_toml, read_bytes
 
 PLAN, STIMULI, ANSWERS = "study.toml", "stimuli.csv", "answers.sqlite"
@@ -180,7 +180,7 @@ def new_folder(folder: Path) -> None:
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ConfigError(f"{folder}: is not empty; a study starts in a new folder")
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise StudyError(f"{folder}: cannot be made: {error.strerror or error}") from error
 

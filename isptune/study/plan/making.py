@@ -21,7 +21,7 @@ from isptune.study.plan.folder import (
     write_study,
 )
 from isptune.study.plan.schedule import plan_for, schedule_of
-from isptune.system.disk import slug
+from isptune.system.disk import make_folder, slug
 
 REFERENCE = "reference"
 
@@ -145,7 +145,7 @@ def _write_new(path: Path, image: Images) -> None:
     if path.exists():
         raise ConfigError(f"the condition {path.stem!r} of scene {path.parent.name!r} is there twice")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     except OSError as error:
         raise StudyError(f"{path.parent}: cannot be made: {error.strerror or error}") from error
     write_image(path, image)

@@ -7,7 +7,8 @@ was, and 0.5, which pwcmp itself does not know, for no difference.
 import csv
 import io
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +20,7 @@ from isptune.study.plan.vote_reading import TableVote, VoteTable
 from isptune.study.votes.answers import Answers
 from isptune.study.votes.comparisons import SHARE
 from isptune.study.votes.votes import Answer, Observer, Pair, VoteRecord
+from isptune.system.disk import make_folder
 
 
 def write_table(
@@ -49,14 +51,22 @@ def write_table(
     return table.getvalue()
 
 
-def import_table(folder: Path, table: VoteTable, title: str, pictures: Path | None = None) -> Study:
+def import_table(
+    folder: Path,
+    table: VoteTable,
+    title: str,
+    pictures: Path | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Study:
     """Make a closed study of votes that were given elsewhere; the observers' source is `import`.
 
     Args:
         folder: new or empty.
         table: the votes of all observers.
         title: of the study.
-        pictures: a folder with scene/condition.png, as far as there are pictures; see `find_picture`.
+        pictures: a folder with scene/condition.png, as far as there are pictures; see `find_picture`. Of one that is
+            too large the middle is taken.
+        tell: gets lines on what was done to pictures.
 
     Raises:
         ConfigError: there are no votes, the folder is not empty, a scene has one condition only, or a picture cannot
@@ -66,8 +76,19 @@ def import_table(folder: Path, table: VoteTable, title: str, pictures: Path | No
     if not votes:
         raise ConfigError(f"{title}: the table has no votes" + (" that can be used" if table.faults else ""))
     new_folder(folder)
+    try:
+        return _import(folder, table, title, pictures, tell)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _import(
+    folder: Path, table: VoteTable, title: str, pictures: Path | None, tell: Callable[[str], None]
+) -> Study:
+    votes = table.votes
     names = sorted({(v.pair.scene, c) for v in votes for c in (v.pair.first, v.pair.second)})
-    files = {name: _copy_picture(folder, find_picture(table, pictures, *name), *name) for name in names}
+    files = {name: _copy_picture(folder, find_picture(table, pictures, *name), *name, tell) for name in names}
     plan = Plan(title=title, schedule="complete", repeats=0, anchors=0, training=0)
     study = write_study(folder, plan, [Stimulus(scene, c, files[scene, c]) for scene, c in names])
     with Answers(study.answers_path) as answers:
@@ -113,16 +134,21 @@ def _by_observer(votes: Sequence[TableVote]) -> dict[str, Own]:
     return found
 
 
-def _copy_picture(folder: Path, source: Path | None, scene: str, condition: str) -> str:
+def _copy_picture(
+    folder: Path, source: Path | None, scene: str, condition: str, tell: Callable[[str], None]
+) -> str:
     """The stimulus's file, copied; empty where there is none."""
-    from isptune.scenes.images import read_image, write_image
+    from isptune.scenes.images import read_fitting, write_image
 
     if source is None:
         return ""
     target = folder / stimulus_file(scene, condition)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
     except OSError as error:
         raise StudyError(f"{target.parent}: cannot be made: {error.strerror or error}") from error
-    write_image(target, read_image(source))
+    found = read_fitting(source)
+    for line in found.told:
+        tell(line)
+    write_image(target, found.image)
     return stimulus_file(scene, condition)

@@ -12,6 +12,7 @@
 """
 
 import json
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -35,6 +36,8 @@ from objectives.training.dataset.plan import (
     write_bytes,
 )
 from objectives.training.dataset.samples import make_reference, make_sample, photograph_of
+
+LOG = logging.getLogger(__name__)
 
 STATISTICS = "statistics.json"
 UNFINISHED = "unfinished"
@@ -95,11 +98,17 @@ def _make_pictures(plan: Plan, photos: Path, folder: Path, workers: int, on_prog
     ]
     done = len(used) - len(missing)
     on_progress(done, count)
-    for _ in in_processes(
+    said: list[str] = []
+    for told in in_processes(
         _reference_job, [(str(photos), str(folder), number) for number in missing], workers
     ):
+        said += told
         done += 1
         on_progress(done, count)
+    if said:
+        LOG.warning(
+            "%s", said[0] if len(said) == 1 else f"{said[0]}; of others, too: {len(said) - 1} such lines"
+        )
     jobs: list[tuple[Any, ...]] = []
     for task in plan.tasks:
         for first in range(0, plan.size, CHUNK):
@@ -113,8 +122,8 @@ def _make_pictures(plan: Plan, photos: Path, folder: Path, workers: int, on_prog
         on_progress(done, count)
 
 
-def _reference_job(photos: str, folder: str, number: int) -> None:
-    make_reference(_plan(folder), Path(photos), Path(folder), number)
+def _reference_job(photos: str, folder: str, number: int) -> tuple[str, ...]:
+    return make_reference(_plan(folder), Path(photos), Path(folder), number)
 
 
 def _chunk_job(folder: str, task: str, first: int) -> int:

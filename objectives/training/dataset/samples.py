@@ -28,7 +28,7 @@ from isptune.distortions.depictqa_recipes import (
 )
 from isptune.errors import DatasetError, DiskError, SceneError
 from isptune.interfaces import Objective
-from isptune.scenes.images import read_image, to_uint8, write_image
+from isptune.scenes.images import read_fitting, read_image, to_uint8, write_image
 from isptune.system.disk import folder_in
 from objectives.training.dataset.features import features_of
 from objectives.training.dataset.pairs import draw_pair, opinions, order_by_severity, settled
@@ -51,15 +51,19 @@ def photograph_of(plan: Plan, task: str, number: int) -> int:
     return int(_stream(plan, task, number).integers(len(plan.photographs)))
 
 
-def make_reference(plan: Plan, photos: Path, folder: Path, number: int) -> None:
+def make_reference(plan: Plan, photos: Path, folder: Path, number: int) -> tuple[str, ...]:
     """Write a photograph into the data set, shrunk as the plan says; never enlarged.
+
+    Returns:
+        Lines on what was done to it: colours converted, turned upright, cut to its middle.
 
     Raises:
         SceneError: it cannot be read, or is too small.
         DatasetError: the disk refuses it.
     """
     photograph = plan.photographs[number]
-    image = read_image(photos / photograph.name)
+    found = read_fitting(photos / photograph.name)
+    image = found.image
     height, width = image.shape[-2:]
     if min(height, width) < SMALLEST_SIDE_PX:
         raise SceneError(
@@ -67,6 +71,7 @@ def make_reference(plan: Plan, photos: Path, folder: Path, number: int) -> None:
             "take it out of the folder"
         )
     _write(folder / photograph.reference(number), _shrunk(image, plan.side))
+    return found.told
 
 
 def make_sample(

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isptune.arrays import Images
-from objectives.encoders.bundled_encoder import words_of
-from objectives.encoders.bundled_network import ImageNetwork, TextNetwork, Widths
+from objectives.encoders.bundled_network import TextNetwork, Widths
+from objectives.encoders.quality_words import words_of
 from objectives.training.pictures.captions import (
     AXES,
     LEVELS,
@@ -31,16 +31,20 @@ Batch = tuple[Images, Images, Tensor, list[Spoiling], list[float], list[float]]
 
 
 class Model(nn.Module):
-    """The two networks, the temperature, and the layer for amounts that is only used in training."""
+    """The two networks, the temperature, and the layer for amounts that is only used in training.
 
-    def __init__(self, widths: Widths, words: Sequence[str], dropout: float):
+    Attributes:
+        image: gives features of pictures, and `embeddings` of these.
+        text: reads prompts.
+    """
+
+    def __init__(self, image: nn.Module, widths: Widths, fused: int, words: Sequence[str]):
         super().__init__()
         self.words = {word: number for number, word in enumerate(words)}
-        self.image = ImageNetwork(widths, dropout)
-        self.image.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.image: Any = image
         self.text = TextNetwork(widths, len(words))
         self.log_temperature = nn.Parameter(torch.tensor(2.7))
-        self.amounts = nn.Linear(widths.fused, len(AXES))
+        self.amounts = nn.Linear(fused, len(AXES))
 
     @property
     def temperature(self) -> Tensor:
@@ -75,55 +79,56 @@ def losses(
     count = len(spoilings)
     costs = torch.tensor([spoiling.cost for spoiling in spoilings])
     opinions = torch.tensor(rated)
-    starts = torch.tensor([0.95 if np.isnan(one) else _stretched(one) for one in before])
-    targets = torch.cat([starts * (-COST_TO_QUALITY * costs).exp(), _stretched(opinions)])
+    starts = torch.tensor([0.95 if np.isnan(one) else stretched(one) for one in before])
+    targets = torch.cat([starts * (-COST_TO_QUALITY * costs).exp(), stretched(opinions)])
 
     quality = model.quality(embeddings)
     other = model.quality(embeddings, str(random.choice(QUALITY_TEMPLATES)))
     return {
-        "quality": 4 * _huber(quality[:count], targets[:count]),
-        "wording": 2 * _huber(other, targets),
-        "order": 2 * _order(quality[:count], costs),
-        "opinion": 4 * _huber(quality[count:], targets[count:])
-        + 0.5 * (1 - _correlation(quality[count:], opinions)),
-        "opposites": 0.5 * _opposites(model, embeddings, targets, random),
-        "grades": 0.4 * _grades(model, embeddings[:count], spoilings, random),
-        "captions": 0.3 * _captions(model, embeddings, spoilings, targets, random),
-        "amounts": 10 * _amounts(model, features[:count], spoilings),
+        "quality": 4 * huber(quality[:count], targets[:count]),
+        "wording": 2 * huber(other, targets),
+        "order": 2 * order(quality[:count].view(-1, VARIANTS), costs.view(-1, VARIANTS)),
+        "opinion": 4 * huber(quality[count:], targets[count:])
+        + 0.5 * (1 - correlation(quality[count:], opinions)),
+        "opposites": 0.5 * opposites_told(model, embeddings, targets, random),
+        "grades": 0.4 * grades_told(model, embeddings[:count], spoilings, random),
+        "captions": 0.3 * captions_told(model, embeddings, spoilings, targets, random),
+        "amounts": 10 * amounts_told(model, features[:count], spoilings),
     }
 
 
-def _stretched(opinion: Any) -> Any:
+def stretched(opinion: Any) -> Any:
     """Opinions of BIQ2021 lie between 0.1 and 0.9."""
     return (opinion - 0.1) / 0.78
 
 
-def _huber(one: Tensor, other: Tensor) -> Tensor:
+def huber(one: Tensor, other: Tensor) -> Tensor:
     return functional.smooth_l1_loss(one, other, beta=0.05)
 
 
-def _correlation(one: Tensor, other: Tensor) -> Tensor:
+def correlation(one: Tensor, other: Tensor) -> Tensor:
     one, other = one - one.mean(), other - other.mean()
     return (one * other).sum() / (one.norm() * other.norm() + 1e-6)
 
 
-def _order(quality: Tensor, costs: Tensor) -> Tensor:
-    """Logistic loss on the order within each photograph, weighted by how clear it is."""
-    q, c = quality.view(-1, VARIANTS), costs.view(-1, VARIANTS)
-    worse = c[:, None, :] - c[:, :, None]
-    better = q[:, :, None] - q[:, None, :]
-    weight = (worse / 0.15).clamp(0, 1)
+def order(
+    quality: Float[Tensor, "groups versions"], costs: Float[Tensor, "groups versions"], clear: float = 0.15
+) -> Tensor:
+    """Logistic loss on the order within each photograph, weighted by how clear it is: fully from this difference on."""
+    worse = costs[:, None, :] - costs[:, :, None]
+    better = quality[:, :, None] - quality[:, None, :]
+    weight = (worse / clear).clamp(0, 1)
     return (weight * functional.softplus(-better / 0.04)).sum() / weight.sum().clamp_min(1)
 
 
-def _opposites(model: Model, embeddings: Tensor, targets: Tensor, random: np.random.Generator) -> Tensor:
+def opposites_told(model: Model, embeddings: Tensor, targets: Tensor, random: np.random.Generator) -> Tensor:
     pair = OPPOSITES[int(random.integers(len(OPPOSITES)))]
     logits = model.temperature * embeddings @ model.prompts(pair).T
     target = targets.clamp(0, 1)
     return functional.binary_cross_entropy_with_logits(logits[:, 0] - logits[:, 1], target)
 
 
-def _grades(
+def grades_told(
     model: Model, embeddings: Tensor, spoilings: Sequence[Spoiling], random: np.random.Generator
 ) -> Tensor:
     """Cross-entropy over the grades of every axis, the label shared by the two nearest grades."""
@@ -138,7 +143,7 @@ def _grades(
     return total / len(AXES)
 
 
-def _captions(
+def captions_told(
     model: Model,
     embeddings: Tensor,
     spoilings: Sequence[Spoiling],
@@ -159,7 +164,7 @@ def _captions(
     )
 
 
-def _amounts(model: Model, features: Tensor, spoilings: Sequence[Spoiling]) -> Tensor:
+def amounts_told(model: Model, features: Tensor, spoilings: Sequence[Spoiling]) -> Tensor:
     known = torch.tensor([[float(name in s.amounts) for name in AXES] for s in spoilings])
     truth = torch.tensor([[s.amounts.get(name, 0.0) for name in AXES] for s in spoilings])
     # What is small is what the tuner ends at, and must not drown in what is large.

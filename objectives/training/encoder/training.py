@@ -37,7 +37,7 @@ from isptune.scenes.images import to_images
 from isptune.system.disk import replacing, write_atomically
 from isptune.system.records import parse_json
 from objectives.encoders.bundled_encoder import VIEW_SIDE, pack, small_view, statistics_of, views_of
-from objectives.encoders.bundled_network import Widths
+from objectives.encoders.bundled_network import ImageNetwork, Widths
 from objectives.training.encoder.against_the_tuner import Walk, draw_ways, mean_ends, walk_all
 from objectives.training.encoder.losses import Batch, Model, losses
 from objectives.training.pictures.agreement import rank_correlation
@@ -162,6 +162,12 @@ def validate(
     }
 
 
+def _model(words: Sequence[str], dropout: float) -> Model:
+    image = ImageNetwork(Widths(), dropout)
+    image.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return Model(image, Widths(), Widths().fused, words)
+
+
 def _prepare_thread() -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -195,8 +201,8 @@ class Training:
         self.state_path: Path = options.state or options.out.with_suffix(".state")
         torch.manual_seed(options.seed)
         self.words = vocabulary()
-        self.model = Model(Widths(), self.words, 0.1)
-        self.average = Model(Widths(), self.words, 0.0)
+        self.model = _model(self.words, 0.1)
+        self.average = _model(self.words, 0.0)
         self.average.load_state_dict(self.model.state_dict())
         self.optimizer = adamw(self.model, options.rate, weight_decay=0.05)
         train, self.validation, self.kept_out = read_photographs(options.data)

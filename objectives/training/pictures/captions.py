@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from objectives.encoders.bundled_encoder import words_of
+from objectives.encoders.quality_words import words_of
 
 Wordings = tuple[str, ...]
 

@@ -45,6 +45,7 @@ class Photograph:
         pristine: whether it can stand for a picture that nothing was done to.
         largest_scale: how much of its size may be used when it stands for a pristine one; below 1 where its own
             compression shows at full size.
+        file: that it was read from, whole; None for a part of one.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Photograph:
     opinion: float | None
     pristine: bool
     largest_scale: float
+    file: Path | None = None
 
 
 def read_photographs(data: Path) -> tuple[list[Photograph], list[Photograph], list[Photograph]]:
@@ -61,7 +63,7 @@ def read_photographs(data: Path) -> tuple[list[Photograph], list[Photograph], li
     kept_out = []
     for folder, names in KEPT_OUT.items():
         for path in sorted((data / "photos" / folder).glob("*.png")):
-            photograph = Photograph(f"{folder}/{path.stem}", _read(path), None, True, 1.0)
+            photograph = Photograph(f"{folder}/{path.stem}", _read(path), None, True, 1.0, path)
             (kept_out if path.stem in names else train).append(photograph)
     return train, validation, kept_out
 
@@ -74,7 +76,8 @@ def _read_rated(folder: Path) -> tuple[list[Photograph], list[Photograph]]:
         opinion = float(row["mos"])
         pristine = opinion >= GOOD_OPINION and row["subset"] != "ss02"
         pixels = _read(folder / row["file"])
-        found[row["part"]].append(Photograph(f"biq2021/{row['file']}", pixels, opinion, pristine, 0.85))
+        name, file = f"biq2021/{row['file']}", folder / row["file"]
+        found[row["part"]].append(Photograph(name, pixels, opinion, pristine, 0.85, file))
     thumbnails = {part: np.stack([thumbnail(p.pixels) for p in rated]) for part, rated in found.items()}
     alike = like_any(thumbnails["train"], thumbnails["validation"])
     train = [photograph for photograph, same in zip(found["train"], alike, strict=True) if not same]

@@ -96,7 +96,7 @@ class Outcome:
         epochs, kept: how many there were, and which was best.
         figures: by the name of a correlation.
         read_as: how the table was read.
-        warning: where nobody says which way is better, and what the encoder sees without learning says the other one.
+        warning: where nobody says which way is better, and what the encoder sees without learning says that lower is.
     """
 
     counts: dict[str, int]
@@ -141,8 +141,17 @@ def learn(
     table = extract([(row.name, row.path) for row in rows], encoder, metrics, order.cache, extracted)
     table = table.with_scores(torch.tensor([row.score for row in rows], dtype=torch.float32))
     parts = divide(table, order.validation, order.recipe.seed)
-    train = table.take(parts.train)
-    standardisation, scale = Standardisation.of(train.metrics), scale_of(train)
+    train, head, lower = table.take(parts.train), HEADS[order.head], scores.lower_was_better
+    standardisation, warning = Standardisation.of(train.metrics), ""
+    if not scores.direction_known:
+        plain = predict(
+            encoder, plain_prompts(encoder, head), head, samples(train, standardisation, scale_of(train))
+        )
+        warning = _wrong_way(plain.numpy()[None], train.scores.numpy())
+        if warning:
+            table, lower = table.with_scores(-table.scores), True
+            train = table.take(parts.train)
+    scale = scale_of(train)
     if scale[0] == scale[1]:
         raise ConfigError(
             f"{one_line(str(order.scores))}: all pictures of the training part have the same score"
@@ -151,11 +160,6 @@ def learn(
         samples(table.take(part), standardisation, scale)
         for part in (parts.train, parts.stopping, parts.validation)
     )
-    head = HEADS[order.head]
-    warning = ""
-    if not scores.direction_known:
-        plain = predict(encoder, plain_prompts(encoder, head), head, inside).numpy()[None]
-        warning = _wrong_way(plain, inside.scores.numpy())
     learner, history = fit(
         encoder,
         lambda: scorenet_learner(encoder, head, len(metrics.names), order.design),
@@ -186,7 +190,7 @@ def learn(
             metrics.names,
             standardisation,
             order.design,
-            _notes(order, outcome, scale, scores.lower_was_better),
+            _notes(order, outcome, scale, lower),
         ),
     )
     return outcome
@@ -229,13 +233,16 @@ def _require_place(order: Order) -> None:
 
 
 def _wrong_way(plain: np.ndarray, opinions: np.ndarray) -> str:
-    """A warning where scores run against what the encoder sees without learning, by more than chance; else empty."""
+    """What to say where scores run against what the encoder sees without learning, by more than chance; else empty.
+
+    They are differences from a reference then, as DMOS is, whatever their column is called.
+    """
     found = estimate(rank_correlation, plain, opinions, resamples(len(opinions), seed=0))
     if found.high >= 0:
         return ""
     return (
-        f"the scores run against what the encoder sees without learning (SROCC {found.value:.2f}): if lower ones are "
-        "better, say --lower-is-better"
+        f"lower scores are taken for better: they run against what the encoder sees without learning (SROCC "
+        f"{found.value:.2f}); if higher ones are, say --higher-is-better"
     )
 
 

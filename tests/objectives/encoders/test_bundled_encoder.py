@@ -17,7 +17,6 @@ from objectives.encoders.bundled_encoder import (
     build,
     pack,
     views_of,
-    words_of,
 )
 from objectives.encoders.bundled_network import (
     TONE_EDGES,
@@ -28,6 +27,7 @@ from objectives.encoders.bundled_network import (
     tone_shares,
 )
 from objectives.encoders.interface import ImageTextEncoder
+from objectives.encoders.quality_words import words_of
 
 SMALL = Widths((4, 6, 8, 8), (4, 6, 6, 8, 8), 6, 16, 12, 8, 2, 1, 10)
 WORDS = ["a", "bad", "good", "image", "photo", "the"]
@@ -142,7 +142,7 @@ def test_words_are_read_in_lower_case_and_without_punctuation():
 
 @pytest.mark.parametrize("prompt", ["", "...", "a dog", "good " * 11])
 def test_prompts_that_it_cannot_read_are_refused(file: Path, prompt: str):
-    with pytest.raises(ConfigError, match=r"1 to 10 words|knows 6 words about image quality"):
+    with pytest.raises(ConfigError, match=r"1 to 10 words|know 6 words about image quality"):
         BundledEncoder(file).embed_prompts([prompt])
 
 

@@ -95,7 +95,7 @@ def test_an_existing_file_is_replaced_only_when_forced(call, tmp_path):
 
 @pytest.mark.slow
 def test_scores_of_the_other_direction_are_turned(call, pictures, tmp_path):
-    call()
+    call("--higher-is-better")  # which the encoder, made of noise, may doubt
     lines = (pictures / "scores.csv").read_text().splitlines()
     turned = [f"{name};{100 - float(mos)}" for name, mos in (line.split(",") for line in lines[1:])]
     table = tmp_path / "dmos.csv"
@@ -122,7 +122,9 @@ def test_prompts_that_order_pictures_the_wrong_way_round_are_not_offered(call, t
 
 
 @pytest.mark.slow
-def test_scores_that_run_against_the_first_fit_are_asked_about(call, pictures, tmp_path, monkeypatch):
+def test_scores_that_run_against_the_first_fit_are_turned_which_is_said(
+    call, pictures, tmp_path, monkeypatch
+):
     from objectives.training.scorenet import from_pictures
 
     real = from_pictures.predict
@@ -130,8 +132,10 @@ def test_scores_that_run_against_the_first_fit_are_asked_about(call, pictures, t
         from_pictures, "predict", lambda encoder, prompts, head, samples: -samples.scores
         if len(samples.scores) > 12 else real(encoder, prompts, head, samples)
     )  # fmt: skip
-    assert "if lower ones are better, say --lower-is-better" in call().output
+    assert "warning: lower scores are taken for better" in call().output
+    assert read_learned_for(tmp_path / "mine.safetensors").notes["lower_is_better"] is True
     assert "warning" not in call("--force", "--higher-is-better").output
+    assert read_learned_for(tmp_path / "mine.safetensors").notes["lower_is_better"] is False
 
 
 @pytest.mark.slow

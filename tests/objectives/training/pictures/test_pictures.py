@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from objectives.encoders.bundled_encoder import words_of
+from objectives.encoders.quality_words import words_of
 from objectives.no_reference.texture_shares import TEXTURE_FEATURES, texture_shares
 from objectives.training.encoder.against_the_tuner import mean_ends, walk, walk_all
 from objectives.training.pictures.captions import (
