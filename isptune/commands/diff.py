@@ -47,7 +47,7 @@ def diff(
       isptune diff factory.toml runs/mine --json
       isptune diff mine.toml other.toml --on runs/mine
     """
-    require_files([old, new, on], "file or run folder")
+    require_files([old, new], "file or run folder")
     from isptune.report.differences import compare_sets, print_difference, to_dict
     from isptune.trust import Trust
 

@@ -37,7 +37,7 @@ def test_files_of_any_name_can_be_given(text, file):
         (
             "pets.txt?sed=3",
             "labels",
-            "zsclip has no option 'sed'; did you mean 'seed'? there are: labels, encoder, seed",
+            r"zsclip has no option 'sed'; did you mean 'seed'\? there are: labels, encoder, seed",
         ),
         (
             "pets.txt,sed=3",
