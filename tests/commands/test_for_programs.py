@@ -61,12 +61,12 @@ def test_worse_is_below_where_higher_is_better_and_above_where_lower_is():
 @pytest.mark.slow
 @pytest.mark.drawn
 def test_a_run_ends_with_status_1_below_its_limit_and_prints_nothing_but_json(isptune):
-    status, out, err = isptune("run", *TOY, *SHORT, "--out", "r", "--json", "--fail-below", "9")
+    status, out, err = isptune("run", *TOY, *SHORT, "--out", "r", "--json", "--fail-below", "-9")
     assert status == 1
     assert json.loads(out)["finished"] is True
     assert "redness" in err
-    assert "which is worse than 9" in err
-    assert isptune("run", *TOY, *SHORT, "--out", "r", "--fail-below", "-9")[0] == 0
+    assert "which is worse than -9" in err
+    assert isptune("run", *TOY, *SHORT, "--out", "r", "--fail-below", "9")[0] == 0
 
 
 def test_score_ends_with_status_1_for_a_picture_below_the_limit(isptune, tmp_path):
