@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands import completing
+from isptune.commands.early import require_files
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,7 +35,7 @@ def written_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=completing.runs)
 @click.option(
     "--format",
     "file_format",
@@ -81,6 +84,8 @@ def export(
       isptune export runs/series/mine --format pp3 --out profiles
       isptune export runs/series/mine --format libcamera --template imx477.json --iso 100,400,1600 --out tuned
     """
+    require_files([run], "file or run folder")
+    require_files([template])
     from isptune.commands.export_series import export_series
     from isptune.errors import ConfigError
     from isptune.tuning.series import is_series
