@@ -96,7 +96,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Pairs after which a break is offered; 0 for never.",
 )
-@click.option("--ask-name", is_flag=True, help="Ask observers for a name; else nothing personal is kept.")
+@click.option("--ask-name", is_flag=True, help="Ask observers for a name; else none is kept.")
 @click.option(
     "--viewing/--no-viewing",
     default=True,

@@ -61,7 +61,9 @@ def application(sitting: Sitting, token: str, on_finish: Callable[[], None]) -> 
     """The site: everything lies under `/TOKEN/`, anything else is not there."""
 
     async def page(request: Request) -> Response:
-        return HTMLResponse(translated("isptune.rating", "rate.html", request.headers.get("accept-language", "")))
+        return HTMLResponse(
+            translated("isptune.rating", "rate.html", request.headers.get("accept-language", ""))
+        )
 
     async def asset(request: Request) -> Response:
         name = request.path_params["name"]
@@ -118,7 +120,12 @@ def application(sitting: Sitting, token: str, on_finish: Callable[[], None]) -> 
             Middleware(StrictHeaders),
             Middleware(KnownHosts, hosts=Hosts()),
         ],
-        exception_handlers={BadRequest: refused, StudyError: refused, ConfigError: _conflict, RunFolderError: refused},
+        exception_handlers={
+            BadRequest: refused,
+            StudyError: refused,
+            ConfigError: _conflict,
+            RunFolderError: refused,
+        },
     )
     app.router.redirect_slashes = False  # it would answer what lies outside of /TOKEN/
     return app

@@ -23,8 +23,9 @@ SHOWN = 8
 """Scenes on the page at most, so that it stays small enough to send; those that differ most."""
 
 PAGE_BYTES = 6 << 20
-"""Of all cuts of a page: in the page they take a third more. First come the places that changed most, scene by scene,
-then the other places of each. Where not even one scene's pictures fit, as of a hundred conditions, the later ones go."""
+"""Of all cuts of a page: in the page they take a third more. First come the places that changed most, scene by
+scene, then the other places of each. Where not even one scene's pictures fit, as of a hundred conditions, the later
+ones go."""
 
 KINDS = ("default", "recommended", "reference")
 _FURTHER = re.compile(r"(found|(front|trial)-(\d{1,6}))")

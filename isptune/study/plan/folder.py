@@ -57,7 +57,7 @@ class Plan:
         anchors: pairs with an obvious answer: those that lie furthest apart in the stimuli's known scores.
         training: pairs for practice before the first vote that counts.
         break_every: pairs after which a break is offered; 0 for never.
-        ask_name: whether observers are asked for a name; else nothing personal is kept.
+        ask_name: whether observers are asked for a name; else no name is kept.
         viewing: whether observers are asked once, before their first vote, what they see of grey ramps and plates of
             coloured dots; see `isptune.study.votes.viewing`.
     """

@@ -1,7 +1,7 @@
 """How an observer sees the screen: asked once before the first vote, and kept beside the votes.
 
-Of two strips, black and white, the observer says how many squares can be told from it; of plates of coloured dots, which
-digit. This tells a dark display, a bright room, and eyes that do not tell red from green. It is no medical test.
+Of two strips, black and white, the observer says how many squares can be told from it; of plates of coloured dots,
+which digit. This tells a dark display, a bright room, and eyes that do not tell red from green. It is no medical test.
 """
 
 import json

@@ -137,7 +137,9 @@ def test_a_search_ends_when_its_voter_is_content_as_a_run_that_every_command_tak
     status, _, error = isptune("export", folder, "--trial", 3)
     assert status == 0, error
     (warning,) = read_answer(folder).warnings
-    assert warning.startswith(f"{VOTES_EACH} votes led this search, 0 of which saw no difference. None compared")
+    assert warning.startswith(
+        f"{VOTES_EACH} votes led this search, 0 of which saw no difference. None compared"
+    )
     status, _, error = isptune(
         "study", "new", folder.parent / "both", "--images", folder / "images", "--schedule", "complete"
     )
