@@ -35,6 +35,7 @@ COMMANDS = {
     "distort": "isptune.commands.distort:distort",
     "study": "isptune.commands.study:study",
     "agree": "isptune.commands.agree:agree",
+    "init": "isptune.commands.init:init",
     "list": "isptune.commands.listing:listing",
     "completion": "isptune.commands.completion:completion",
 }

@@ -15,10 +15,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isptune.errors import ConfigError, RunFolderError
-from isptune.interfaces import Pipeline
 from isptune.registry import build, factory, installed
 from isptune.runs.answer import ScorePair, read_answer
 from isptune.runs.facts import read_bench
@@ -28,6 +27,9 @@ from isptune.runs.settings import read_settings
 from isptune.space import Candidate, Choice, Param, Value, existing_names, in_words
 from isptune.system.records import convert, parse_json, parse_toml, read_bytes
 from isptune.system.toml_text import inline, key_path, quoted
+
+if TYPE_CHECKING:
+    from isptune.interfaces import Pipeline
 
 FORMATS = ("toml", "json")
 """What the core writes by itself; pipelines add others, see `isptune.interfaces.WritesParameterFiles`."""
@@ -122,7 +124,7 @@ def parse_set(data: bytes | str, path: Path) -> ParameterSet:
     )
 
 
-def build_pipeline(chosen: ParameterSet) -> Pipeline:
+def build_pipeline(chosen: ParameterSet) -> "Pipeline":
     """The pipeline that a set is for. Raises ConfigError if the set does not say or it cannot be built."""
     if chosen.pipeline is None:
         raise ConfigError(

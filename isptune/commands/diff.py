@@ -4,12 +4,14 @@ from pathlib import Path
 
 import click
 
+from isptune.commands import completing
+from isptune.commands.early import require_files
 from isptune.commands.options import TRUST
 
 
 @click.command()
-@click.argument("old", metavar="A")
-@click.argument("new", metavar="[B]", required=False)
+@click.argument("old", metavar="A", shell_complete=completing.runs)
+@click.argument("new", metavar="[B]", required=False, shell_complete=completing.runs)
 @click.option(
     "--on",
     metavar="RUN",
@@ -45,6 +47,7 @@ def diff(
       isptune diff factory.toml runs/mine --json
       isptune diff mine.toml other.toml --on runs/mine
     """
+    require_files([old, new], "file or run folder")
     from isptune.report.differences import compare_sets, print_difference, to_dict
     from isptune.trust import Trust
 

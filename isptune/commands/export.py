@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands import completing
+from isptune.commands.early import require_files
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,7 +35,7 @@ def written_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=completing.runs)
 @click.option(
     "--format",
     "file_format",
@@ -49,9 +52,14 @@ def written_options(function: Callable[..., Any]) -> Callable[..., Any]:
     help="Of a series, the ISOs to write. [those that were tuned]",
 )
 @click.option(
-    "--front", type=click.IntRange(1), metavar="N", help="A member of the Pareto front, as the report counts."
+    "--front",
+    type=click.IntRange(1, 10**9),
+    metavar="N",
+    help="A member of the Pareto front, as the report counts.",
 )
-@click.option("--trial", type=click.IntRange(0), metavar="N", help="A trial of the search, as in trials.csv.")
+@click.option(
+    "--trial", type=click.IntRange(0, 10**9), metavar="N", help="A trial of the search, as in trials.csv."
+)
 @click.option("--tuned", is_flag=True, help="Of a series, the sets as they were tuned, not the fitted ones.")
 @written_options
 def export(
@@ -81,6 +89,8 @@ def export(
       isptune export runs/series/mine --format pp3 --out profiles
       isptune export runs/series/mine --format libcamera --template imx477.json --iso 100,400,1600 --out tuned
     """
+    require_files([run], "file or run folder")
+    require_files([template])
     from isptune.commands.export_series import export_series
     from isptune.errors import ConfigError
     from isptune.tuning.series import is_series

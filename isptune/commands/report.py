@@ -2,15 +2,16 @@
 
 import click
 
+from isptune.commands import completing
 from isptune.commands.options import TRUST
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=completing.runs)
 @click.option(
     "--trial",
     "trials",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 10**9),
     metavar="N",
     multiple=True,
     help="Render this trial, too, and show it among the pictures; may be repeated. As in trials.csv.",
@@ -28,10 +29,11 @@ def report(run: str, trials: tuple[int, ...], trust: bool) -> None:
     """
     from pathlib import Path
 
+    from isptune.report.next_steps import link
     from isptune.report.run_report import write_report
 
     if trials:
         from isptune.tuning.further_pictures import show_trials
 
         show_trials(Path(run), trials, trust)
-    click.echo(f"report: {write_report(Path(run))}")
+    click.echo(f"report: {link(write_report(Path(run)))}")

@@ -4,10 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands.early import check_writable
+from isptune.commands.limits import broken, fail_below, fail_if, parse_limits
 from isptune.commands.options import settings_from, settings_options
 from isptune.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from isptune.runs.settings import RunSettings
 
 
@@ -25,8 +29,16 @@ if TYPE_CHECKING:
     multiple=True,
     help="Write the run down elsewhere, too, as it goes on: tensorboard:DIR, mlflow, mlflow:EXPERIMENT.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; progress goes to stderr.")
+@fail_below
 def run(
-    out: str | None, workers: str | None, extend: bool, write_to: tuple[str, ...], **options: Any
+    out: str | None,
+    workers: str | None,
+    extend: bool,
+    write_to: tuple[str, ...],
+    as_json: bool,
+    limits: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Tune a pipeline's parameters so that an objective likes its pictures best.
 
@@ -46,12 +58,23 @@ def run(
       isptune run --scene a.png --scene b.png --aggregate worst
       isptune run --config tune.toml --out runs/mine
       isptune run --config tune.toml --out runs/mine --generations 80 --extend
+      isptune run --objective ssim --fail-below 0.9 --json > result.json
 
     A TOML file has the same names: objectives = ["ssim"], population = 30, [pipeline_options] map = "coupled".
     """
     if extend and out is None:
         raise ConfigError("--extend goes on with a run: name its folder with --out")
-    carry_out(settings_from(options), out, workers, extend, write_to)
+    check_writable(out)
+    settings = settings_from(options)
+    wanted = parse_limits(limits, settings.objectives)
+    folder = carry_out(settings, out, workers, extend, as_json, write_to)
+    if wanted:
+        from isptune.runs.record import read_run
+
+        record = read_run(folder)
+        pairs = record.answer.objectives if record.answer else {}
+        scores = {name: pair.recommended.mean for name, pair in pairs.items()}
+        fail_if(broken(wanted, {one.name: one.direction for one in record.objectives}, scores))
 
 
 def carry_out(
@@ -59,9 +82,10 @@ def carry_out(
     out: str | None,
     workers: str | None,
     extend: bool = False,
+    as_json: bool = False,
     write_to: tuple[str, ...] = (),
-) -> None:
-    """Run to the end, write the report and show the answer."""
+) -> "Path":
+    """Run to the end, write the report and show the answer; the run's folder."""
     from pathlib import Path
 
     from rich.console import Console
@@ -70,12 +94,22 @@ def carry_out(
     from isptune.tuning.config import default_folder
     from isptune.tuning.workers import opened_bench
 
-    console = Console(markup=False)  # names of folders come from outside
+    console = Console(markup=False, stderr=as_json)  # names of folders come from outside
     folder = Path(out) if out else default_folder(settings)
     with opened_bench(settings, workers, own_files=True) as bench:
         run_with_progress(bench, folder, console, workers, extend, write_to)
-    from isptune.report.console import print_run
     from isptune.report.run_report import write_report
+    from isptune.runs.record import read_run
 
     write_report(folder)
+    if as_json:
+        from isptune.report.as_data import run_as_data
+        from isptune.system.records import to_json
+
+        click.echo(to_json(run_as_data(read_run(folder))), nl=False)
+        return folder
+    from isptune.report.console import print_next, print_run
+
     print_run(folder, console)
+    print_next(read_run(folder), console)
+    return folder

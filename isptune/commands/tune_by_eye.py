@@ -4,12 +4,21 @@ from typing import Any
 
 import click
 
+from isptune.commands import completing
+from isptune.commands.early import check_plug_ins, check_scenes, check_writable
 from isptune.commands.options import DEVICE, PIPELINE_OPTION, TRUST
 
 
 @click.command("tune-by-eye")
-@click.argument("folder", metavar="DIR")
-@click.option("--pipeline", metavar="SPEC", default="synthetic", show_default=True, help="What is tuned.")
+@click.argument("folder", metavar="DIR", shell_complete=completing.runs)
+@click.option(
+    "--pipeline",
+    metavar="SPEC",
+    shell_complete=completing.names_of("pipeline"),
+    default="synthetic",
+    show_default=True,
+    help="What is tuned.",
+)
 @PIPELINE_OPTION
 @click.option(
     "--scene",
@@ -20,7 +29,13 @@ from isptune.commands.options import DEVICE, PIPELINE_OPTION, TRUST
 )
 @click.option("--crop", metavar="WxH[+X+Y]", help="Cut the scene, by default from the middle.")
 @click.option("--resize", metavar="N|WxH", help="Resize the scene; one number is the longer side.")
-@click.option("--tune", metavar="PATTERN", multiple=True, help="Tune these params only, e.g. 'denoise.*'.")
+@click.option(
+    "--tune",
+    metavar="PATTERN",
+    multiple=True,
+    shell_complete=completing.knobs,
+    help="Tune these params only, e.g. 'denoise.*'.",
+)
 @click.option(
     "--votes", type=click.IntRange(15, 100_000), default=300, show_default=True, help="At most so many votes."
 )
@@ -51,6 +66,9 @@ def tune_by_eye(
     """  # fmt: skip
     from pathlib import Path
 
+    check_plug_ins("pipeline", [options["pipeline"]])
+    check_scenes([options["scene"]])
+    check_writable(folder)
     from isptune.report.live.server import LINK, LiveRoutes
     from isptune.report.run_report import write_report
     from isptune.study.by_eye.run import forget_unfinished, go_on, start

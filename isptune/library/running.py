@@ -42,7 +42,9 @@ def run_with_progress(
     name = " + ".join(bench.objectives)
     if (folder / RECOMMENDED).exists() and not extend:
         console.print(
-            f"{folder} is finished already; another --seed or --out starts a new run", highlight=False
+            f"{folder} is finished already; another --seed or --out starts a new run",
+            highlight=False,
+            soft_wrap=True,
         )
         run(bench, folder)  # refuses another run in the same folder
         return
@@ -50,11 +52,18 @@ def run_with_progress(
     for text in [*bench.warnings, *warnings_of(folder, bench)]:
         errors.print(f"warning: {one_line(text)}")
     console.print(
-        f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}", highlight=False
+        f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}",
+        highlight=False,
+        soft_wrap=True,
     )
     for scene in bench.scenes:
         if "note" in scene.metadata:
-            console.print(one_line(f"{scene.name}: {scene.metadata['note']}"), highlight=False, markup=False)
+            console.print(
+                one_line(f"{scene.name}: {scene.metadata['note']}"),
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
     writing = Writing(folder, bench.settings, write_to, errors.print)
     writing.begin()
     if not RunLog(folder).generations():
@@ -72,6 +81,8 @@ def run_with_progress(
 def _try_start(bench: Bench, console: Console) -> None:
     """Say at once if the start does not work. The end of the run needs the same picture, which is remembered."""
     start = bench.space.complete({})
+    if any(objective.facts.rivals for objective in bench.evaluator.objectives.values()):
+        return  # they compare with others of a population: alone there is nothing to say, and the first one says it
     (trial,) = bench.evaluator.evaluate([start], bench.seeds.to_confirm()[0], keep=True)
     if trial.error is not None:
         console.print(

@@ -10,6 +10,7 @@ from isptune.report import run_plots, series
 from isptune.report.changes import Change, bounds_reached, changes
 from isptune.report.curves import curves_of
 from isptune.report.digits import number
+from isptune.report.distance_words import distances_disagree
 from isptune.report.importance import Importance, importance
 from isptune.report.page import render
 from isptune.report.pictures import compared, of_run
@@ -174,7 +175,9 @@ def _verdict(objective: ObjectiveRecord, pair: ScorePair) -> str:
 
 def _distance(answer: Answer) -> dict[str, Any] | None:
     after, before = answer.recommended_distance, answer.default_distance
-    return {"after": after, "before": before} if after.l1 is not None else None
+    if after.l1 is None:
+        return None
+    return {"after": after, "before": before, "disagree": distances_disagree(before, after)}
 
 
 def _importance_notes(record: RunRecord, found: Mapping[str, Importance]) -> list[dict[str, Any]]:

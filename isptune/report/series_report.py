@@ -216,7 +216,9 @@ def print_series(series: ConditionSeries, fit: Fit | None, console: "Console") -
     )
     print_table(console, "sets by condition", ["knob", *series.conditions, "unit"], rows)
     for name in series.kept:
-        console.print(f"{name}: nothing better was found, so its neighbour's set stays", highlight=False)
+        console.print(
+            f"{name}: nothing better was found, so its neighbour's set stays", highlight=False, soft_wrap=True
+        )
     if fit is not None:
         for line in fit_in_words(series, fit):
             console.print(line, highlight=False, soft_wrap=True)

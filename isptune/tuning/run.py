@@ -130,7 +130,7 @@ class _Loop:
             )
             if logged != expected or not same_noise:
                 raise RunFolderError(
-                    f"generation {generation.generation} of the log is not what the optimizer asks for now: "
+                    f"generation {generation.generation + 1} of the log is not what the optimizer asks for now: "
                     + (
                         f"{self.bench.optimizer_spec} plans by its whole budget, so that this run cannot be extended"
                         if extended
@@ -195,7 +195,7 @@ class _Loop:
         found = self.bench.evaluator.evaluate(complete, seed, self.on_part, unfinished.run)
         if all(trial.error is not None for trial in found):
             raise AllFailed(
-                f"all {len(found)} candidates of generation {index} failed; the first: {found[0].error}"
+                f"all {len(found)} candidates of generation {index + 1} failed; the first: {found[0].error}"
             )
         trials = (replace(trial, repeat=r, params=c) for (r, c), trial in zip(asked, found, strict=True))
         return Generation(index, seed, tuple(trials))

@@ -31,7 +31,7 @@ def _call(command, *arguments):
 def test_report_writes_the_page_and_says_where(tmp_path):
     write_run(tmp_path / "run", generations=2)
     output = _call(report, tmp_path / "run")
-    assert output == f"report: {tmp_path / 'run' / 'report.html'}\n"
+    assert output == f"report: {(tmp_path / 'run' / 'report.html').as_uri()}\n"
     assert (tmp_path / "run" / "report.html").stat().st_size > 10_000
 
 
