@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "isptune.commands.run:run",
     "tune-series": "isptune.commands.tune_series:tune_series",
     "lookup": "isptune.commands.lookup:lookup",
+    "watch": "isptune.commands.watch:watch",
     "tune-by-eye": "isptune.commands.tune_by_eye:tune_by_eye",
     "import": "isptune.commands.import_set:import_set",
     "export": "isptune.commands.export:export",
@@ -34,6 +35,7 @@ COMMANDS = {
     "distort": "isptune.commands.distort:distort",
     "study": "isptune.commands.study:study",
     "agree": "isptune.commands.agree:agree",
+    "init": "isptune.commands.init:init",
     "list": "isptune.commands.listing:listing",
     "completion": "isptune.commands.completion:completion",
 }

@@ -24,6 +24,8 @@ The command line prints the message as one line, without a traceback, and exits 
 (2 for a ConfigError, as click does for wrong usage).
 """
 
+import difflib
+
 
 class IsptuneError(Exception):
     """Root of the tree: catch this to catch everything that isptune raises on purpose."""
@@ -38,7 +40,9 @@ class UnknownName(ConfigError):
 
     def __init__(self, kind: str, name: str, known: list[str]):
         self.kind, self.name, self.known = kind, name, sorted(known)
-        super().__init__(f"no {kind} is called {name!r}; there are: {', '.join(self.known) or 'none'}")
+        near = difflib.get_close_matches(name, self.known, 1, 0.7)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        super().__init__(f"no {kind} is called {name!r}; {hint}there are: {', '.join(self.known) or 'none'}")
 
 
 class SpaceError(ConfigError):
@@ -100,6 +104,12 @@ class MissingExtra(IsptuneError):
 def one_line(text: str) -> str:
     """Text on one line: line breaks and other control characters, as file names may hold, are escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def about(name: str, error: Exception) -> str:
+    """What an exception says of a file, whose name stands in front of it once."""
+    name, said = one_line(name), in_words(error)
+    return said if said.startswith(f"{name}:") else f"{name}: {said}"
 
 
 def in_words(error: Exception) -> str:

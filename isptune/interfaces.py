@@ -6,12 +6,14 @@ of methods, and is asked for with `isinstance`.
 Plug-ins register by entry points (groups `isptune.pipelines`, `isptune.objectives`, `isptune.judges`,
 `isptune.optimizers`, `isptune.scenes`); what an entry point names is a factory, see `isptune.registry`. An objective
 that a report shall ask for a second opinion stands a second time, under `isptune.second_opinions`; a judge that shall
-say in reports what is wrong with pictures, under `isptune.diagnosing_judges`; a click command under `isptune.commands`.
+say in reports what is wrong with pictures, under `isptune.diagnosing_judges`; a click command under `isptune.commands`;
+what writes a run down elsewhere while it goes on, under `isptune.writers`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -221,4 +223,43 @@ class ParetoOptimizer(Protocol):
 
     def front(self) -> list[Candidate]:
         """The candidates that no other one dominates."""
+        ...
+
+
+@dataclass(frozen=True)
+class WrittenTrial:
+    """A trial as writers get it.
+
+    Attributes:
+        number, generation, repeat: from 0; the number as in trials.csv.
+        params: the tuned values.
+        numbers: scores by objective, and l1 and l1_normalised where they are known; empty of a trial that failed.
+        error: why it failed, else None.
+        began, ended: seconds since 1970, UTC; None where they are not known.
+    """
+
+    number: int
+    generation: int
+    repeat: int
+    params: Mapping[str, float | str]
+    numbers: Mapping[str, float]
+    error: str | None
+    began: float | None
+    ended: float | None
+
+
+@runtime_checkable
+class RunWriter(Protocol):
+    """Writes a run down elsewhere while it goes on. What it raises is told once, and ends the writing, not the run."""
+
+    def begin(self, name: str, settings: Mapping[str, Any]) -> None:
+        """The run begins, or goes on: the trials that it has come first."""
+        ...
+
+    def trials(self, trials: Sequence[WrittenTrial]) -> None:
+        """A generation is over."""
+        ...
+
+    def end(self, values: Candidate, numbers: Mapping[str, float], pictures: Sequence[Path]) -> None:
+        """The run is over: what it recommends, the scores of that, and its pictures as PNG."""
         ...

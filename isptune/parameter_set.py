@@ -15,17 +15,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isptune.errors import ConfigError, RunFolderError
-from isptune.interfaces import Pipeline
 from isptune.registry import build, factory, installed
 from isptune.runs.answer import ScorePair, read_answer
+from isptune.runs.facts import read_bench
 from isptune.runs.files import RECOMMENDED
+from isptune.runs.log import RunLog, Trial
 from isptune.runs.settings import read_settings
 from isptune.space import Candidate, Choice, Param, Value, existing_names, in_words
 from isptune.system.records import convert, parse_json, parse_toml, read_bytes
 from isptune.system.toml_text import inline, key_path, quoted
+
+if TYPE_CHECKING:
+    from isptune.interfaces import Pipeline
 
 FORMATS = ("toml", "json")
 """What the core writes by itself; pipelines add others, see `isptune.interfaces.WritesParameterFiles`."""
@@ -120,7 +124,7 @@ def parse_set(data: bytes | str, path: Path) -> ParameterSet:
     )
 
 
-def build_pipeline(chosen: ParameterSet) -> Pipeline:
+def build_pipeline(chosen: ParameterSet) -> "Pipeline":
     """The pipeline that a set is for. Raises ConfigError if the set does not say or it cannot be built."""
     if chosen.pipeline is None:
         raise ConfigError(
@@ -192,6 +196,51 @@ def _of_run(folder: Path) -> ParameterSet:
         scores={name: _means(pair) for name, pair in answer.objectives.items()},
         note=START_STAYS if answer.rejected is not None else "",
     )
+
+
+def read_trial(folder: Path, number: int) -> ParameterSet:
+    """A trial of a run, finished or not, as a set; `number` as in trials.csv. Raises RunFolderError."""
+    settings, trial = read_settings(folder), _trial(folder, number)
+    defaults = {param.name: param.default for param in read_bench(folder).params}
+    return ParameterSet(
+        name=f"{folder.resolve().name}-trial-{number}",
+        values={**defaults, **trial.params},
+        pipeline=settings.pipeline,
+        pipeline_options=settings.pipeline_options,
+        start=defaults,
+        scores={name: {"recommended": score} for name, score in trial.scores.items()},
+        note=f"trial {number} of the search" + (f", which failed: {trial.error}" if trial.error else ""),
+    )
+
+
+def read_front_member(folder: Path, number: int) -> ParameterSet:
+    """A member of the Pareto front of a finished run as a set; they count from 1. Raises RunFolderError."""
+    front = read_answer(folder).front
+    if not 1 <= number <= len(front):
+        known = f"1 to {len(front)}" if front else "none: it has one objective, or its optimizer has no front"
+        raise RunFolderError(f"{folder}: has no member {number} of a Pareto front; there are {known}")
+    member = front[number - 1]
+    scores = {name: {"recommended": score} for name, score in member.scores.items()}
+    return replace(
+        _of_run(folder),
+        name=f"{folder.resolve().name}-front-{number}",
+        values=dict(member.params),
+        scores=scores,
+        note=f"member {number} of {len(front)} of the Pareto front",
+    )
+
+
+def trial_params(folder: Path, number: int) -> Candidate:
+    """The tuned values of a trial of a run; `number` as in trials.csv. Raises RunFolderError."""
+    return _trial(folder, number).params
+
+
+def _trial(folder: Path, number: int) -> Trial:
+    trials = [trial for generation in RunLog(folder).generations() for trial in generation.trials]
+    if not 0 <= number < len(trials):
+        known = f"0 to {len(trials) - 1}, as in trials.csv" if trials else "none yet"
+        raise RunFolderError(f"{folder}: has no trial {number}; there are {known}")
+    return trials[number]
 
 
 def _means(pair: ScorePair) -> dict[str, float]:

@@ -9,6 +9,7 @@ A plug-in's entry point names a factory:
 * `isptune.optimizers`  `build(argument: str | None, space, *, population, seed, budget, objectives) -> Optimizer`
   (`budget` in evaluations, `objectives` their number; a ConfigError where it cannot do what is asked)
 * `isptune.scenes`      `build(argument: str | None) -> list[Scene]`
+* `isptune.writers`     `build(argument: str | None) -> RunWriter`
 * `isptune.set_readers` `read(data: bytes, path: Path, template: bytes | None) -> ParameterSet | None` (None for what is
   no file of this kind; a ConfigError for one that is damaged)
 

@@ -1,5 +1,6 @@
 """What may be tuned: named parameters with their ranges, and the candidates inside them."""
 
+import difflib
 import fnmatch
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -220,7 +221,9 @@ class Space:
         for pattern in patterns:
             if not fnmatch.filter(self.names, pattern):
                 listed = [f"{n} ({marks[n]})" if marks and n in marks else n for n in self.names]
-                raise SpaceError(f"{pattern!r} matches no parameter; there are: {', '.join(listed)}")
+                raise SpaceError(
+                    f"{pattern!r} matches no parameter; {_near(pattern, self.names)}there are: {', '.join(listed)}"
+                )
         tuned = [p for p in self.params if any(fnmatch.fnmatchcase(p.name, pattern) for pattern in patterns)]
         chosen = {param.name for param in tuned}
         rest = {param.name: param.default for param in self.params if param.name not in chosen}
@@ -240,7 +243,10 @@ class Space:
         """Return a clean copy in the space's order. Raises SpaceError that names what is wrong."""
         unknown = sorted(set(candidate) - set(self.names))
         if unknown:
-            raise SpaceError(f"no parameter is called {unknown[0]!r}; there are: {', '.join(self.names)}")
+            raise SpaceError(
+                f"no parameter is called {unknown[0]!r}; {_near(unknown[0], self.names)}there are: "
+                f"{', '.join(self.names)}"
+            )
         missing = [name for name in self.names if name not in candidate]
         if missing and not partial:
             raise SpaceError(f"no value for {', '.join(missing)}")
@@ -297,6 +303,13 @@ def reaching(param: Param, value: Value) -> Param:
         number = round(value)
         return replace(param, low=min(param.low, number), high=max(param.high, number), default=number)
     return replace(param, low=min(param.low, value), high=max(param.high, value), default=float(value))
+
+
+def _near(name: str, names: Sequence[str]) -> str:
+    """A question for the name that is nearest to one that is none; of patterns, for the stage."""
+    stages = [f"{one.partition('.')[0]}.*" for one in names if "." in one]
+    near = difflib.get_close_matches(name, [*names, *stages], 1, 0.7)
+    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def _check_numeric(param: Numeric) -> None:

@@ -10,6 +10,7 @@ Where the plug-in reads its options itself, as objectives and scenes do, what st
 which `split_options` parts; pipelines get theirs as keywords.
 """
 
+import difflib
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -105,7 +106,9 @@ def refuse_unknown(whose: str, given: Iterable[str], known: Mapping[str, str]) -
     for key in given:
         if key not in known:
             listed = ", ".join(f"{name} ({what})" if what else name for name, what in known.items())
-            raise ConfigError(f"{whose} has no option {key!r}; there are: {listed}")
+            near = difflib.get_close_matches(key, list(known), 1, 0.7)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ConfigError(f"{whose} has no option {key!r}; {hint}there are: {listed}")
 
 
 def typed(text: str) -> Any:

@@ -15,7 +15,8 @@ from isptune.errors import ConfigError, RunFolderError, SceneError, one_line
 from isptune.runs.constraints import parse_constraint
 from isptune.runs.provenance import read_provenance
 from isptune.runs.settings import RunSettings
-from isptune.scenes.scene import BUNDLED, Scene, load_scenes
+from isptune.scenes.names import BUNDLED
+from isptune.scenes.scene import Scene, load_scenes
 from isptune.spec import split_name, split_options
 
 OPTION = "--trust"

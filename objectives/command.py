@@ -22,29 +22,27 @@ read. Its working directory is the folder of the TOML file. Pictures that it has
 """
 
 import hashlib
-import math
 import sys
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, final
+from typing import Any, final
 
 import cv2
-import msgspec
 import numpy as np
 import torch
 
 from isptune.arrays import Images, Scores
 from isptune.deeds import Deed
 from isptune.errors import ConfigError, DiskError, ProgramError, ScoreError, one_line
-from isptune.facts import Direction, ObjectiveFacts
+from isptune.facts import ObjectiveFacts
 from isptune.scenes.images import to_uint8, to_uint16
 from isptune.scenes.scene import Scene
 from isptune.spec import refuse_unknown, split_options, typed
 from isptune.system.argv import beside, filled, named_files, placeholders, shown_command
 from isptune.system.program import call_folder, run_program
-from isptune.system.records import Megabytes, Seconds, convert, parse_json, parse_toml, read_bytes
+from isptune.system.records import convert, parse_json, parse_toml, read_bytes
+from objectives.command_settings import Settings
 
 PLACES = ("images", "list", "folder", "reference", "scene", "python", "out")
 """What may stand in braces."""
@@ -54,33 +52,6 @@ KEPT = 100_000
 
 MAX_TEXT_BYTES = 64 << 20
 """A program that says more gave no scores."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The keys of the file.
-
-    Attributes:
-        command: the program and its arguments.
-        direction: in which its scores are better.
-        range: of the scores.
-        unit: of the scores.
-        source: where the metric is described.
-        timeout_s: after so many seconds a call is ended.
-        bits: of each channel of the pictures that it gets.
-        max_images: how many pictures a call gets at most.
-        max_file_mb: no file that the program writes may be larger, megabytes.
-    """
-
-    command: tuple[str, ...]
-    direction: Direction
-    range: tuple[float | int, float | int] = (-math.inf, math.inf)
-    unit: str = ""
-    source: str = ""
-    timeout_s: Seconds = 600.0
-    bits: Literal[8, 16] = 8
-    max_images: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 64
-    max_file_mb: Megabytes = 1024.0
 
 
 @final

@@ -59,7 +59,7 @@ def test_compare_runs_each_objective_alone(isptune, tmp_path):
         (
             ["run", "--objective", "sism"],
             2,
-            "no objective is called 'sism'; there are: acutance, arniqa, blockiness, brisque,",
+            "no objective is called 'sism'; did you mean 'ssim'? there are: acutance, arniqa,",
         ),
         (["run", "--pipeline", "film"], 2, "no pipeline is called 'film'; there are: "),
         (["run", "--optimizer", "adam"], 2, "no optimizer is called 'adam'; there are: catcma, cma, es,"),
@@ -68,12 +68,12 @@ def test_compare_runs_each_objective_alone(isptune, tmp_path):
         (
             ["run", "-P", "mapp=coupled"],
             2,
-            "the synthetic ISP has no option 'mapp'; there are: map, map_seed, chain",
+            "has no option 'mapp'; did you mean 'map'? there are: map, map_seed, chain",
         ),
         (["run", "-P", "chain=gaussian_blur:99"], 2, "gaussian_blur: range 99 is not in (0, 10]"),
         (["run", "-P", "chain=fog_of_war:1"], 2, "no distortion is called 'fog_of_war'"),
         (["run", "--start", "isp.x1=1.5"], 2, "isp.x1 = 1.5 is outside [0, 1]"),
-        (["run", "--start", "isp.x9=0.5"], 2, "no parameter is called 'isp.x9'; there are: isp.x1"),
+        (["run", "--start", "isp.x9=0.5"], 2, "no parameter is called 'isp.x9'; did you mean 'isp.x"),
         (["run", "--tune", "denoise.*"], 2, "'denoise.*' matches no parameter; there are: isp.x1"),
         (["run", "--device", "tpu"], 2, "device 'tpu' cannot be used"),
         (["run", "--config", "none.toml"], 2, "none.toml: no such file"),
@@ -84,7 +84,7 @@ def test_compare_runs_each_objective_alone(isptune, tmp_path):
         (
             ["run", "--objective", "picky:hopeless", *TOY[:2], *TOY[4:], *SHORT],
             1,
-            "all 6 candidates of generation 0",
+            "all 6 candidates of generation 1",
         ),
     ],
 )
@@ -122,3 +122,12 @@ def test_ctrl_c_keeps_what_was_finished(isptune, tmp_path, monkeypatch):
     status, out, _ = isptune("run", *TOY, *SHORT, "--out", "r")
     assert status == 0
     assert "going on after generation 2" in out
+
+
+@pytest.mark.slow
+@pytest.mark.drawn
+def test_a_run_by_a_judge_does_not_begin_with_a_complaint_about_its_start(isptune):
+    by_judge = [*TOY[:2], "--objective", "judge:redder", *TOY[4:]]
+    status, out, _ = isptune("run", *by_judge, *SHORT, "--out", "r")
+    assert status == 0
+    assert "cannot be evaluated" not in out

@@ -25,7 +25,7 @@ from isptune.runs.timing import read_clock
 from isptune.runs.unfinished import read_outcomes
 from isptune.scenes.camera_profile import read_camera_profile
 from isptune.study.by_eye.run import read_log
-from isptune.study.by_eye.run import read_settings as read_eye
+from isptune.study.by_eye.settings import read_settings as read_eye
 from isptune.study.plan.folder import read_study
 from isptune.tuning.config import load_settings
 from isptune.tuning.series import read_series_settings

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptune.commands.early import check_writable, require_files
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -78,6 +80,8 @@ def agree(
       isptune agree --scores mos.csv --images photos --objectives niqe,brisque-refit,scorenet
       isptune agree --preset kadid --scores dmos.csv --images images --objectives psnr,ssim,fsim --out kadid
     """
+    require_files([table, reference])
+    check_writable(out)
     from isptune.commands.correlations import (
         CORRELATION,
         METRIC_DIFFERENCES,

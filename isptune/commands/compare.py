@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands.completing import runs as complete_runs
+from isptune.commands.early import check_writable
 from isptune.commands.options import settings_from, settings_options
 
 if TYPE_CHECKING:
@@ -15,12 +17,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_runs)
 @settings_options
 @click.option(
     "--out", metavar="DIR", help="Folder of the comparison. [runs/compare/PIPELINE-OBJECTIVES-HASH]"
 )
-def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **options: Any) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; progress goes to stderr.")
+def compare(
+    runs: tuple[str, ...], out: str | None, workers: str | None, as_json: bool, **options: Any
+) -> None:
     """Which objective leads an optimiser to the best pictures?
 
     Runs each objective alone, on the same pipeline, scenes, seeds and budget, and compares where they end:
@@ -30,6 +35,7 @@ def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **optio
     \b
     Examples:
       isptune compare --objective ssim --objective niqe --objective tv --repeats 10
+      isptune compare runs/a runs/b --json
       isptune compare runs/a runs/b --out runs/a-against-b
     """
     from pathlib import Path
@@ -38,7 +44,8 @@ def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **optio
 
     from isptune.errors import ConfigError
 
-    console = Console(markup=False)  # names of folders come from outside
+    check_writable(out)
+    console = Console(markup=False, stderr=as_json)  # names of folders come from outside
     settings = settings_from(options)
     from isptune.tuning.config import default_folder
 
@@ -55,11 +62,17 @@ def compare(runs: tuple[str, ...], out: str | None, workers: str | None, **optio
     from isptune.report.comparison import compare as compare_runs
     from isptune.report.comparison_report import write_comparison
     from isptune.report.console import print_comparison
+    from isptune.report.next_steps import link
 
     comparison = compare_runs(folders)
-    page = write_comparison(folder, comparison)
+    page = write_comparison(folder, comparison, folders)
+    if as_json:
+        from isptune.system.records import to_json
+
+        click.echo(to_json({**vars(comparison), "report": str(page.resolve())}), nl=False)
+        return
     print_comparison(comparison, console)
-    console.print(f"report: {page}", highlight=False, soft_wrap=True)
+    console.print(f"report: {link(page)}", highlight=False, soft_wrap=True)
 
 
 def _check_free(folder: "Path") -> None:

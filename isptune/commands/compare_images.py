@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands.early import check_plug_ins, require_files
 from isptune.commands.judging import judge_and_scene, judge_options
 from isptune.commands.pictures import told_image
 
@@ -31,6 +32,8 @@ def compare_images(
       isptune compare-images default.png tuned.png
       isptune compare-images a.png b.png --reference perfect.png --json
     """
+    check_plug_ins("judge", [spec])
+    require_files([first, second, reference])
     from isptune.diagnosis.in_words import as_dict, in_words
     from isptune.errors import ScoreError, one_line
     from isptune.interfaces import Diagnoses
@@ -70,6 +73,10 @@ def compare_images(
         click.echo(f"  {label} {path}: {in_words(diagnosis)}")
     for line in differences(*found) if found else ():
         click.echo(f"  {line}")
+    if better and found and not differences(*found):
+        click.echo(
+            "  why is not known: what the judge can name is the same in both, and it compares by more than that"
+        )
 
 
 def differences(first: "Diagnosis", second: "Diagnosis") -> list[str]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands.early import check_plug_ins, check_writable, require_files, tell_missing
 from isptune.commands.judging import judge_and_scene, judge_options, require_unused
 from isptune.commands.pictures import told_image
 from isptune.errors import ConfigError
@@ -42,8 +43,11 @@ def describe(
       isptune describe *.jpg --json > findings.jsonl
       isptune describe render.png --judge endpoint:http://localhost:8000/v1
     """
-    from isptune.errors import in_words as in_one_line
-    from isptune.errors import one_line
+    check_plug_ins("judge", [spec])
+    require_files([reference])
+    check_writable(heat_map)
+    tell_missing(images)
+    from isptune.errors import about
     from isptune.interfaces import Diagnoses
     from isptune.scenes.scene import Scene
     from isptune.system.device import choose_device
@@ -61,8 +65,7 @@ def describe(
             image = told_image(path).to(target)
             (diagnosis,) = judge.describe(image, perfect or Scene(path, image))
         except Exception as error:  # a plug-in may raise anything, and it costs one picture
-            said = in_one_line(error).removeprefix(f"{one_line(path)}: ")  # what reads pictures names them
-            click.echo(f"isptune: {one_line(path)}: {said}", err=True)
+            click.echo(f"isptune: {about(path, error)}", err=True)
             problems += 1
             continue
         _print(path, diagnosis, as_json)

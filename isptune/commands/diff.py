@@ -4,12 +4,14 @@ from pathlib import Path
 
 import click
 
+from isptune.commands import completing
+from isptune.commands.early import require_files
 from isptune.commands.options import TRUST
 
 
 @click.command()
-@click.argument("old", metavar="A")
-@click.argument("new", metavar="[B]", required=False)
+@click.argument("old", metavar="A", shell_complete=completing.runs)
+@click.argument("new", metavar="[B]", required=False, shell_complete=completing.runs)
 @click.option(
     "--on",
     metavar="RUN",
@@ -45,6 +47,7 @@ def diff(
       isptune diff factory.toml runs/mine --json
       isptune diff mine.toml other.toml --on runs/mine
     """
+    require_files([old, new], "file or run folder")
     from isptune.report.differences import compare_sets, print_difference, to_dict
     from isptune.trust import Trust
 
@@ -62,14 +65,16 @@ def diff(
 
 def _run_to_measure_on(old: str, new: str | None, on: str | None, effects: bool | None) -> Path | None:
     from isptune.errors import ConfigError
+    from isptune.study.by_eye.settings import is_search
 
     if effects is False:
         return None
     candidates = [Path(path) for path in (on, new, old) if path is not None]
-    runs = [path for path in candidates if path.is_dir()]
+    runs = [path for path in candidates if path.is_dir() and not is_search(path)]  # votes measure no effects
     if (on is not None or effects) and (not runs or (on is not None and runs[0] != Path(on))):
         raise ConfigError(
             "effects are measured on the scenes of a run, and "
-            + ("neither A nor B is one" if on is None else f"{on} is no run folder")
+            + ("neither A nor B is one" if on is None else f"{on} is none")
+            + " that an objective led"
         )
     return runs[0] if runs else None

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands.early import check_writable, require_files
 from isptune.commands.pictures import told_image
-from isptune.errors import ConfigError
+from isptune.errors import ConfigError, SceneError
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -60,6 +61,8 @@ def distort(
     The same seed gives the same picture, and all severities of a type share their random numbers.
     """
     _check_choice(set_name, name, severity, level, everything)
+    require_files([source], refusal=SceneError)
+    check_writable(target)
     if everything:
         assert set_name is not None
         _write_all(source, Path(target), set_name, name, seed, force)

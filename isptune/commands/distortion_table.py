@@ -68,7 +68,7 @@ def print_distortions(set: str | None, console: "Console") -> None:
     for line in cells:
         table.add_row(*line)
     console.print(table)
-    console.print(_closing(set), highlight=False)
+    console.print(_closing(set), highlight=False, soft_wrap=True)
 
 
 def number(value: float) -> str:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands import completing
+from isptune.commands.early import require_files
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,7 +35,7 @@ def written_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=completing.runs)
 @click.option(
     "--format",
     "file_format",
@@ -48,12 +51,18 @@ def written_options(function: Callable[..., Any]) -> Callable[..., Any]:
     multiple=True,
     help="Of a series, the ISOs to write. [those that were tuned]",
 )
+@click.option(
+    "--front", type=click.IntRange(1), metavar="N", help="A member of the Pareto front, as the report counts."
+)
+@click.option("--trial", type=click.IntRange(0), metavar="N", help="A trial of the search, as in trials.csv.")
 @click.option("--tuned", is_flag=True, help="Of a series, the sets as they were tuned, not the fitted ones.")
 @written_options
 def export(
     run: str,
     file_format: str,
     isos: tuple[str, ...],
+    front: int | None,
+    trial: int | None,
     tuned: bool,
     template: str | None,
     out: str | None,
@@ -69,21 +78,29 @@ def export(
       isptune export runs/mine --out mine.toml
       isptune export runs/mine --format libcamera --template imx477.json --out tuned.json
       isptune export runs/board --format file --template iq.xml --out tuned.xml
+      isptune export runs/two --front 3 --out between.toml
+      isptune export runs/mine --trial 117 --out mine-117.toml
       isptune export mine.toml --format json
       isptune export runs/series/mine --format pp3 --out profiles
       isptune export runs/series/mine --format libcamera --template imx477.json --iso 100,400,1600 --out tuned
     """
+    require_files([run], "file or run folder")
+    require_files([template])
     from isptune.commands.export_series import export_series
     from isptune.errors import ConfigError
     from isptune.tuning.series import is_series
 
+    if front is not None and trial is not None:
+        raise ConfigError("--front and --trial name one set each; give one of them")
+    if (front is not None or trial is not None) and (not Path(run).is_dir() or is_series(Path(run))):
+        raise ConfigError(f"{run}: is no run, of which --front or --trial could name a set")
     if is_series(Path(run)):
         export_series(Path(run), file_format, isos, tuned, template, out, force)
         return
     if isos or tuned:
         raise ConfigError(f"{run}: is no series, of which --iso and --tuned could say what to write")
     refuse_existing(out, force)
-    write_out(_rendered(Path(run), file_format, template), out)
+    write_out(_rendered(Path(run), file_format, template, front, trial), out)
 
 
 def refuse_existing(out: str | None, force: bool) -> None:
@@ -109,9 +126,11 @@ def write_out(data: bytes, out: str | None) -> None:
     click.echo(f"wrote {out}", err=True)
 
 
-def _rendered(source: Path, file_format: str, template: str | None) -> bytes:
+def _rendered(
+    source: Path, file_format: str, template: str | None, front: int | None, trial: int | None
+) -> bytes:
     from isptune.errors import ConfigError
-    from isptune.parameter_set import read_set
+    from isptune.parameter_set import read_front_member, read_set, read_trial
     from isptune.tuning.series import is_series
 
     if template is not None and source.is_dir() and is_series(source.parent):
@@ -120,7 +139,12 @@ def _rendered(source: Path, file_format: str, template: str | None) -> bytes:
             f"holds; give the series: isptune export {source.parent} --out FOLDER"
         )
     beside = None if template is None or source.is_dir() else Path(template)
-    chosen = read_set(source, beside)  # a program's own file may hold changes of its template
+    if front is not None:
+        chosen = read_front_member(source, front)
+    elif trial is not None:
+        chosen = read_trial(source, trial)
+    else:
+        chosen = read_set(source, beside)  # a program's own file may hold changes of its template
     return written(chosen, _params(source), file_format, template)
 
 

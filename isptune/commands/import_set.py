@@ -4,11 +4,13 @@ from typing import Any
 
 import click
 
+from isptune.commands import completing
+from isptune.commands.early import check_writable
 from isptune.commands.options import settings_from, settings_options
 
 
 @click.command(name="import")
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", shell_complete=completing.runs)
 @settings_options
 @click.option(
     "--template",
@@ -52,4 +54,5 @@ def import_set(file: str, template: str | None, out: str | None, workers: str | 
     from isptune.commands.run import carry_out
 
     options |= {"start": (file, *options["start"]), "template": template}
+    check_writable(out)
     carry_out(settings_from(options), out, workers)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands import completing
 from isptune.commands.pictures import told_image
 from isptune.errors import ConfigError
 
@@ -24,6 +25,7 @@ def judge_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--judge",
                 "spec",
+                shell_complete=completing.names_of("judge"),
                 metavar="SPEC",
                 default=JUDGE,
                 show_default=True,

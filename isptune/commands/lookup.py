@@ -4,11 +4,13 @@ from pathlib import Path
 
 import click
 
+from isptune.commands import completing
+from isptune.commands.early import require_files
 from isptune.commands.export import written_options
 
 
 @click.command()
-@click.argument("series", metavar="SERIES")
+@click.argument("series", metavar="SERIES", shell_complete=completing.runs)
 @click.option(
     "--iso",
     "--at",
@@ -49,6 +51,8 @@ def lookup(
       isptune lookup runs/series/mine --iso 1250
       isptune lookup runs/series/mine --iso 1250 --format libcamera --template imx477.json --out iso1250.json
     """
+    require_files([series], "folder")
+    require_files([template])
     from isptune.commands.export import refuse_existing, write_out, written
     from isptune.report.lookup import look_up, table_of
 

@@ -33,6 +33,6 @@ def counting(label: str, things: str, done: int = 0) -> Iterator[Callable[[float
             bar.update(task, completed=int(done), total=total)
             if not console.is_terminal and time.monotonic() - last >= PLAIN_COUNT_EVERY_S:
                 last = time.monotonic()
-                console.print(f"{label}: {int(done):,} of {total:,} {things}", markup=False)
+                console.print(f"{label}: {int(done):,} of {total:,} {things}", markup=False, soft_wrap=True)
 
         yield show

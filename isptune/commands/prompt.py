@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands.early import require_files
 from isptune.commands.options import TRUST
 from isptune.commands.pictures import tell_warning
 from isptune.errors import ConfigError
@@ -43,7 +44,11 @@ def prompt() -> None:
 @click.option("--scores", metavar="A,B,...", help="Scores in the contact sheet's order; - leaves one out.")
 @click.option("--no-page", is_flag=True, help="Write the pictures and the contact sheet, and stop.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Of the page. [a free one]"
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="Of the page. [the one it had before, else a free one]",
 )
 @TRUST
 def make(
@@ -69,14 +74,15 @@ def make(
       isptune prompt make mine.csv --images photos --no-page
       isptune prompt make mine.csv --scores 3,5,1,4,2,2,5,-,3,1
     """
-    from isptune.rating.sitting import SHEET, folder_of, refuse_existing
-
     if out.suffix.lower() != ".csv":
         raise ConfigError(f"{out}: scores are written as CSV; give a name that ends in .csv")
     if "," in str(out):
         raise ConfigError(f"{out}: a comma would end the name in an objective's options; give another one")
     if from_run is not None and images is not None:
         raise ConfigError("give --from-run RUN or --images FOLDER, not both")
+    require_files([from_run, images], "folder")
+    from isptune.rating.sitting import SHEET, folder_of, refuse_existing
+
     refuse_existing(out)
     asked = {"from_run": from_run, "images": images, **options}
     asked = {key: value for key, value in asked.items() if value is not None}

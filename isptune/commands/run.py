@@ -4,10 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands.early import check_writable
+from isptune.commands.limits import broken, fail_below, fail_if, parse_limits
 from isptune.commands.options import settings_from, settings_options
 from isptune.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from isptune.runs.settings import RunSettings
 
 
@@ -19,7 +23,23 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Go on with the run in --out, finished or not, to more --generations or --budget-time.",
 )
-def run(out: str | None, workers: str | None, extend: bool, **options: Any) -> None:
+@click.option(
+    "--write-to",
+    metavar="SPEC",
+    multiple=True,
+    help="Write the run down elsewhere, too, as it goes on: tensorboard:DIR, mlflow, mlflow:EXPERIMENT.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; progress goes to stderr.")
+@fail_below
+def run(
+    out: str | None,
+    workers: str | None,
+    extend: bool,
+    write_to: tuple[str, ...],
+    as_json: bool,
+    limits: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Tune a pipeline's parameters so that an objective likes its pictures best.
 
     Every generation is on disk before the next one begins: stop at any moment, give the same command again,
@@ -38,16 +58,34 @@ def run(out: str | None, workers: str | None, extend: bool, **options: Any) -> N
       isptune run --scene a.png --scene b.png --aggregate worst
       isptune run --config tune.toml --out runs/mine
       isptune run --config tune.toml --out runs/mine --generations 80 --extend
+      isptune run --objective ssim --fail-below 0.9 --json > result.json
 
     A TOML file has the same names: objectives = ["ssim"], population = 30, [pipeline_options] map = "coupled".
     """
     if extend and out is None:
         raise ConfigError("--extend goes on with a run: name its folder with --out")
-    carry_out(settings_from(options), out, workers, extend)
+    check_writable(out)
+    settings = settings_from(options)
+    wanted = parse_limits(limits, settings.objectives)
+    folder = carry_out(settings, out, workers, extend, as_json, write_to)
+    if wanted:
+        from isptune.runs.record import read_run
+
+        record = read_run(folder)
+        pairs = record.answer.objectives if record.answer else {}
+        scores = {name: pair.recommended.mean for name, pair in pairs.items()}
+        fail_if(broken(wanted, {one.name: one.direction for one in record.objectives}, scores))
 
 
-def carry_out(settings: "RunSettings", out: str | None, workers: str | None, extend: bool = False) -> None:
-    """Run to the end, write the report and show the answer."""
+def carry_out(
+    settings: "RunSettings",
+    out: str | None,
+    workers: str | None,
+    extend: bool = False,
+    as_json: bool = False,
+    write_to: tuple[str, ...] = (),
+) -> "Path":
+    """Run to the end, write the report and show the answer; the run's folder."""
     from pathlib import Path
 
     from rich.console import Console
@@ -56,12 +94,22 @@ def carry_out(settings: "RunSettings", out: str | None, workers: str | None, ext
     from isptune.tuning.config import default_folder
     from isptune.tuning.workers import opened_bench
 
-    console = Console(markup=False)  # names of folders come from outside
+    console = Console(markup=False, stderr=as_json)  # names of folders come from outside
     folder = Path(out) if out else default_folder(settings)
     with opened_bench(settings, workers, own_files=True) as bench:
-        run_with_progress(bench, folder, console, workers, extend)
-    from isptune.report.console import print_run
+        run_with_progress(bench, folder, console, workers, extend, write_to)
     from isptune.report.run_report import write_report
+    from isptune.runs.record import read_run
 
     write_report(folder)
+    if as_json:
+        from isptune.report.as_data import run_as_data
+        from isptune.system.records import to_json
+
+        click.echo(to_json(run_as_data(read_run(folder))), nl=False)
+        return folder
+    from isptune.report.console import print_next, print_run
+
     print_run(folder, console)
+    print_next(read_run(folder), console)
+    return folder

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptune.commands import completing
+from isptune.commands.early import check_plug_ins, check_writable, require_files, tell_missing
+from isptune.commands.limits import broken, fail_below, fail_if, parse_limits
 from isptune.commands.prompted import PROMPT_HELP, with_prompt
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--objective",
     "objectives",
+    shell_complete=completing.names_of("objective"),
     metavar="SPEC",
     multiple=True,
     required=True,
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     "--out", metavar="CSV", help="Write these into a file; the same command again goes on where it was."
 )
 @click.option("--device", metavar="NAME", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or auto.")
+@fail_below
 def score(
     images: tuple[str, ...],
     objectives: tuple[str, ...],
@@ -45,6 +50,7 @@ def score(
     as_csv: bool,
     out: str | None,
     device: str,
+    limits: tuple[str, ...],
 ) -> None:
     """Score pictures, of any sizes, with one objective or several.
 
@@ -59,8 +65,13 @@ def score(
       isptune score render.png --objective ssim --objective gmsd --reference perfect.png
       isptune score spoilt --reference pristine --objective ssim --out scores.csv
       isptune score *.jpg --objective brisque-refit --csv > scores.csv
+      isptune score render.png --objective ssim --reference perfect.png --fail-below 0.95
       isptune score @list.txt --objective promptiqa --prompt mine.csv
     """
+    check_plug_ins("objective", objectives)
+    require_files([*references, None if prompt and ":" in prompt else prompt])
+    check_writable(out)
+    tell_missing(images)
     from isptune.commands.score_table import in_file, on_stdout
     from isptune.commands.scoring import Scoring, tell_warnings
     from isptune.errors import ConfigError
@@ -75,6 +86,7 @@ def score(
             "picture has which"
         )
     objectives = own_names(objectives if prompt is None else with_prompt(objectives, prompt))
+    wanted = parse_limits(limits, objectives)
     built: dict[str, Objective] = {spec: objective_of(spec) for spec in objectives}
     tell_warnings(built, [])
     known = read_references(references[0]) if references else None
@@ -95,6 +107,10 @@ def score(
             rows = [row for row in scoring.rows if row[1]]
             if rows:
                 _print_table(rows, built)
+    directions = {spec: objective.facts.direction for spec, objective in built.items()}
+    fail_if(
+        [f"{path}: {line}" for path, scores in scoring.rows for line in broken(wanted, directions, scores)]
+    )
     if scoring.problems:
         click.get_current_context().exit(1)
 

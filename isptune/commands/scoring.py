@@ -77,7 +77,7 @@ class Scoring:
 
     def _scores(self, path: str, reference: str, wanted: "dict[str, Objective]") -> dict[str, float]:
         """By objective; those that failed are left out, and told. Raises SceneError for a picture that is none."""
-        from isptune.errors import ScoreError, in_words, one_line
+        from isptune.errors import ScoreError, about
         from isptune.scenes.scene import Scene
 
         image = told_image(path).to(self.device)
@@ -91,7 +91,7 @@ class Scoring:
                     raise ScoreError(f"{spec} is not defined for this picture (NaN)")
                 scores[spec] = value
             except Exception as error:  # a plug-in may raise anything, and it costs one score
-                click.echo(f"isptune: {one_line(path)}: {in_words(error)}", err=True)
+                click.echo(f"isptune: {about(path, error)}", err=True)
         return scores
 
     def _reference(self, path: str) -> "Scene":

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from isptune.errors import ConfigError
-from isptune.interfaces import ReadsParameterFiles
 from isptune.parameter_set import ParameterSet, read_set
 from isptune.registry import build, installed
 from isptune.runs.settings import RunSettings
@@ -115,6 +114,8 @@ def _read(
 def _by_pipeline(
     path: Path, named: str | None, options: Mapping[str, Any]
 ) -> tuple[ParameterSet, Mapping[str, str]] | None:
+    from isptune.interfaces import ReadsParameterFiles
+
     if named is None or _name(named) not in installed("pipeline") or not path.is_file():
         return None
     pipeline = build("pipeline", named, **options)

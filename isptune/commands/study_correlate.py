@@ -59,12 +59,13 @@ def correlate(folder: str, specs: tuple[str, ...], draws: int, with_judges: bool
     Example:
       isptune study correlate studies/mine --objectives ssim,niqe,brisque-refit,scorenet
     """  # fmt: skip
+    from isptune.study.plan.folder import read_study
+
+    study = read_study(Path(folder))  # a mistake in its name is told before torch is loaded
     from isptune.study.findings.analysis import analyse
     from isptune.study.findings.correlation import agreements
-    from isptune.study.plan.folder import read_study
     from isptune.system.disk import write_atomically
 
-    study = read_study(Path(folder))
     scored = _scores(study, split_specs(specs), device)
     analysis = analyse(
         study, draws=50, with_judges=with_judges
@@ -87,6 +88,8 @@ def correlate(folder: str, specs: tuple[str, ...], draws: int, with_judges: bool
 def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str) -> None:
     """Fit the weights of a sum of objectives to the votes.
 
+    Where one of them foretells as much by itself, that one is kept and not the sum.
+
     Prints an objective for `isptune run --objective`, and how many votes it foretells on images (of scenes, where there
     are three or more) that took no part in the fit. Its unit is about 1 JOD. It is kept in DIR/weights.json, which
     `isptune run --objective study:DIR` reads.
@@ -95,12 +98,13 @@ def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str)
     Example:
       isptune study weights studies/mine --objectives ssim,niqe,sharpness
     """
+    from isptune.study.plan.folder import WEIGHTS, read_study
+
+    study = read_study(Path(folder))  # a mistake in its name is told before torch is loaded
     from isptune.study.findings.analysis import analyse
     from isptune.study.findings.combination import fit_combination
-    from isptune.study.plan.folder import WEIGHTS, read_study
     from isptune.system.disk import write_atomically
 
-    study = read_study(Path(folder))
     scored = _scores(study, split_specs(specs), device)
     analysis = analyse(study, draws=50, with_judges=with_judges)
     found = fit_combination(analysis, scored)
@@ -110,6 +114,10 @@ def weights(folder: str, specs: tuple[str, ...], with_judges: bool, device: str)
             f"{spec:<28} alone foretells {100 * value:5.1f} % of {found.votes} votes on images left out"
         )
     click.echo(f"{'their sum':<28}       foretells {100 * found.agreement:5.1f} % ({found.folds} folds)")
+    if found.better_alone is not None:
+        click.echo(
+            f"the sum is no better than {found.better_alone[0]} alone: take that, which is what is kept"
+        )
     kept = {"objective": found.spec, "agreement": found.agreement, "votes": found.votes, "folds": found.folds}
     text = json.dumps({**kept, "alone": dict(found.alone), "with_judges": with_judges}, indent=2) + "\n"
     write_atomically(study.folder / WEIGHTS, text.encode())

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folder", metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="Print result.json; warnings go to stderr.")
 @click.option(
     "--draws",
     type=click.IntRange(50, 100_000),
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Let votes of judges make up the scale, too; else they only stand beside it.",
 )
-def fit(folder: str, draws: int, seed: int, with_judges: bool) -> None:
+def fit(folder: str, draws: int, seed: int, with_judges: bool, as_json: bool) -> None:
     """Scale the votes of a study, open or closed.
 
     Writes scale.csv (JOD by Thurstone's Case V with 95 % intervals over observers, the share of wins, Bradley-Terry,
@@ -41,26 +42,32 @@ def fit(folder: str, draws: int, seed: int, with_judges: bool) -> None:
     \b
     Examples:
       isptune study fit studies/mine
+      isptune study fit studies/mine --json | jq .scenes
       isptune run --objective promptiqa --prompt studies/mine/prompt.csv
     """  # fmt: skip
     from pathlib import Path
 
-    from isptune.report.study_report import write_study_report
-    from isptune.study.findings.analysis import analyse
-    from isptune.study.findings.results import all_warnings, write_results
     from isptune.study.plan.folder import read_study
 
-    study = read_study(Path(folder))
+    study = read_study(Path(folder))  # a mistake in its name is told before torch is loaded
+    from isptune.report.next_steps import link
+    from isptune.report.study_report import write_study_report
+    from isptune.study.findings.analysis import analyse
+    from isptune.study.findings.results import RESULT, all_warnings, write_results
+
     analysis = analyse(study, draws, seed, lambda text: click.echo(text, err=True), with_judges)
     write_results(analysis)
     page = write_study_report(analysis)
-    for scene in analysis.scenes:
+    if as_json:
+        click.echo((study.folder / RESULT).read_text(), nl=False)
+    for scene in () if as_json else analysis.scenes:
         _tell(scene)
-    for judge in analysis.judges:
+    for judge in () if as_json else analysis.judges:
         _tell_judge(judge, analysis.people)
     for text in all_warnings(analysis):
         click.echo(f"warning: {text}", err=True)
-    click.echo(f"report: {page}")
+    if not as_json:
+        click.echo(f"report: {link(page)}")
 
 
 def _tell(scene: object, shown: int = 5) -> None:
@@ -77,6 +84,8 @@ def _tell(scene: object, shown: int = 5) -> None:
         if len(scene.groups) > 1:
             click.echo(f"  group {number} of {len(scene.groups)}, which no vote connects with the others")
         for rank, k in enumerate(order, 1):
+            if rank == len(order) > shown + 1:
+                click.echo(f"       ... {len(order) - shown - 1} more in scale.csv")
             if rank <= shown or rank == len(order):
                 known = scene.low[k] == scene.low[k]
                 interval = f" ({scene.low[k]:+.2f} to {scene.high[k]:+.2f})" if known else ""

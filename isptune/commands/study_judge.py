@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptune.commands.early import check_plug_ins
+
 if TYPE_CHECKING:
     from isptune.study.observers.judge import Progress
 
@@ -51,12 +53,14 @@ def judge(folder: str, spec: str, pairs: str, ties: float, reference: bool, devi
     from pathlib import Path
     from typing import cast
 
+    from isptune.study.plan.folder import read_study
+
+    study = read_study(Path(folder))  # mistakes are told before torch is loaded
+    check_plug_ins("judge", [spec.strip()])
     from isptune.registry import build
     from isptune.study.observers.judge import JudgeObserver, Pairs, judge_study
-    from isptune.study.plan.folder import read_study
     from isptune.system.device import choose_device
 
-    study = read_study(Path(folder))
     built = build("judge", spec.strip(), reference=reference)
     observer = JudgeObserver(built, spec, ties, reference, choose_device(device))
     steps = judge_study(study, observer, cast(Pairs, pairs))

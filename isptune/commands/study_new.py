@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands import completing
+from isptune.commands.config_file import config_option
+from isptune.commands.early import check_plug_ins, check_scenes, check_writable, require_files
 from isptune.commands.options import DEVICE, PIPELINE_OPTION, TRUST
 from isptune.commands.pictures import tell_warning
 
@@ -18,7 +21,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("folder", metavar="DIR")
 @click.option(
-    "--from-run", "run", metavar="RUN", help="Pictures of a finished run, from its worst to its best."
+    "--from-run",
+    "run",
+    shell_complete=completing.runs,
+    metavar="RUN",
+    help="Pictures of a finished run, from its worst to its best.",
 )
 @click.option(
     "--finalists",
@@ -38,11 +45,17 @@ if TYPE_CHECKING:
     "--count", type=click.IntRange(2, 2000), default=100, show_default=True, help="Pictures of --dmc."
 )
 @click.option(
-    "--pipeline", metavar="SPEC", default="synthetic", show_default=True, help="What renders --dmc."
+    "--pipeline",
+    metavar="SPEC",
+    shell_complete=completing.names_of("pipeline"),
+    default="synthetic",
+    show_default=True,
+    help="What renders --dmc.",
 )
 @PIPELINE_OPTION
 @click.option(
     "--objective",
+    shell_complete=completing.names_of("objective"),
     metavar="SPEC",
     default="ssim",
     show_default=True,
@@ -101,6 +114,7 @@ if TYPE_CHECKING:
 @click.option("--question", default="Which of the two pictures looks better to you?", show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @TRUST
+@config_option
 def new(folder: str, **options: Any) -> None:
     """Make a study in the new folder DIR: pictures, and which pairs people will be asked.
 
@@ -124,6 +138,11 @@ def new(folder: str, **options: Any) -> None:
         raise ConfigError(
             f"a study is made with one of --from-run, --images and --dmc; {len(given)} are given"
         )
+    require_files([sources["run"], sources["images"]], "folder")
+    check_scenes([sources["scene"]] if sources["scene"] else [])
+    check_plug_ins("pipeline", [options["pipeline"]])
+    check_plug_ins("objective", [options["objective"]])
+    check_writable(folder)
     plan = _plan(options)
     target = Path(folder)
     if sources["images"]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands.early import check_writable
 from isptune.commands.options import settings_from, settings_options
 
 if TYPE_CHECKING:
@@ -80,10 +81,12 @@ def tune_series(
     from rich.console import Console
 
     from isptune.report.conditions import read_series
+    from isptune.report.next_steps import link
     from isptune.report.series_report import print_series, write_series
     from isptune.tuning.config import default_folder
     from isptune.tuning.series import SeriesSettings, check_series, of_isos, plan
 
+    check_writable(out)
     given = (*of_isos(isos), *conditions)
     settings = settings_from(
         options, [scene for _, _, scene in (one.partition("=") for one in given) if scene]
@@ -97,7 +100,7 @@ def tune_series(
     fit = _fitted(folder, series, own, console, workers)
     page = write_series(folder, series, fit)
     print_series(series, fit, console)
-    console.print(f"report: {page}", highlight=False, soft_wrap=True)
+    console.print(f"report: {link(page)}", highlight=False, soft_wrap=True)
 
 
 def _folder(root: Path, conditions: tuple[str, ...], smoothness: float) -> Path:
@@ -122,7 +125,7 @@ def _run_each(
     folders: dict[str, Path] = {}
     neighbour = None
     for name, scenes in own.conditions.items():
-        console.print(f"condition {name}", highlight=False)
+        console.print(f"condition {name}", highlight=False, soft_wrap=True)
         folders[name] = folder / slug(name)
         settings = of_condition(own.settings, name, scenes, neighbour, own.smoothness)
         with opened_bench(settings, workers, own_files=True) as bench:
@@ -150,7 +153,7 @@ def _fitted(
         return None
 
     def opened(name: str) -> "AbstractContextManager[Bench]":
-        console.print(f"the fitted set on the scenes of {name}", highlight=False)
+        console.print(f"the fitted set on the scenes of {name}", highlight=False, soft_wrap=True)
         settings = of_condition(own.settings, name, own.conditions[name], None, own.smoothness)
         return opened_bench(settings, workers, own_files=True)
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptune.commands import completing
+from isptune.commands.early import check_plug_ins, check_scenes, check_writable, require_files
 from isptune.commands.options import DEVICE, PIPELINE_OPTION, TRUST
 
 if TYPE_CHECKING:
@@ -12,15 +14,17 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("new", metavar="RUN|SET")
+@click.argument("new", metavar="RUN|SET", shell_complete=completing.runs)
 @click.option(
     "--against",
+    shell_complete=completing.runs,
     metavar="RUN|SET",
     help="What it is to replace. [what it started from, else the pipeline's defaults]",
 )
 @click.option(
     "--scene",
     "scenes",
+    shell_complete=completing.names_of("scene", files=True),
     metavar="FILE",
     multiple=True,
     help="Scene that took no part in the search; may be repeated. [those that the run held out]",
@@ -28,11 +32,17 @@ if TYPE_CHECKING:
 @click.option(
     "--objective",
     "objectives",
+    shell_complete=completing.names_of("objective"),
     metavar="SPEC",
     multiple=True,
     help="Who judges; the first one must call the new set better, no other worse. [the run's objectives]",
 )
-@click.option("--pipeline", metavar="SPEC", help="Where the sets do not say.")
+@click.option(
+    "--pipeline",
+    metavar="SPEC",
+    shell_complete=completing.names_of("pipeline"),
+    help="Where the sets do not say.",
+)
 @PIPELINE_OPTION
 @click.option("--crop", metavar="WxH[+X+Y]", help="Cut scenes, by default from the middle.")
 @click.option("--resize", metavar="N|WxH", help="Resize scenes; one number is the longer side.")
@@ -77,9 +87,15 @@ def verify(new: str, out: str | None, as_json: bool, **options: Any) -> None:
       isptune verify tuned.toml --against factory.toml --scene 'unprocessed:a.png?iso=3200' --objective psnr
       isptune verify runs/mine --scene a.png --objective ssim --objective niqe --max-loss 0.01 --out verdict
     """
+    require_files([new, options["against"]], "file or run folder")
+    check_plug_ins("objective", options["objectives"])
+    check_plug_ins("pipeline", [options["pipeline"]] if options["pipeline"] else [])
+    check_scenes(options["scenes"])
+    check_writable(out)
     from rich.console import Console
 
     from isptune.errors import ConfigError
+    from isptune.report.next_steps import link
     from isptune.report.verification_report import print_verified, to_dict, write_verified
     from isptune.tuning.verifying import verifier
 
@@ -98,6 +114,6 @@ def verify(new: str, out: str | None, as_json: bool, **options: Any) -> None:
         click.echo(json.dumps(to_dict(found), indent=2, allow_nan=False))
     print_verified(found, console)
     if out is not None:
-        console.print(f"report: {Path(out) / 'report.html'}", highlight=False)
+        console.print(f"report: {link(Path(out) / 'report.html')}", highlight=False, soft_wrap=True)
     if not found.passed:
         raise click.exceptions.Exit(1)

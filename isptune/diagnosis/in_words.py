@@ -30,15 +30,31 @@ SPREAD = 0.2
 """By how much the worst parts of a heat map must exceed its median to be worth naming."""
 
 
+BAD = 0.5
+"""From this value on a part of a heat map looks bad by itself."""
+
+
 def in_words(diagnosis: Diagnosis) -> str:
     """One sentence: what is wrong with the picture, how much, how sure the judge is, and where it is worst."""
     if not diagnosis.findings:
-        return f"Nothing is found wrong with the picture ({_percent(diagnosis.confidence)} sure)."
+        bad = _bad_parts(diagnosis.heat_map)
+        whole = " as a whole" if bad else ""
+        return f"Nothing is found wrong with the picture{whole} ({_percent(diagnosis.confidence)} sure){bad}."
     said = " and ".join(_said(finding) for finding in diagnosis.findings)
     place = None
     if diagnosis.heat_map is not None and any(f.category in LOCAL for f in diagnosis.findings):
         place = worst_place(diagnosis.heat_map)
     return f"The picture {said}{', most of all ' + place if place else ''}."
+
+
+def _bad_parts(heat_map: Float[np.ndarray, "rows columns"] | None) -> str:
+    """What is said of parts that look bad by themselves, in a picture that does not; nothing where none does."""
+    if heat_map is None or not heat_map.size or float(heat_map.max()) < BAD:
+        return ""
+    place = worst_place(heat_map)
+    share = _percent(float((heat_map >= BAD).mean()))
+    where = f", most of all {place}" if place else ""
+    return f", but parts of it look bad by themselves: {share} of it, up to {float(heat_map.max()):.1f} of 1{where}"
 
 
 def as_dict(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class RunProgress:
             self._replayed = status.generation
             self.clock.replayed(status.evaluations)
         elif self._replayed:
-            self.console.print(f"going on after generation {self._replayed}", highlight=False)
+            self.console.print(f"going on after generation {self._replayed}", highlight=False, soft_wrap=True)
             self._replayed = 0
         self._done = status.evaluations
         self.clock.done = status.evaluations
@@ -138,7 +138,7 @@ class RunProgress:
             self._last_part = time.monotonic()
             left_s = self.clock.left_s
             left = "" if left_s is None else f", about {in_time_words(left_s)} left"
-            self.console.print(f"{done:.0f} of {total} {what}{left}", highlight=False)
+            self.console.print(f"{done:.0f} of {total} {what}{left}", highlight=False, soft_wrap=True)
 
     def _due(self, status: "Status") -> bool:
         now = time.monotonic()

@@ -155,6 +155,7 @@ class Comparison:
         self.folder = folder
         self.runs = {path.name: Result(path) for path in folders}
         self.found: Compared = compare(folders)
+        self._runs = list(folders)
         if temporary:
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
@@ -177,7 +178,7 @@ class Comparison:
 
     def report(self) -> Path:
         """Write tables, plots and report.html into the folder; its path."""
-        return write_comparison(self.folder, self.found)
+        return write_comparison(self.folder, self.found, self._runs)
 
     def __repr__(self) -> str:
         return _printed(lambda console: print_comparison(self.found, console))

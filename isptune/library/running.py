@@ -1,5 +1,6 @@
 """One run from its settings to its end: the room behind both doors, the command line and Python."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -7,16 +8,23 @@ from rich.console import Console
 from isptune.errors import one_line
 from isptune.library.forecast import Plan
 from isptune.library.progress import RunProgress
+from isptune.library.writing import Writing
 from isptune.runs.files import RECOMMENDED
 from isptune.runs.log import RunLog
 from isptune.tuning.bench import Bench
 from isptune.tuning.handover import evaluations_of
 from isptune.tuning.run import run
 from isptune.tuning.same_run import warnings_of
+from isptune.tuning.status import Status
 
 
 def run_with_progress(
-    bench: Bench, folder: Path, console: Console, workers: str | None, extend: bool = False
+    bench: Bench,
+    folder: Path,
+    console: Console,
+    workers: str | None,
+    extend: bool = False,
+    write_to: Sequence[str] = (),
 ) -> None:
     """Run to the end, saying what is done and how long it takes; a finished run is only said to be finished.
 
@@ -26,6 +34,7 @@ def run_with_progress(
         console: where to tell it; a quiet one tells nothing.
         workers: how many there are, for advice.
         extend: whether a run that is there goes on with a larger budget.
+        write_to: specs of writers that are told of it, see `isptune.interfaces.RunWriter`.
 
     Raises:
         IsptuneError: as `isptune.tuning.run.run`.
@@ -33,7 +42,9 @@ def run_with_progress(
     name = " + ".join(bench.objectives)
     if (folder / RECOMMENDED).exists() and not extend:
         console.print(
-            f"{folder} is finished already; another --seed or --out starts a new run", highlight=False
+            f"{folder} is finished already; another --seed or --out starts a new run",
+            highlight=False,
+            soft_wrap=True,
         )
         run(bench, folder)  # refuses another run in the same folder
         return
@@ -41,20 +52,37 @@ def run_with_progress(
     for text in [*bench.warnings, *warnings_of(folder, bench)]:
         errors.print(f"warning: {one_line(text)}")
     console.print(
-        f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}", highlight=False
+        f"{name}: {bench.optimizer_spec} on {bench.settings.pipeline}, in {folder}",
+        highlight=False,
+        soft_wrap=True,
     )
     for scene in bench.scenes:
         if "note" in scene.metadata:
-            console.print(one_line(f"{scene.name}: {scene.metadata['note']}"), highlight=False, markup=False)
+            console.print(
+                one_line(f"{scene.name}: {scene.metadata['note']}"),
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
+    writing = Writing(folder, bench.settings, write_to, errors.print)
+    writing.begin()
     if not RunLog(folder).generations():
         _try_start(bench, console)
     with RunProgress(console, name, _plan(bench, workers)) as progress:
-        run(bench, folder, progress.update, progress.part, progress.hand_over, extend)
+
+        def update(status: Status) -> None:
+            progress.update(status)
+            writing.update(status)
+
+        run(bench, folder, update, progress.part, progress.hand_over, extend)
+    writing.end()
 
 
 def _try_start(bench: Bench, console: Console) -> None:
     """Say at once if the start does not work. The end of the run needs the same picture, which is remembered."""
     start = bench.space.complete({})
+    if any(objective.facts.rivals for objective in bench.evaluator.objectives.values()):
+        return  # they compare with others of a population: alone there is nothing to say, and the first one says it
     (trial,) = bench.evaluator.evaluate([start], bench.seeds.to_confirm()[0], keep=True)
     if trial.error is not None:
         console.print(

@@ -2,8 +2,9 @@
 
 import secrets
 import socket
+import zlib
 from collections.abc import Awaitable, Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.resources import files
 from typing import Any
 
@@ -27,8 +28,15 @@ from isptune.study.site.guard import (
     whole_number,
 )
 from isptune.study.site.patience import LOGGING, PatientProtocol
+from isptune.study.site.server import owner_token
 
 HOST = "127.0.0.1"
+LINK = "rating_link.txt"
+"""The secret part of the address, in the sitting's folder; readable by its owner only."""
+
+FIRST_PORT, PORTS = 49152, 16384
+"""The dynamic ports, RFC 6335."""
+
 LEVELS = 5
 """Scores on the page are 1 to this; a contact sheet takes any numbers."""
 
@@ -101,23 +109,22 @@ def application(sitting: Sitting, token: str, on_finish: Callable[[], None]) -> 
 
 
 def serve(sitting: Sitting, port: int, say: Callable[[str], Any] = print) -> None:
-    """Serve the page until the rating is finished or interrupted; `say` gets its address.
+    """Serve the page until the rating is finished or interrupted; `say` gets its address, which stays over restarts.
+
+    Args:
+        port: 0 for the one that the address had before, as far as it is free.
 
     Raises:
+        StudyError: the secret part of the address cannot be kept in the sitting's folder.
         ConfigError: the port cannot be used.
     """
-    token = secrets.token_urlsafe(24)
+    token = owner_token(sitting.folder, LINK)
     server: uvicorn.Server
 
     def stop() -> None:
         server.should_exit = True
 
-    try:
-        listening = socket.create_server((HOST, port), backlog=64)
-    except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise ConfigError(f"port {port} cannot be used: {reason}; 0 takes a free one") from error
-    with closing(listening):
+    with closing(_listening(port, token)) as listening:
         settings = uvicorn.Config(
             application(sitting, token, stop),
             log_level="warning",
@@ -134,6 +141,19 @@ def serve(sitting: Sitting, port: int, say: Callable[[str], Any] = print) -> Non
         server = uvicorn.Server(settings)
         say(f"http://{HOST}:{listening.getsockname()[1]}/{token}/")
         server.run(sockets=[listening])
+
+
+def _listening(port: int, token: str) -> socket.socket:
+    """On this port; of 0 on one that follows from the token, or a free one where that is taken. Raises ConfigError."""
+    if port == 0:
+        with suppress(OSError):
+            usual = FIRST_PORT + zlib.crc32(token.encode()) % PORTS
+            return socket.create_server((HOST, usual), backlog=64)
+    try:
+        return socket.create_server((HOST, port), backlog=64)
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise ConfigError(f"port {port} cannot be used: {reason}; 0 takes a free one") from error
 
 
 def _behind(token: str, answer: Answer) -> Answer:

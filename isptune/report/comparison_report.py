@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -23,18 +23,26 @@ from isptune.report.figures import (
     to_png,
 )
 from isptune.report.page import render
+from isptune.report.pictures import Subject, compared
 from isptune.report.resampling import mean_interval
 from isptune.report.run_report import flat, write_plots
 from isptune.runs.answer import Interval, SecondOpinion
-from isptune.runs.files import COMPARISON, REPORT, write_record
+from isptune.runs.facts import read_bench
+from isptune.runs.files import COMPARISON, REPORT, image_path, write_record
+from isptune.runs.settings import read_settings
 from isptune.system.disk import remove_unfinished, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def write_comparison(folder: Path, comparison: Comparison) -> Path:
+def write_comparison(folder: Path, comparison: Comparison, runs: Sequence[Path] = ()) -> Path:
     """Write comparison.csv, comparison.json, plots/*.png and report.html; the same comparison gives the same bytes.
+
+    Args:
+        folder: to write into.
+        comparison: what was compared.
+        runs: the folders of the runs, whose pictures the page shows side by side.
 
     Returns:
         The page.
@@ -47,8 +55,11 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
     write_plots(folder / "plots", plots)
     write_atomically(folder / "comparison.csv", as_csv(comparison).encode())
     write_record(folder, COMPARISON, asdict(comparison))
+    pictures, left_out = compared(_subjects(comparison, runs))
     page = render(
         "comparison.html",
+        pictures,
+        pictures_left_out=left_out,
         comparison=comparison,
         name=folder.resolve().name,
         plots=plots,
@@ -57,6 +68,25 @@ def write_comparison(folder: Path, comparison: Comparison) -> Path:
     )
     write_atomically(folder / REPORT, page)
     return folder / REPORT
+
+
+def _subjects(comparison: Comparison, runs: Sequence[Path]) -> list[Subject]:
+    """By scene what each objective led to, in the order of the rows; then what all started from, and the reference."""
+    by_objective = {" + ".join(read_settings(run).objectives): run for run in runs}
+    led = {
+        row.objective: by_objective[row.objective] for row in comparison.rows if row.objective in by_objective
+    }
+    if not led:
+        return []
+    first = next(iter(led.values()))
+    found = []
+    for scene in read_bench(first).scenes:
+        files = {f"led by {name}": image_path(run, scene.name, "recommended") for name, run in led.items()}
+        files |= {kind: image_path(first, scene.name, kind) for kind in ("default", "reference")}
+        files = {kind: path for kind, path in files.items() if path.exists()}
+        if len(files) > 1:
+            found.append(Subject(scene.name, files))
+    return found
 
 
 def judges(comparison: Comparison) -> dict[str, dict[str, SecondOpinion]]:

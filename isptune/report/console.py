@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from isptune.report import series
 from isptune.report.changes import bounds_reached, changes
 from isptune.report.digits import limits_of, mean_of, number, over, percent
+from isptune.report.distance_words import distances_disagree
+from isptune.report.next_steps import link, next_steps, step_lines
 from isptune.report.tables import print_line, print_table
 from isptune.runs.answer import Answer, Interval
 from isptune.runs.files import REPORT
@@ -33,8 +35,15 @@ def print_run(folder: Path, console: "Console") -> None:
     report = record.folder / REPORT
     print_line(
         console,
-        f"report: {report}" if report.exists() else f"report: none yet; isptune report {record.folder}",
+        f"report: {link(report)}" if report.exists() else f"report: none yet; isptune report {record.folder}",
     )
+
+
+def print_next(record: RunRecord, console: "Console") -> None:
+    """Print what to do with a run now."""
+    print_line(console, "next:")
+    for line in step_lines(next_steps(record)):
+        print_line(console, line)
 
 
 def print_comparison(comparison: "Comparison", console: "Console") -> None:
@@ -140,6 +149,8 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
         scores = f"{mean_of(one.scores.default)} -> {mean_of(one.scores.recommended)}"
         print_line(console, f"limit {one.constraint}: {state} ({scores})", "" if one.kept else "yellow")
     print_table(console, f"evaluated again{over(answer)}", ["", "default", "recommended", "aim"], rows)
+    if disagree := distances_disagree(before, after):
+        print_line(console, disagree)
     _print_scenes(record, answer, console)
     if answer.cost:
         print_line(

@@ -1,28 +1,38 @@
-"""A run as an Optuna journal, which optuna-dashboard shows."""
+"""A run as an Optuna journal, which optuna-dashboard shows: with times and pictures, and while it goes on."""
 
+import re
+import shutil
+import threading
 import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isptune.errors import IsptuneError, MissingExtra, RunFolderError
-from isptune.runs.log import Trial
+from isptune.runs.files import IMAGES
+from isptune.runs.log import Generation, Trial
 from isptune.runs.record import RunRecord, read_run
+from isptune.runs.times import Span, read_times
 from isptune.space import Choice, Integer, Param
-from isptune.system.disk import replacing
+from isptune.system.disk import folder_in, replacing
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-JOURNAL = "optuna_journal.log"
+JOURNAL, ARTIFACTS = "optuna_journal.log", "optuna_artifacts"
+FOLLOW_EVERY_S = 2.0
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def write_journal(folder: Path) -> Path:
     """Write the run's trials into RUN/optuna_journal.log, from the beginning, in place of an older one.
 
-    Params have the distributions of bench.json, scores are values, levels and the rest user attributes;
-    failed trials are FAIL.
+    Params have the distributions of bench.json, scores are values, levels and the rest user attributes; failed trials
+    are FAIL. Each has the time at which it was evaluated, as far as that is known. Pictures are artifacts: those of
+    trials of these, the others of the study.
 
     Raises:
         RunFolderError: the folder is no run folder, or is damaged.
@@ -31,6 +41,7 @@ def write_journal(folder: Path) -> Path:
     record = read_run(Path(folder))
     path = record.folder / JOURNAL
     try:
+        shutil.rmtree(record.folder / ARTIFACTS, ignore_errors=True)
         with replacing(path) as temporary:
             _fill(temporary, record)
     except ValueError as error:
@@ -52,15 +63,45 @@ def serve(journal: Path, host: str, port: int) -> None:
             "the dashboard needs optuna-dashboard: pip install 'isptune[dashboard]'; "
             f"the journal is written to {journal}"
         ) from error
+    storage, ended = _storage(journal), threading.Event()
+    following = threading.Thread(target=_follow, args=(journal, ended), daemon=True)
+    following.start()
     try:
-        run_server(_storage(journal), host=host, port=port)
+        run_server(storage, host=host, port=port, artifact_store=_artifacts(journal.parent))
     except (OSError, OverflowError) as error:
         raise IsptuneError(f"{host}:{port} cannot be used: {error}; try another --port") from error
+    finally:
+        ended.set()
+        following.join(10)
+
+
+def _follow(journal: Path, ended: threading.Event) -> None:
+    """Add the trials of a run that goes on to its journal, and its pictures when it has ended."""
+    from optuna.artifacts import get_all_artifact_meta
+
+    folder = journal.parent
+    with _quietly() as optuna:
+        known = optuna.load_study(study_name=None, storage=_storage(journal))  # the only one
+    done = len({trial.user_attrs["generation"] for trial in known.get_trials(deepcopy=False)})
+    pictured = bool(get_all_artifact_meta(known))
+    while not ended.wait(FOLLOW_EVERY_S):
+        try:
+            record = read_run(folder)
+        except RunFolderError:  # it is being written
+            continue
+        if len(record.generations) > done or (record.answer and not pictured):
+            with _quietly() as optuna:
+                study = optuna.load_study(study_name=record.name, storage=_storage(journal))
+                _add(study, record, record.generations[done:])
+                if record.answer and not pictured:
+                    _attach(study, record)
+                    pictured = True
+            done = len(record.generations)
 
 
 def command(journal: Path, host: str, port: int) -> list[str]:
-    """The command that shows the journal without isptune."""
-    where = ["--host", host, "--port", str(port)]
+    """The command that shows the journal without isptune; it does not follow a run that goes on."""
+    where = ["--host", host, "--port", str(port), "--artifact-dir", str(journal.parent / ARTIFACTS)]
     return ["optuna-dashboard", "--storage-class", "JournalFileStorage", *where, str(journal)]
 
 
@@ -75,24 +116,67 @@ def distribution(param: Param) -> "BaseDistribution":
     return FloatDistribution(param.low, param.high, log=param.log)
 
 
-def _fill(path: Path, record: RunRecord) -> None:
+@contextmanager
+def _quietly() -> Any:
+    """Optuna without its lines on standard error."""
     import optuna
 
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        directions: list[Any] = [objective.direction for objective in record.objectives]
-        study = optuna.create_study(storage=_storage(path), study_name=record.name, directions=directions)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.set_metric_names([objective.name for objective in record.objectives])
-        distributions = {param.name: distribution(param) for param in record.params}
-        for generation in record.generations:
-            study.add_trials(
-                _frozen(trial, generation.generation, record, distributions) for trial in generation.trials
-            )
+            yield optuna
     finally:
         optuna.logging.set_verbosity(before)
+
+
+def _fill(path: Path, record: RunRecord) -> None:
+    with _quietly() as optuna:
+        directions: list[Any] = [objective.direction for objective in record.objectives]
+        study = optuna.create_study(storage=_storage(path), study_name=record.name, directions=directions)
+        study.set_metric_names([objective.name for objective in record.objectives])
+        _add(study, record, record.generations)
+        if record.answer:
+            _attach(study, record)
+
+
+def _add(study: Any, record: RunRecord, generations: Sequence[Generation]) -> None:
+    distributions = {param.name: distribution(param) for param in record.params}
+    times = read_times(record.folder)
+    for generation in generations:
+        spans: Sequence[Span | None] = times.get(generation.generation, ())
+        if len(spans) != len(generation.trials):
+            spans = [None] * len(generation.trials)
+        study.add_trials(
+            _frozen(trial, generation.generation, record, distributions, span)
+            for trial, span in zip(generation.trials, spans, strict=True)
+        )
+
+
+def _attach(study: Any, record: RunRecord) -> None:
+    """The run's pictures, each to the trial that it is of, or to the study."""
+    from optuna.artifacts import upload_artifact
+
+    store, trials = _artifacts(record.folder), study.get_trials(deepcopy=False)
+    for path in sorted((record.folder / IMAGES).glob("*.png")):
+        number = re.fullmatch(r".*_trial-(\d{1,7})", path.stem)
+        if path.is_symlink():  # a folder from somebody else leads nowhere
+            continue
+        whose = trials[int(number[1])] if number and int(number[1]) < len(trials) else study
+        upload_artifact(
+            artifact_store=store,
+            file_path=str(path),
+            study_or_trial=whose,
+            storage=study._storage,
+        )
+
+
+def _artifacts(folder: Path) -> Any:
+    from optuna.artifacts import FileSystemArtifactStore
+
+    folder_in(folder, ARTIFACTS)
+    return FileSystemArtifactStore(str(folder / ARTIFACTS))
 
 
 def _storage(path: Path) -> Any:
@@ -104,7 +188,11 @@ def _storage(path: Path) -> Any:
 
 
 def _frozen(
-    trial: Trial, generation: int, record: RunRecord, distributions: "dict[str, BaseDistribution]"
+    trial: Trial,
+    generation: int,
+    record: RunRecord,
+    distributions: "Mapping[str, BaseDistribution]",
+    span: Span | None,
 ) -> "FrozenTrial":
     from optuna.trial import TrialState, create_trial
 
@@ -115,10 +203,16 @@ def _frozen(
     attributes |= {name: value for name, value in known.items() if value is not None}
     scores = [trial.scores.get(objective.name) for objective in record.objectives]
     complete = trial.error is None and None not in scores
-    return create_trial(
+    if span is not None:
+        attributes["took_s"] = span.took_s
+    made = create_trial(
         state=TrialState.COMPLETE if complete else TrialState.FAIL,
         values=scores if complete else None,  # pyright: ignore[reportArgumentType] - none of them is None here
         params=dict(trial.params),
-        distributions=distributions,
+        distributions=dict(distributions),
         user_attrs=attributes,
     )
+    if span is not None:
+        made.datetime_start = datetime.fromtimestamp(span.began)
+        made.datetime_complete = datetime.fromtimestamp(span.ended)
+    return made

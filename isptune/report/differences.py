@@ -124,7 +124,11 @@ def print_difference(difference: Difference, console: "Console") -> None:
 
     console.print(f"{difference.old} -> {difference.new}", highlight=False, soft_wrap=True)
     if not difference.changes:
-        console.print(f"the sets are equal in all {difference.equal} knobs that both hold", highlight=False)
+        console.print(
+            f"the sets are equal in all {difference.equal} knobs that both hold",
+            highlight=False,
+            soft_wrap=True,
+        )
     heads = [f"{name} if it goes back" for name in difference.objectives]
     rows = []
     for change in difference.changes:
@@ -139,13 +143,13 @@ def print_difference(difference: Difference, console: "Console") -> None:
         head = ["knob", "stage", "old", "new", "change of range", "unit", *heads]
         print_table(console, "what changed", head, rows)
         if difference.equal:
-            console.print(f"{difference.equal} more are equal", highlight=False)
+            console.print(f"{difference.equal} more are equal", highlight=False, soft_wrap=True)
     for text in difference.notes:
         console.print(f"note: {text}", highlight=False, soft_wrap=True)
     for name, lacking in difference.missing.items():
         console.print(f"{name}: not in {lacking}", highlight=False, soft_wrap=True)
     if difference.changes and not difference.objectives:
-        console.print("what each change buys is measured on a run: --on RUN", highlight=False)
+        console.print("what each change buys is measured on a run: --on RUN", highlight=False, soft_wrap=True)
 
 
 def stage(param: Param) -> str:

@@ -1,13 +1,14 @@
 """From a template to one self-contained page: everything is escaped, pictures are inside, nothing is fetched."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isptune.report import digits
 from isptune.report.figures import DPI, WIDTH_IN
+from isptune.report.scripts import PLOT_STYLE, PLOTS, STYLE, VIEWER, VIEWER_STYLE, csp_hash, script, style
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -18,9 +19,27 @@ PAGE_PX = 1040
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(template: str, **context: Any) -> bytes:
-    """Fill in a template of `templates/`. The same context gives the same bytes."""
-    return _environment().get_template(template).render(**context).encode()
+def render(
+    template: str,
+    pictures: Sequence[Any] = (),
+    curves: Mapping[str, Any] | None = None,
+    **context: Any,
+) -> bytes:
+    """Fill in a template of `templates/`. The same context gives the same bytes.
+
+    Args:
+        pictures: those that the page's viewer shows.
+        curves: of plots that answer to the mouse, by section. A page without any of both has no script.
+    """
+    scripts = (*(VIEWER if pictures else ()), *(PLOTS if curves else ()))
+    sheets = (STYLE, *(VIEWER_STYLE if pictures else ()), *(PLOT_STYLE if curves else ()))
+    inside = {"script": script(scripts) if scripts else "", "style": style(sheets)}
+    return (
+        _environment()
+        .get_template(template)
+        .render(pictures=pictures, curves=curves, **inside, **context)
+        .encode()
+    )
 
 
 def data_uri(png: bytes) -> str:
@@ -62,6 +81,7 @@ def _environment() -> "Environment":
         "limits_of": _typeset(digits.limits_of),
         "over": digits.over,
         "percent": _typeset(digits.percent),
+        "csp_hash": csp_hash,
         "data_uri": data_uri,
         "shown_width": shown_width,
     }

@@ -1,6 +1,8 @@
-"""Before and after at 1:1: the place where default and recommended differ most, cut from the saved pictures."""
+"""Pictures of a run at 1:1, cut from those that are saved at a few places of each scene, for a page of bounded size."""
 
 import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isptune.errors import RunFolderError
-from isptune.runs.files import image_path
+from isptune.report.places import Place, places
+from isptune.runs.files import IMAGES, image_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -19,93 +22,151 @@ FRAME = (213, 94, 0)
 SHOWN = 8
 """Scenes on the page at most, so that it stays small enough to send; those that differ most."""
 
+PAGE_BYTES = 6 << 20
+"""Of all cuts of a page, about: in the page they take a third more. Of many scenes fewer places are shown of each."""
+
+KINDS = ("default", "recommended", "reference")
+_FURTHER = re.compile(r"(found|(front|trial)-(\d{1,6}))")
+
 
 @dataclass(frozen=True)
-class BeforeAfter:
-    """One scene's pictures as PNG bytes, cut at the same place.
+class Subject:
+    """One scene's pictures on disk.
 
     Attributes:
         scene: its name.
-        box: left, top, width, height of the place in the full picture, pixels.
-        size: width, height of the full picture, pixels.
-        difference: mean absolute difference of default and recommended there, in 8-bit steps.
-        crops: by what they show (`default`, `recommended`, `reference`), as far as there are pictures.
-        overview: the whole recommended picture, made smaller, with the place framed.
+        files: by what they show, in words. Places are looked for where the first two differ, in the second one.
     """
 
     scene: str
-    box: tuple[int, int, int, int]
+    files: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One place of a scene.
+
+    Attributes:
+        place: where, and what it was chosen for.
+        crops: PNG bytes by what they show.
+    """
+
+    place: Place
+    crops: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class BeforeAfter:
+    """One scene's pictures as PNG bytes, each cut at the same places.
+
+    Attributes:
+        scene: its name.
+        size: width, height of the full picture, pixels.
+        difference: mean absolute difference of the first two at the first place, in 8-bit steps.
+        cuts: the first one is where they differ most.
+        overview: the whole second picture, made smaller, with that place framed.
+    """
+
+    scene: str
     size: tuple[int, int]
     difference: float
-    crops: dict[str, bytes]
+    cuts: tuple[Cut, ...]
     overview: bytes
 
+    @property
+    def crops(self) -> Mapping[str, bytes]:
+        """Of the place that changed most."""
+        return self.cuts[0].crops
 
-def before_after(folder: Path, scenes: list[str]) -> tuple[list[BeforeAfter], int]:
-    """Those scenes whose pictures differ most, and how many more there are.
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """The place that changed most: left, top, width, height, pixels."""
+        return self.cuts[0].place.box
+
+
+def before_after(folder: Path, scenes: Iterable[str]) -> tuple[list[BeforeAfter], int]:
+    """The pictures of a run, see `compared`.
 
     Raises:
-        RunFolderError: a picture cannot be read, or default and recommended differ in size.
+        RunFolderError: a picture cannot be read, or two of a scene differ in size.
     """
-    found = [
-        _scene(folder, scene) for scene in scenes if _kinds(folder, scene)[:2] == ["default", "recommended"]
-    ]
-    found.sort(key=lambda part: -part.difference)
-    return found[:SHOWN], max(0, len(found) - SHOWN)
+    return compared([subject for scene in scenes if (subject := of_run(folder, scene)) is not None])
 
 
-def largest_difference(first: np.ndarray, second: np.ndarray, side: int) -> tuple[int, int, int, int]:
-    """The square in which two pictures [H, W, 3] differ most; what differs is near its middle.
+def of_run(folder: Path, scene: str, words: Mapping[str, str] | None = None) -> Subject | None:
+    """What a run keeps of a scene; None where default or recommended is missing.
 
-    The difference is summed over the square and, again, over two smaller ones at its centre.
-
-    Returns:
-        left, top, width, height; the whole side where the picture is smaller than the square.
+    Args:
+        words: what to call pictures, in place of the names in their files.
     """
-    difference = np.abs(first.astype(np.int16) - second.astype(np.int16)).sum(axis=2, dtype=np.int64)
-    height, width = min(side, difference.shape[0]), min(side, difference.shape[1])
-    sums = np.pad(difference.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    total = _inner_sums(sums, height, width, 1)
-    for part in (2, 4):
-        total = total + _inner_sums(sums, height, width, part)
-    top, left = np.unravel_index(total.argmax(), total.shape)
-    return int(left), int(top), width, height
+    known = {kind: image_path(folder, scene, kind) for kind in (*KINDS, *_further(folder, scene))}
+    files = {kind: path for kind, path in known.items() if path.exists()}
+    if not {"default", "recommended"} <= files.keys():
+        return None
+    return Subject(scene, {(words or {}).get(kind, kind.replace("-", " ")): p for kind, p in files.items()})
 
 
-def _inner_sums(sums: np.ndarray, height: int, width: int, part: int) -> np.ndarray:
-    """Sums over the central 1/part of every window, from the integral image; one for each window."""
-    inner_height, inner_width = max(1, height // part), max(1, width // part)
-    top, left = (height - inner_height) // 2, (width - inner_width) // 2
-    rows, columns = sums.shape[0] - height, sums.shape[1] - width
-    upper, lower = (slice(y, y + rows) for y in (top, top + inner_height))
-    near, far = (slice(x, x + columns) for x in (left, left + inner_width))
-    return sums[lower, far] - sums[upper, far] - sums[lower, near] + sums[upper, near]
+def _further(folder: Path, scene: str) -> list[str]:
+    """Front members, trials and what was found, as far as there are pictures; by their numbers."""
+    stem = image_path(folder, scene, "").stem
+    kinds = [path.stem.removeprefix(stem) for path in (folder / IMAGES).glob("*.png")]
+    matches = [found for kind in kinds if (found := _FURTHER.fullmatch(kind))]
+    return [one[0] for one in sorted(matches, key=lambda one: (one[2] or "", int(one[3] or 0)))]
 
 
-def _kinds(folder: Path, scene: str) -> list[str]:
-    return [
-        kind for kind in ("default", "recommended", "reference") if image_path(folder, scene, kind).exists()
-    ]
+def compared(subjects: Sequence[Subject], most: int = SHOWN) -> tuple[list[BeforeAfter], int]:
+    """Those scenes whose first two pictures differ most, `most` at most, and how many more there are.
+
+    Raises:
+        RunFolderError: a picture cannot be read, or two of a scene differ in size.
+    """
+    opened = [_opened(subject) for subject in subjects]
+    opened.sort(key=lambda scene: -scene.difference)
+    budget = PAGE_BYTES // max(1, min(most, len(opened)))
+    found = [_within(scene, budget) for scene in opened[:most]]
+    return found, max(0, len(opened) - most)
 
 
-def _scene(folder: Path, scene: str) -> BeforeAfter:
-    pictures = {kind: _read(image_path(folder, scene, kind)) for kind in _kinds(folder, scene)}
-    default, recommended = (np.asarray(pictures[kind]) for kind in ("default", "recommended"))
-    if default.shape != recommended.shape:
-        raise RunFolderError(f"{folder}: the default and recommended pictures of {scene} differ in size")
-    left, top, width, height = box = largest_difference(default, recommended, CROP_PX)
-    place = (left, top, left + width, top + height)
-    cut = [
-        pixels[top : top + height, left : left + width].astype(np.int16) for pixels in (default, recommended)
-    ]
-    return BeforeAfter(
-        scene=scene,
-        box=box,
-        size=pictures["recommended"].size,
-        difference=float(np.abs(cut[0] - cut[1]).mean()),
-        crops={kind: _png(picture.crop(place)) for kind, picture in pictures.items()},
-        overview=_overview(pictures["recommended"], place),
-    )
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A scene that was looked at: its places, and how much it changed; its pictures are not kept."""
+
+    subject: Subject
+    places: Sequence[Place]
+    difference: float
+
+
+def _opened(subject: Subject) -> _Opened:
+    first, second = (np.asarray(_read(path)) for path in list(subject.files.values())[:2])
+    if first.shape != second.shape:
+        names = " and ".join(list(subject.files)[:2])
+        folder = next(iter(subject.files.values())).parent.parent
+        raise RunFolderError(f"{folder}: the {names} pictures of {subject.scene} differ in size")
+    chosen = places(first, second, CROP_PX)
+    left, top, width, height = chosen[0].box
+    cut = [pixels[top : top + height, left : left + width].astype(np.int16) for pixels in (first, second)]
+    return _Opened(subject, chosen, float(np.abs(cut[0] - cut[1]).mean()))
+
+
+def _within(scene: _Opened, budget: int) -> BeforeAfter:
+    """Cut a scene's pictures: all at the first place, those at others until their bytes are used up."""
+    pictures = {kind: _read(path) for kind, path in scene.subject.files.items()}
+    size = list(pictures.values())[1].size
+    pictures = {kind: picture for kind, picture in pictures.items() if picture.size == size}
+    cuts: list[Cut] = []
+    for place in scene.places:
+        left, top, width, height = place.box
+        crops = {
+            kind: _png(picture.crop((left, top, left + width, top + height)))
+            for kind, picture in pictures.items()
+        }
+        budget -= sum(map(len, crops.values()))
+        if cuts and budget < 0:
+            break
+        cuts.append(Cut(place, crops))
+    left, top, width, height = cuts[0].place.box
+    overview = _overview(list(pictures.values())[1], (left, top, left + width, top + height))
+    return BeforeAfter(scene.subject.scene, size, scene.difference, tuple(cuts), overview)
 
 
 def _overview(picture: "Image", place: tuple[int, int, int, int]) -> bytes:

@@ -8,9 +8,12 @@ from typing import Any
 
 from isptune.report import run_plots, series
 from isptune.report.changes import Change, bounds_reached, changes
+from isptune.report.curves import curves_of
+from isptune.report.digits import number
+from isptune.report.distance_words import distances_disagree
 from isptune.report.importance import Importance, importance
 from isptune.report.page import render
-from isptune.report.pictures import before_after
+from isptune.report.pictures import compared, of_run
 from isptune.runs.answer import Answer, ScorePair, gamed
 from isptune.runs.facts import ObjectiveRecord
 from isptune.runs.files import REPORT
@@ -74,7 +77,9 @@ def _context(
     failed = series.failures(record)
     answer = record.answer
     knobs = changes(record, answer) if answer else []
-    pictures, left_out = before_after(record.folder, [scene.name for scene in record.bench.scenes])
+    words = _picture_words(record)
+    subjects = [of_run(record.folder, scene.name, words) for scene in record.bench.scenes]
+    pictures, left_out = compared([subject for subject in subjects if subject is not None])
     return {
         "record": record,
         "answer": answer,
@@ -96,6 +101,7 @@ def _context(
         "bounds": bounds_reached(knobs),
         "fixed": fixed_values(record),
         "pictures": pictures,
+        "curves": curves_of(record),
         "pictures_left_out": left_out,
         "importance": _importance_notes(record, found),
         "opposed": gamed(answer.second_opinions) if answer else [],
@@ -105,6 +111,20 @@ def _context(
         "provenance": flat(plain(record.provenance)),
         "timing": flat(plain(record.timing)) if record.timing else [],
     }
+
+
+def _picture_words(record: RunRecord) -> dict[str, str]:
+    """What pictures beside default and recommended are called: with their scores, which say what they are for."""
+    words = {"found": "found, but not better"}
+    for place, member in enumerate(record.answer.front if record.answer else (), 1):
+        words[f"front-{place}"] = f"front {place}: {_scores_in_words(member.scores)}"
+    for place, trial in enumerate(record.trials()):
+        words[f"trial-{place}"] = f"trial {place}: {_scores_in_words(trial.scores) or 'failed'}"
+    return words
+
+
+def _scores_in_words(scores: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {number(score)}" for name, score in scores.items())
 
 
 def _headline(record: RunRecord, objective: ObjectiveRecord) -> dict[str, Any]:
@@ -155,7 +175,9 @@ def _verdict(objective: ObjectiveRecord, pair: ScorePair) -> str:
 
 def _distance(answer: Answer) -> dict[str, Any] | None:
     after, before = answer.recommended_distance, answer.default_distance
-    return {"after": after, "before": before} if after.l1 is not None else None
+    if after.l1 is None:
+        return None
+    return {"after": after, "before": before, "disagree": distances_disagree(before, after)}
 
 
 def _importance_notes(record: RunRecord, found: Mapping[str, Importance]) -> list[dict[str, Any]]:

@@ -26,8 +26,8 @@ class Spread:
 
 
 def indices(record: RunRecord) -> np.ndarray:
-    """The numbers of the generations, as the log has them (from 0)."""
-    return np.array([generation.generation for generation in record.generations], dtype=np.int64)
+    """The numbers of the generations as people count them, from 1; the log has them from 0."""
+    return np.array([generation.generation + 1 for generation in record.generations], dtype=np.int64)
 
 
 def spread(

@@ -11,7 +11,9 @@ from isptune.report.digits import mean_of, number
 from isptune.report.fitted import Fit, FittedTable
 from isptune.report.knob_plots import knobs_over_conditions, knobs_over_iso
 from isptune.report.page import render
+from isptune.report.pictures import Subject, compared, of_run
 from isptune.runs.answer import ScorePair
+from isptune.runs.facts import read_bench
 from isptune.runs.files import REPORT, SERIES, write_record
 from isptune.space import Candidate, Param, Value
 from isptune.system.disk import folder_in, remove_unfinished, write_atomically
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 SETS, FITTED = "sets", "fitted"
 """Folders of the sets by condition: as they were tuned, and on the fitted curves."""
+
+CONDITIONS_SHOWN = 24
+"""Pictures of so many scenes of conditions are on the page at most."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +78,11 @@ def write_series(folder: Path, series: ConditionSeries, fit: Fit | None = None) 
         _write_set(folder / FITTED, series, place, values, scored=False)
     write_atomically(folder / "series.toml", to_table(series, fit).encode())
     write_record(folder, SERIES, to_record(series, fit))
+    pictures, left_out = compared(_subjects(folder, series), CONDITIONS_SHOWN)
     page = render(
         "conditions.html",
+        pictures,
+        pictures_left_out=left_out,
         name=folder.resolve().name,
         series=series,
         fit=fit,
@@ -85,6 +93,18 @@ def write_series(folder: Path, series: ConditionSeries, fit: Fit | None = None) 
     )
     write_atomically(folder / REPORT, page)
     return folder / REPORT
+
+
+def _subjects(folder: Path, series: ConditionSeries) -> list[Subject]:
+    """The pictures of each condition: what its search started from, and what it led to."""
+    words = {"default": "at the neighbour's set", "recommended": "tuned"}
+    found = []
+    for condition in series.conditions:
+        run = folder / series.folders[condition]
+        for scene in read_bench(run).scenes:
+            one = of_run(run, scene.name, words)
+            found += [] if one is None else [replace(one, scene=f"{condition}: {scene.name}")]
+    return found
 
 
 def _write_set(folder: Path, series: ConditionSeries, name: str, values: Candidate, scored: bool) -> None:
@@ -196,7 +216,9 @@ def print_series(series: ConditionSeries, fit: Fit | None, console: "Console") -
     )
     print_table(console, "sets by condition", ["knob", *series.conditions, "unit"], rows)
     for name in series.kept:
-        console.print(f"{name}: nothing better was found, so its neighbour's set stays", highlight=False)
+        console.print(
+            f"{name}: nothing better was found, so its neighbour's set stays", highlight=False, soft_wrap=True
+        )
     if fit is not None:
         for line in fit_in_words(series, fit):
             console.print(line, highlight=False, soft_wrap=True)

@@ -12,7 +12,7 @@ from isptune.errors import StudyError
 from isptune.report.page import render
 from isptune.report.run_report import flat, write_plots
 from isptune.report.study_plots import rankings, scale, win_histogram
-from isptune.runs.files import REPORT
+from isptune.runs.files import CONFIG, REPORT
 from isptune.study.findings.analysis import Analysis, SceneResult
 from isptune.study.findings.results import all_warnings, scale_rows
 from isptune.study.scale.intervals import holm
@@ -64,8 +64,10 @@ def write_study_report(analysis: Analysis) -> Path:
             {name: getattr(analysis.study.plan, name) for name in analysis.study.plan.__dataclass_fields__}
         ),
     )
-    write_atomically(folder / REPORT, page)
-    return folder / REPORT
+    # A search by eye is a run, too, whose report is another one.
+    path = folder / ("study_report.html" if (folder / CONFIG).exists() else REPORT)
+    write_atomically(path, page)
+    return path
 
 
 def samples_of(analysis: Analysis, scene: SceneResult, ranking: Sequence[int]) -> list[Sample]:

@@ -7,6 +7,8 @@
     RUN/provenance.json    versions, device, threads, hashes of what went in      isptune.runs.provenance
     RUN/trials.jsonl       one line a generation, flushed and synced              isptune.runs.log
     RUN/unfinished.jsonl   what is done of the next generation                    isptune.runs.unfinished
+    RUN/times.jsonl        when each trial was evaluated, a line a generation     isptune.runs.times
+    RUN/live/              SCENE_start.png, SCENE_best.png, while it goes on      isptune.tuning.live_pictures
     RUN/trials.csv         the same as trials.jsonl, one row a trial              isptune.runs.log
     RUN/recommended.json   the candidate to hand over, and what others say of it  isptune.runs.answer
     RUN/clock.json         how long a search with a time budget took so far       isptune.runs.timing
@@ -31,6 +33,7 @@ BENCH = "bench.json"
 PROVENANCE = "provenance.json"
 LOG = "trials.jsonl"
 UNFINISHED = "unfinished.jsonl"
+TIMES = "times.jsonl"
 TABLE = "trials.csv"
 RECOMMENDED = "recommended.json"
 CLOCK = "clock.json"
@@ -38,7 +41,7 @@ TIMING = "timing.json"
 REPORT = "report.html"
 COMPARISON, SERIES = "comparison.json", "series.json"
 """Of several runs, beside their folders."""
-IMAGES, PLOTS = "images", "plots"
+IMAGES, PLOTS, LIVE = "images", "plots", "live"
 
 FORMAT = 1
 """Of all records. It is raised where a field changes its meaning or a new one must not be passed over; a record without
@@ -100,3 +103,8 @@ def without_format(value: Any, place: str) -> dict[str, Any]:
 def image_path(folder: Path, scene: str, label: str) -> Path:
     """Where a run keeps a picture of a scene: `default`, `recommended` or `reference`."""
     return folder / IMAGES / f"{file_name(scene)}_{label}.png"
+
+
+def live_image_path(folder: Path, scene: str, label: str) -> Path:
+    """Where a run that goes on keeps a picture of a scene: `start` or `best`."""
+    return folder / LIVE / f"{file_name(scene)}_{label}.png"

@@ -102,10 +102,10 @@ class LogWriter:
     def append(self, generation: Generation) -> None:
         """Write one line. Raises RunFolderError when the disk is full; what was there stays whole."""
         assert self._file is not None, "used outside its with block"
-        line = json.dumps(with_format(generation), allow_nan=False, separators=(",", ":")) + "\n"
+        line = _line(generation)
         size = self._file.seek(0, os.SEEK_END)
         try:
-            self._file.write(line.encode())
+            self._file.write(line)
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
@@ -124,6 +124,15 @@ class LogWriter:
         except OSError:
             pass
         os.truncate(self.path, size)
+
+
+def write_log(folder: Path, generations: Sequence[Generation]) -> None:
+    """Write a whole log, in place of the one that is there. Raises DiskError."""
+    write_atomically(folder / LOG, b"".join(map(_line, generations)))
+
+
+def _line(generation: Generation) -> bytes:
+    return (json.dumps(with_format(generation), allow_nan=False, separators=(",", ":")) + "\n").encode()
 
 
 def write_csv(path: Path, generations: Sequence[Generation], level_names: Sequence[str]) -> None:

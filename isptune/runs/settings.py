@@ -138,7 +138,7 @@ def from_mapping(
         ConfigError: an unknown key (the known ones are listed) or a value of the wrong type.
     """
     listed = {
-        key: [value] if key in _LISTS and isinstance(value, str) else value for key, value in values.items()
+        key: [value] if key in LISTS and isinstance(value, str) else value for key, value in values.items()
     }
     return convert(listed, RunSettings, source, refusal, known_only=True)
 
@@ -154,4 +154,5 @@ def write_settings(folder: Path, settings: RunSettings) -> None:
     write_record(folder, CONFIG, settings)
 
 
-_LISTS = ("objectives", "constraints", "scenes", "holdout", "tune", "second_opinions")
+LISTS = ("objectives", "constraints", "scenes", "holdout", "tune", "second_opinions")
+"""Settings that are lists, for which one text may stand."""

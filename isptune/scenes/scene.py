@@ -16,16 +16,12 @@ from isptune.errors import SceneError, UnknownName
 from isptune.registry import build, installed
 from isptune.scenes.focus import parse_focus, split_focus
 from isptune.scenes.images import MAX_SIDE, Window, read_picture, refuse_too_large, to_images
+from isptune.scenes.names import BUNDLED, missing_scene
 from isptune.scenes.raw_capture import RawCapture, centre_of_about, on_grid, preview, with_measured_brightness
 from isptune.scenes.raw_files import FILE_OPTIONS, is_raw, looks_like_raw, read_raw
 from isptune.scenes.raw_reference import with_reference
 from isptune.spec import has_options, refuse_unknown, split_name, split_options
 from isptune.system.disk import file_name
-
-BUNDLED = ("astronaut", "cat", "coffee", "rocket")
-"""Photographs that come with scikit-image: skin, hair, cloth and lettering; fur; wood and fine
-detail; sky. astronaut: NASA, public domain. cat (Chelsea, S. van der Walt), coffee (P. Hönig): no
-copyright restrictions. rocket: SpaceX, public domain."""
 
 RAW_PIXELS = 1 << 20
 """Of a raw file, the centre with about so many pixels is used unless a crop is given: 1 megapixel."""
@@ -266,7 +262,7 @@ def _load(spec: str) -> list[Scene]:
         return bundled(spec)
     if has_options(spec) and is_raw(split_options(spec)[0] or ""):  # what `raw:` stands before is clear
         return raw_file(spec)
-    raise SceneError(f"{spec}: no such file, and no bundled scene ({', '.join(BUNDLED)})")
+    raise SceneError(missing_scene(spec, list(installed("scene"))))
 
 
 def _with_unique_names(scenes: list[Scene]) -> list[Scene]:

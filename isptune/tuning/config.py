@@ -9,6 +9,7 @@ from typing import Any
 
 from isptune.errors import ConfigError
 from isptune.runs.settings import RunSettings, from_mapping
+from isptune.runs.settings_schema import in_our_words
 from isptune.spec import parse, typed
 from isptune.system.disk import slug
 from isptune.system.records import parse_toml, read_bytes
@@ -34,7 +35,7 @@ def load_settings(
     Raises:
         ConfigError: the file is missing or no TOML, a key is unknown, or a value has the wrong type.
     """
-    values = {} if file is None else parse_toml(read_bytes(Path(file)), str(file))
+    values = {} if file is None else in_our_words(parse_toml(read_bytes(Path(file)), str(file)), str(file))
     from_mapping(values, str(file))  # so that a message about the file names the file
     given = {key: value for key, value in options.items() if value is not None and value not in ((), {}, [])}
     for key, value in given.items():

@@ -15,6 +15,7 @@ from isptune.errors import RenderError, ScoreError, in_words
 from isptune.interfaces import Objective, Pipeline
 from isptune.runs.aggregate import parse_aggregate
 from isptune.runs.log import Trial
+from isptune.runs.times import Span
 from isptune.runs.unfinished import Outcome
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
@@ -25,6 +26,7 @@ from isptune.tuning.memory import Key, Memory
 from isptune.tuning.parts import OnPart, Part, RunParts, Stopwatch
 from isptune.tuning.regions import part_of, regions_of, weights_of
 from isptune.tuning.rivals import RivalPictures, Rivals, rivals_among, score_beside
+from isptune.tuning.spans import Spans
 
 Result = Mapping[str, float] | str
 """Scores by objective, or why there are none."""
@@ -46,6 +48,7 @@ class Evaluator:
         weights: of the scenes' scores, a mean of 1.
         pooled: whether the score of several scenes is their plain mean.
         render_s, score_s: seconds spent in pipelines and objectives so far; of all workers together.
+        spans: when each candidate of the last call of `evaluate` was evaluated.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Evaluator:
         self.run_parts: RunParts = run_parts or (lambda parts: enumerate(map(self.evaluate_part, parts)))
         self.memory = memory or Memory(pipeline.facts.uses_seed)
         self.render_s = self.score_s = 0.0
+        self.spans: list[Span] = []
         self._known: dict[Key, Result] = {}
         self._rivals = RivalPictures(self._render)
 
@@ -87,7 +91,7 @@ class Evaluator:
             run_parts: evaluates the parts in place of the evaluator's own.
             keep: whether the same pictures will be asked for again, see `Memory`.
         """
-        known = self._known if self._scores_stand else {}
+        known, spans = self._known if self._scores_stand else {}, Spans()
         rivals, scenes = rivals_among(candidates, self._rivals_asked), range(len(self.scenes))
         keys = [[self.memory.key(candidate, scene, seed) for candidate in candidates] for scene in scenes]
         parts = [
@@ -102,8 +106,9 @@ class Evaluator:
             part = parts[number]
             self.render_s += outcome.render_s
             self.score_s += outcome.score_s
-            for candidate, result in zip(part.candidates, outcome.results, strict=True):
-                results[self.memory.key(candidate, part.scene, seed)] = result
+            own = [self.memory.key(candidate, part.scene, seed) for candidate in part.candidates]
+            spans.add(own, outcome.render_s + outcome.score_s)
+            results.update(zip(own, outcome.results, strict=True))
             done += len(part.candidates)
             on_part(done / len(scenes), len(candidates))
         known.update((key, new) for key, new in results.maps[0].items() if not isinstance(new, str))
@@ -111,6 +116,7 @@ class Evaluator:
             {scene.name: results[row[i]] for scene, row in zip(self.scenes, keys, strict=True)}
             for i in range(len(candidates))
         ]
+        self.spans = [spans.of(row[i] for row in keys) for i in range(len(candidates))]
         levels = known_levels(self.pipeline, candidates)
         return [self._trial(*one) for one in zip(candidates, found, levels, strict=True)]
 
@@ -147,10 +153,13 @@ class Evaluator:
         return Outcome(tuple(self._results(part, clock)), clock.render_s, clock.score_s)
 
     @torch.inference_mode()
-    def render_one(self, candidate: Candidate, scene: Scene, seed: int) -> Images:
-        """One image of one candidate, [1, 3, H, W]; `scene` is one of the evaluator's own. Raises RenderError."""
+    def render_one(self, candidate: Candidate, scene: Scene, seed: int, keep: bool = True) -> Images:
+        """One image of one candidate, [1, 3, H, W]; `scene` is one of the evaluator's own. Raises RenderError.
+
+        `keep` is whether it will be asked for again, see `Memory`.
+        """
         (number,) = (i for i, own in enumerate(self.scenes) if own is scene)
-        return self._render((candidate,), number, seed, keep=True)
+        return self._render((candidate,), number, seed, keep)
 
     def _results(self, part: Part, clock: Stopwatch) -> list[dict[str, float] | str]:
         try:

@@ -25,6 +25,7 @@ from isptune.tuning.bench import Bench
 from isptune.tuning.crops import with_crops
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.exported import compare_exports
+from isptune.tuning.further_pictures import further, show_further
 from isptune.tuning.opinions import OPINION_SEEDS, look_at, second_opinions
 from isptune.tuning.parts import OnPart, Steps
 from isptune.tuning.recommend import (
@@ -97,6 +98,8 @@ def hand_over(
     )
     held_out, unknown = _held_out(bench, start, after.candidate)
     diagnoses, missing = look_at(bench, folder, start, after.candidate)
+    front = _front(bench, optimizers, seeds[0])
+    show_further(bench.evaluator, folder, further(rejected, front), seeds[0])
     kept: list[Literal["optimizer", "best trials"]] = [
         "optimizer" if candidate == mean else "best trials"
         for candidate, mean in zip(recommended, own, strict=True)
@@ -118,7 +121,7 @@ def hand_over(
         distance=bench.space.distance(bench.space.default, recommended[chosen]) if rejected is None else 0.0,
         cost=costs[chosen] if rejected is None else 0.0,
         repeats=tuple(_repeat(bench, i, entries[i], stop_reasons[i], kept[i]) for i in range(len(entries))),
-        front=_front(bench, optimizers, seeds[0]),
+        front=front,
         second_opinions=opinions,
         diagnoses=diagnoses,
         exported=compare_exports(bench, after.candidate),

@@ -19,6 +19,7 @@ from isptune.system.records import convert
 from isptune.tuning.bench import Bench
 from isptune.tuning.crops import with_crops
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.further_pictures import further, show_further
 from isptune.tuning.halves import with_halves
 from isptune.tuning.parts import OnPart
 from isptune.tuning.recommend import Reevaluated, reevaluate, verdict
@@ -125,6 +126,7 @@ def mend_pictures(bench: Bench, folder: Path) -> None:
         path = image_path(folder, scene.name, "reference")
         if scene.reference is not None and not is_whole_png(path):
             write_image(path, scene.reference.cpu())
+    show_further(bench.evaluator, folder, further(answer.rejected, answer.front), seed)
 
 
 def _could_not_be_rendered(answer: Answer, label: str, scene: str) -> bool:

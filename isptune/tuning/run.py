@@ -12,6 +12,7 @@ from isptune.interfaces import TakesUp
 from isptune.runs.answer import write_answer
 from isptune.runs.files import CLOCK, RECOMMENDED, TABLE, TIMING, remove_damaged
 from isptune.runs.log import Generation, LogWriter, RunLog, Trial, write_csv
+from isptune.runs.times import append_times
 from isptune.runs.timing import Timing, read_timing, write_timing
 from isptune.system.claim import claimed
 from isptune.system.disk import remove_unfinished
@@ -20,6 +21,7 @@ from isptune.tuning.bench import Bench
 from isptune.tuning.clock import SearchClock
 from isptune.tuning.handover import evaluations_of, hand_over
 from isptune.tuning.lanes import Lane
+from isptune.tuning.live_pictures import LivePictures
 from isptune.tuning.opinions import mend_pictures
 from isptune.tuning.parts import OnPart
 from isptune.tuning.same_run import begin_or_check, take_budget
@@ -61,7 +63,8 @@ def run(
         extended = begin_or_check(folder, bench, extend)
         settings = bench.settings
         lanes = [Lane(bench.optimizer(repeat), settings.budget) for repeat in range(settings.repeats)]
-        loop = _Loop(bench, lanes, SearchClock(folder, settings.budget_time), on_generation, on_part)
+        live = LivePictures(bench, folder)
+        loop = _Loop(bench, lanes, SearchClock(folder, settings.budget_time), on_generation, on_part, live)
         unfinished = Unfinished(folder, bench.evaluator.run_parts)
         with log.open() as writer:
             generations = loop.replay(log.generations(), extended)
@@ -81,6 +84,7 @@ def run(
             write_answer(folder, answer)
         else:
             mend_pictures(bench, folder)
+        live.remove()
     return folder
 
 
@@ -94,8 +98,9 @@ class _Loop:
         clock: SearchClock,
         on_generation: OnGeneration,
         on_part: OnPart,
+        live: LivePictures,
     ):
-        self.bench, self.lanes, self.clock = bench, lanes, clock
+        self.bench, self.lanes, self.clock, self.live = bench, lanes, clock, live
         self.on_generation, self.on_part = on_generation, on_part
         self.best: Trial | None = None
         self.failed = self.searched = 0
@@ -125,7 +130,7 @@ class _Loop:
             )
             if logged != expected or not same_noise:
                 raise RunFolderError(
-                    f"generation {generation.generation} of the log is not what the optimizer asks for now: "
+                    f"generation {generation.generation + 1} of the log is not what the optimizer asks for now: "
                     + (
                         f"{self.bench.optimizer_spec} plans by its whole budget, so that this run cannot be extended"
                         if extended
@@ -152,6 +157,7 @@ class _Loop:
             generation = self._evaluate(index, self.bench.seeds.of_generation(index), unfinished)
             writer.append(generation)
             unfinished.forget()
+            append_times(writer.path.parent, index, evaluator.spans)
             for repeat, lane in enumerate(self.lanes):
                 own = [trial for trial in generation.trials if trial.repeat == repeat]
                 if own:
@@ -162,6 +168,7 @@ class _Loop:
             done.append(generation)
             self.searched += len(generation.trials)
             self._report(generation, replayed=False)
+            self.live.update(self.best)
         self.total_s = time.perf_counter() - start
         self.render_s, self.score_s = evaluator.render_s - render_s, evaluator.score_s - score_s
         return done
@@ -188,7 +195,7 @@ class _Loop:
         found = self.bench.evaluator.evaluate(complete, seed, self.on_part, unfinished.run)
         if all(trial.error is not None for trial in found):
             raise AllFailed(
-                f"all {len(found)} candidates of generation {index} failed; the first: {found[0].error}"
+                f"all {len(found)} candidates of generation {index + 1} failed; the first: {found[0].error}"
             )
         trials = (replace(trial, repeat=r, params=c) for (r, c), trial in zip(asked, found, strict=True))
         return Generation(index, seed, tuple(trials))
@@ -221,5 +228,7 @@ class _Loop:
                 l1_normalised=None if self.best is None else self.best.l1_normalised,
                 failed=self.failed,
                 replayed=replayed,
+                trials=generation.trials,
+                spans=() if replayed else tuple(self.bench.evaluator.spans),
             )
         )

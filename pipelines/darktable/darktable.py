@@ -21,12 +21,10 @@ from isptune.system.program import call_folder, run_program
 from isptune.system.records import read_bytes
 from pipelines.darktable.reading import NEUTRAL_SIDECAR, note_on, sidecar_of
 from pipelines.darktable.sidecar import SidecarText
+from pipelines.darktable.space import options_of
 from pipelines.external.installed import (
-    copy_option,
-    file_option,
     find_program,
     started,
-    timeout_option,
     version_of,
 )
 from pipelines.external.scene_files import (
@@ -195,13 +193,7 @@ def build(argument: str | None, **options: Any) -> Darktable:
         ConfigError: an argument, an option that is not allowed, or a sidecar that is none.
         MissingExtra: the program is not installed.
     """
-    if argument:
-        raise ConfigError(
-            f"darktable takes no argument, not {argument!r}; its options are sidecar, copy and timeout_s"
-        )
-    sidecar, rest = file_option("sidecar", options)
-    copy, rest = copy_option(rest)
-    return Darktable(timeout_option("darktable", rest, "sidecar", "copy"), sidecar, copy)
+    return Darktable(*options_of(argument, options))
 
 
 def deeds(argument: str | None, options: Mapping[str, Any]) -> list[Deed]:

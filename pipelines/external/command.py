@@ -19,9 +19,8 @@ time-out (all of its processes are ended), a picture that is missing, broken or 
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, final
 
 from isptune.arrays import Images, Params
 from isptune.deeds import Deed
@@ -31,8 +30,7 @@ from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.argv import beside, filled, named_files, placeholders, shown_command
 from isptune.system.program import call_folder, run_program
-from isptune.system.records import Megabytes, Pixels, Seconds
-from pipelines.external.description import Description, files_taken, read_description, read_settings
+from pipelines.external.description import Description, files_taken, read_settings
 from pipelines.external.exported_files import ExportedFiles
 from pipelines.external.scene_files import (
     SceneFiles,
@@ -41,30 +39,7 @@ from pipelines.external.scene_files import (
     stack,
     write_text,
 )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The keys of the file besides its parameters.
-
-    Attributes:
-        command: the program and its arguments.
-        timeout_s: after so many seconds a call is ended.
-        params_as: what `{params}` is written as.
-        out_suffix: ending of the picture's name.
-        size: width and height of every picture, pixels; None for any.
-        max_file_mb: no file that the program writes may be larger, megabytes.
-        base: files in the place of those that parameters are written to, from the folder of the description.
-    """
-
-    command: tuple[str, ...] = ()
-    timeout_s: Seconds = 60.0
-    params_as: Literal["json", "toml"] = "json"
-    out_suffix: str = ".png"
-    size: tuple[Pixels, Pixels] | None = None
-    max_file_mb: Megabytes = 1024.0
-    base: str | tuple[str, ...] = ()
-
+from pipelines.external.settings import CommandSettings, described_command
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".ppm", ".bmp", ".webp")
 PLACES = ("scene", "params", "flags", "out", "seed", "python", "files")
@@ -75,7 +50,7 @@ PLACES = ("scene", "params", "flags", "out", "seed", "python", "files")
 class Command:
     """Pipeline, and all that has to do with parameter files: one call of a program for each image of a batch."""
 
-    def __init__(self, description: Description[Settings]):
+    def __init__(self, description: Description[CommandSettings]):
         self.space = description.space
         self.settings = description.settings
         self.folder = description.path.parent
@@ -213,18 +188,14 @@ def build(argument: str | None, **options: Any) -> Command:
     Raises:
         ConfigError: no file is named, or the file or an option is wrong.
     """
-    if not argument:
-        raise ConfigError(
-            "which program? Give command:FILE.toml, which says how it is called and what to tune"
-        )
-    return Command(read_description(argument, Settings, options, lambda s: s.base, fixed=("command",)))
+    return Command(described_command(argument, options))
 
 
 def deeds(argument: str | None, options: Mapping[str, Any]) -> list[Deed]:
     """The program that it starts for each picture, and the files that it gives it."""
     file = argument or ""
     try:
-        settings = read_settings(file, Settings, options)
+        settings = read_settings(file, CommandSettings, options)
     except ConfigError:
         return [Deed(f"start what {one_line(file)} says")]
     return [

@@ -104,7 +104,7 @@ class _Choice:
 
 
 _Declared = _Real | _Integer | _Choice
-_TYPES: Mapping[str, type[_Declared]] = {"real": _Real, "integer": _Integer, "choice": _Choice}
+PARAM_KINDS: Mapping[str, type[_Declared]] = {"real": _Real, "integer": _Integer, "choice": _Choice}
 
 
 @dataclass(frozen=True)
@@ -202,11 +202,11 @@ def _declared(file: str, item: Mapping[str, Any], number: int) -> _Declared:
     name, kind = item.get("name"), item.get("type", "real")
     if not isinstance(name, str) or not name:
         raise SpaceError(f"{file}: parameter {number} has no name")
-    if not isinstance(kind, str) or kind not in _TYPES:
-        raise SpaceError(f"{file}: {name}: type {kind!r} is none of {', '.join(_TYPES)}")
+    if not isinstance(kind, str) or kind not in PARAM_KINDS:
+        raise SpaceError(f"{file}: {name}: type {kind!r} is none of {', '.join(PARAM_KINDS)}")
     if isinstance(item.get("write"), dict):  # one place stands for a list of one
         item = {**item, "write": [item["write"]]}
-    return convert(item, _TYPES[kind], f"{file}: {name}", SpaceError, known_only=True)
+    return convert(item, PARAM_KINDS[kind], f"{file}: {name}", SpaceError, known_only=True)
 
 
 def _with_full_names(param: Param, stage: str, names: Sequence[str]) -> Param:

@@ -19,7 +19,6 @@ server that remembers the last few answers by their ID need not do the work twic
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 from urllib.parse import urlsplit
@@ -33,8 +32,7 @@ from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.system.http import Address, Answer, NoAnswer, exchange, insistently
 from isptune.system.program import call_folder
-from isptune.system.records import Attempts, Megabytes, Pixels, Seconds
-from pipelines.external.description import Description, files_taken, read_description, read_settings
+from pipelines.external.description import Description, files_taken, read_settings
 from pipelines.external.exported_files import ExportedFiles
 from pipelines.external.scene_files import (
     SceneFiles,
@@ -43,28 +41,7 @@ from pipelines.external.scene_files import (
     sha256_of,
     stack,
 )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The keys of the file besides its parameters.
-
-    Attributes:
-        url: of the server.
-        timeout_s: of each attempt, seconds.
-        retries: further attempts where no answer comes.
-        max_picture_mb: no picture may be larger, megabytes.
-        size: width and height of every picture, pixels; None for any.
-        base: files in the place of those that parameters are written to, from the folder of the description.
-    """
-
-    url: str = ""
-    timeout_s: Seconds = 60.0
-    retries: Attempts = 3
-    max_picture_mb: Megabytes = 256.0
-    size: tuple[Pixels, Pixels] | None = None
-    base: str | tuple[str, ...] = ()
-
+from pipelines.external.settings import RemoteSettings, described_board
 
 SCENE_IS_UNKNOWN = 409
 WORTH_ANOTHER_TRY = (408, 429, 502, 503, 504)
@@ -76,7 +53,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 30.0
 class Remote:
     """Pipeline, and all that has to do with parameter files: one request for each image of a batch."""
 
-    def __init__(self, description: Description[Settings]):
+    def __init__(self, description: Description[RemoteSettings]):
         self.space = description.space
         self.settings = description.settings
         self.files = ExportedFiles(description)
@@ -158,7 +135,7 @@ class Remote:
 class _Server:
     """Sends requests, again and again if need be."""
 
-    def __init__(self, file: str, settings: Settings):
+    def __init__(self, file: str, settings: RemoteSettings):
         url = settings.url
         if not url:
             raise ConfigError(f'{file}: has no url = "http://HOST:PORT/PATH"')
@@ -206,16 +183,14 @@ def build(argument: str | None, **options: Any) -> Remote:
     Raises:
         ConfigError: no file is named, or the file or an option is wrong.
     """
-    if not argument:
-        raise ConfigError("which server? Give remote:FILE.toml, which has its url and says what to tune")
-    return Remote(read_description(argument, Settings, options, lambda s: s.base))
+    return Remote(described_board(argument, options))
 
 
 def deeds(argument: str | None, options: Mapping[str, Any]) -> list[Deed]:
     """The server that scenes are sent to, and the files that go along."""
     file = argument or ""
     try:
-        settings = read_settings(file, Settings, options)
+        settings = read_settings(file, RemoteSettings, options)
     except ConfigError:
         return [Deed(f"send scenes to the server that {one_line(file)} names")]
     return [Deed(f"send scenes to {one_line(settings.url)}"), *files_taken(settings.base, Path(file))]

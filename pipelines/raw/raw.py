@@ -20,6 +20,7 @@ from isptune.scenes.raw_capture import RawCapture
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Space
 from pipelines.raw.libcamera.writing import left_out, to_libcamera
+from pipelines.raw.params import refuse_any
 from pipelines.raw.stages_in_order import STAGES, Knobs, Shot, Stage
 
 PIXELS_A_PIECE = 2_500_000
@@ -149,11 +150,7 @@ def _refuse_others(file_format: str) -> None:
 
 def build(argument: str | None, **options: Any) -> RawISP:
     """`raw`: the raw ISP, which takes neither argument nor options. Raises ConfigError if there are some."""
-    if argument or options:
-        given = argument or ", ".join(options)
-        raise ConfigError(
-            f"the raw ISP takes no argument and no options, not {given!r}; its params are tuned"
-        )
+    refuse_any(argument, options)
     return RawISP()
 
 

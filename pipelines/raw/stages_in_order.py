@@ -1,4 +1,4 @@
-"""The stages of the raw ISP in their order, with their params: what each is, its unit, range and default."""
+"""The stages of the raw ISP in their order: what each does with its params."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn.functional import pixel_shuffle
 
 from isptune.scenes.raw_capture import NoiseModel, Optics, RawCapture
-from isptune.space import Choice, Integer, Param, Real
+from isptune.space import Param
+from pipelines.raw.params import PARAMS
 from pipelines.raw.stages import color, demosaic, finish, local_contrast, raw_denoise, sensor, tone
 from pipelines.raw.stages.planes import where_active
 
@@ -117,79 +118,27 @@ def _colour(x: Tensor, k: Any, shot: Shot) -> Tensor:
     return where_active(finish.colour, x, active, k["saturation"], k["vibrance"], k["hue"])
 
 
+def _jpeg(x: Tensor, k: Any, shot: Shot) -> Tensor:
+    return where_active(finish.compress, x, k["quality"] < 100, k["quality"])
+
+
 STAGES: tuple[Stage, ...] = (
-    Stage("black", _black, (
-        Real("black.offset", -0.01, 0.02, 0.0, unit="share of range", help="added to the sensor's black level"),
-    )),
-    Stage("defects", _defects, (
-        Real("defects.threshold", 0.05, 1.0, 0.3, unit="share of range, square root",
-             help="how far a pixel must stand out from its neighbours to be corrected; 1 is never"),
-    )),
-    Stage("shading", _shading, (
-        Real("shading.gain", 0.0, 1.5, 0.0, unit="share", help="how much corners are brightened"),
-        Real("shading.power", 1.5, 6.0, 2.0, help="how late towards the corners that sets in"),
-    )),
-    Stage("raw_denoise", _raw_denoise, (
-        Real("raw_denoise.luma", 0.0, 3.0, 0.6, unit="sigma of the sensor's noise",
-             help="denoising of brightness in the mosaic"),
-        Real("raw_denoise.chroma", 0.0, 5.0, 1.2, unit="sigma of the sensor's noise",
-             help="denoising of colour differences in the mosaic"),
-    )),
-    Stage("white_balance", _white_balance, (
-        Real("white_balance.red", 0.5, 2.0, 1.0, log=True, unit="factor", help="red over the camera's balance"),
-        Real("white_balance.blue", 0.5, 2.0, 1.0, log=True, unit="factor", help="blue over the camera's balance"),
-    )),
-    Stage("demosaic", _demosaic, (
-        Choice("demosaic.method", demosaic.METHODS, "menon2007", help="how missing colours are interpolated"),
-        Integer("demosaic.median_passes", 0, 3, 0, help="median filters against false colours at edges"),
-    )),
-    Stage("highlights", _highlights, (
-        Choice("highlights.method", color.HIGHLIGHT_METHODS, "clip",
-               help="clipped pixels: cut to white, or fade to grey and keep brightness above white"),
-        Real("highlights.threshold", 0.6, 0.99, 0.9, unit="share of clipping", help="where fading to grey begins"),
-    )),
-    Stage("matrix", _matrix, (
-        Real("matrix.strength", 0.0, 1.5, 1.0, help="the colour matrix: 0 is camera colours, 1 as calibrated"),
-    )),
-    Stage("exposure", _exposure, (
-        Real("exposure.bias", -2.0, 2.0, 0.0, unit="EV", help="brightness over the capture's own"),
-    )),
-    Stage("tone", _tone, (
-        Real("tone.white", 1.0, 4.0, 1.0, log=True, unit="times white",
-             help="the light that becomes white; above 1, highlights roll off"),
-        Real("tone.black", -0.05, 0.1, 0.0, unit="share of white", help="the encoded value that becomes black"),
-        Real("tone.gamma", 0.5, 2.0, 1.0, log=True, help="above 1 brightens midtones"),
-        Real("tone.shadows", -1.0, 1.0, 0.0, help="lifts the darker half"),
-        Real("tone.highlights", -1.0, 1.0, 0.0, help="lifts the brighter half"),
-        Real("tone.contrast", -1.0, 1.0, 0.0, help="S curve about the middle"),
-    )),
+    Stage("black", _black, PARAMS["black"]),
+    Stage("defects", _defects, PARAMS["defects"]),
+    Stage("shading", _shading, PARAMS["shading"]),
+    Stage("raw_denoise", _raw_denoise, PARAMS["raw_denoise"]),
+    Stage("white_balance", _white_balance, PARAMS["white_balance"]),
+    Stage("demosaic", _demosaic, PARAMS["demosaic"]),
+    Stage("highlights", _highlights, PARAMS["highlights"]),
+    Stage("matrix", _matrix, PARAMS["matrix"]),
+    Stage("exposure", _exposure, PARAMS["exposure"]),
+    Stage("tone", _tone, PARAMS["tone"]),
     Stage("luma_chroma", lambda x, k, shot: finish.to_luma_chroma(x)),
-    Stage("local", _local, (
-        Real("local.compression", 0.0, 0.9, 0.0, help="how much regions approach the mean brightness"),
-        Real("local.detail", -0.5, 1.5, 0.0, help="contrast of what is finer than regions"),
-        Real("local.radius", 8.0, 128.0, 32.0, log=True, unit="px", help="the size of a region"),
-    )),
-    Stage("denoise", _denoise, (
-        Real("denoise.luma", 0.0, 0.1, 0.0, unit="share of white", help="noise taken out of brightness"),
-        Integer("denoise.luma_scales", 1, 5, 3, help="how coarse that noise is at most: 1 is single pixels"),
-        Real("denoise.detail", 0.0, 0.8, 0.1, unit="share", help="fine structure that stays at least"),
-        Real("denoise.chroma", 0.0, 0.1, 0.005, unit="share of white", help="noise taken out of colour"),
-        Integer("denoise.chroma_scales", 1, 5, 4, help="how coarse that noise is at most"),
-    )),
-    Stage("sharpen", _sharpen, (
-        Real("sharpen.amount", 0.0, 3.0, 0.5, help="how much of the difference from a blurred copy is added"),
-        Real("sharpen.radius", 0.4, 3.0, 0.8, log=True, unit="px", help="sigma of that blur"),
-        Real("sharpen.threshold", 0.0, 0.05, 0.005, unit="share of white", help="differences up to this are noise"),
-        Real("sharpen.halo", 0.0, 1.0, 0.3, unit="share", help="overshoot beyond the neighbours that stays"),
-    )),
-    Stage("colour", _colour, (
-        Real("colour.saturation", 0.0, 2.0, 1.0, unit="factor", help="strength of all colours"),
-        Real("colour.vibrance", -1.0, 1.0, 0.0, help="strength of pale colours"),
-        Real("colour.hue", -30.0, 30.0, 0.0, unit="degrees", help="a turn of all hues"),
-    )),
+    Stage("local", _local, PARAMS["local"]),
+    Stage("denoise", _denoise, PARAMS["denoise"]),
+    Stage("sharpen", _sharpen, PARAMS["sharpen"]),
+    Stage("colour", _colour, PARAMS["colour"]),
     Stage("encode", lambda x, k, shot: finish.to_rgb(x)),
-    Stage("jpeg", lambda x, k, shot: where_active(finish.compress, x, k["quality"] < 100, k["quality"]), (
-        Integer("jpeg.quality", 30, 100, 100, help="libjpeg's scale; 100 is no compression"),
-    )),
-)  # fmt: skip
+    Stage("jpeg", _jpeg, PARAMS["jpeg"]),
+)
 """In the textbook's order: sensor, colour, tone, luma and chroma, file."""

@@ -19,11 +19,8 @@ from isptune.space import Candidate
 from isptune.system.program import call_folder, run_program
 from isptune.system.records import read_bytes
 from pipelines.external.installed import (
-    copy_option,
-    file_option,
     find_program,
     started,
-    timeout_option,
     version_of,
 )
 from pipelines.external.scene_files import (
@@ -39,6 +36,7 @@ from pipelines.external.templates import template_notes
 from pipelines.rawtherapee.for_the_program import films_folder, for_the_program
 from pipelines.rawtherapee.keyfile import KeyFile
 from pipelines.rawtherapee.pp3 import NEUTRAL_PROFILE, profile_of
+from pipelines.rawtherapee.space import options_of
 
 PROGRAM, PACKAGE = "rawtherapee-cli", "rawtherapee"
 
@@ -150,13 +148,7 @@ def build(argument: str | None, **options: Any) -> RawTherapee:
         ConfigError: an argument, an option that is not allowed, or a profile that is none.
         MissingExtra: the program is not installed.
     """
-    if argument:
-        raise ConfigError(
-            f"rawtherapee takes no argument, not {argument!r}; its options are profile, copy and timeout_s"
-        )
-    profile, rest = file_option("profile", options)
-    copy, rest = copy_option(rest)
-    return RawTherapee(timeout_option("rawtherapee", rest, "profile", "copy"), profile, copy)
+    return RawTherapee(*options_of(argument, options))
 
 
 def deeds(argument: str | None, options: Mapping[str, Any]) -> list[Deed]:

@@ -33,10 +33,8 @@ from isptune.distortions.chain import distort_in_turn
 from isptune.errors import ConfigError
 from isptune.facts import LevelFacts, PipelineFacts
 from isptune.scenes.scene import Scene
-from isptune.space import Real, Space
 from pipelines.synthetic.hidden_map import hidden_map
-
-DEFAULT_CHAIN = "gaussian_blur:5,white_noise:0.02,contrast:0.6,saturation:0.8,jpeg:96"
+from pipelines.synthetic.knobs import settings_of, space_of, stages_of
 
 
 @dataclass(frozen=True)
@@ -73,10 +71,7 @@ class SyntheticISP:
             raise ConfigError("the chain of the synthetic ISP is empty")
         self.chain = tuple(chain)
         self.map = hidden_map(family, len(chain), map_seed)
-        help_text = "hidden: moves one or several distortion levels"
-        self.space = Space(
-            tuple(Real(f"isp.x{i + 1}", 0.0, 1.0, 0.5, help=help_text) for i in range(len(chain)))
-        )
+        self.space = space_of(len(chain))
         names = _unique([stage.distortion.name for stage in self.chain])
         levels = tuple(
             LevelFacts(name, stage.range, stage.distortion.unit)
@@ -119,26 +114,13 @@ def build(argument: str | None, **options: Any) -> SyntheticISP:
     Raises:
         ConfigError: an unknown option, family or distortion, or a range that its distortion does not allow.
     """
-    known = {"map": argument or "warped", "map_seed": 0, "chain": DEFAULT_CHAIN}
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise ConfigError(f"the synthetic ISP has no option {unknown[0]!r}; there are: {', '.join(known)}")
-    if argument and options.get("map", argument) != argument:
-        raise ConfigError(f"synthetic:{argument} and map = {options['map']!r} contradict each other")
-    settings = {**known, **options}
-    if not isinstance(settings["map_seed"], int) or settings["map_seed"] < 0:
-        raise ConfigError(f"map_seed = {settings['map_seed']!r} is not a whole number of 0 or more")
+    settings = settings_of(argument, options)
     return SyntheticISP(parse_chain(settings["chain"]), str(settings["map"]), settings["map_seed"])
 
 
 def parse_chain(chain: object) -> list[Stage]:
     """Stages from `gaussian_blur:5,jpeg:96` or from tables. Raises ConfigError that names what is wrong."""
-    if isinstance(chain, str):
-        parts = [part.partition(":") for part in chain.split(",")]
-        chain = [{"distortion": name.strip(), "range": value} for name, _, value in parts]
-    if not isinstance(chain, Sequence) or not all(isinstance(table, Mapping) for table in chain):
-        raise ConfigError(f"chain {chain!r} is neither 'NAME:RANGE,...' nor a list of tables")
-    return [_stage(table) for table in chain]
+    return [_stage(table) for table in stages_of(chain)]
 
 
 def _stage(table: Mapping[str, Any]) -> Stage:

@@ -1,9 +1,12 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from isptune.diagnosis.finding import Diagnosis
+from isptune.diagnosis.in_words import in_words
 from isptune.errors import ScoreError
 from isptune.scenes.images import write_image
 
@@ -105,3 +108,28 @@ def test_a_judge_that_cannot_describe_these_still_compares_them(isptune, picture
     assert status == 0
     assert out == "red.png is better (100 % sure)\n"
     assert "names no distortion" in err
+
+
+def test_bad_parts_of_a_picture_that_is_well_as_a_whole_are_not_kept_back():
+    corner = np.zeros((4, 4))
+    corner[0, 0] = 0.8
+    said = in_words(Diagnosis((), 0.7, "a toy", corner))
+    assert said.startswith(
+        "Nothing is found wrong with the picture as a whole (70 % sure), but parts of it look bad"
+    )
+    assert "6 % of it, up to 0.8 of 1, most of all at the top left." in said
+    assert (
+        in_words(Diagnosis((), 0.7, "a toy", corner / 2))
+        == "Nothing is found wrong with the picture (70 % sure)."
+    )
+
+
+def test_a_preference_that_the_judge_has_no_words_for_is_not_left_unexplained(isptune, tmp_path):
+    for name, red in (("a.png", 0.55), ("b.png", 0.78)):
+        image = torch.full((1, 3, 24, 32), 0.5)
+        image[:, 0] = red
+        write_image(tmp_path / name, image)
+    out = isptune("compare-images", "a.png", "b.png", "--judge", "redder:critic")[1]
+    assert "b.png is better" in out
+    assert out.count("Nothing is found wrong") == 2
+    assert "why is not known" in out

@@ -200,7 +200,7 @@ def test_conditions_without_numbers_leave_as_they_were_tuned(isptune, tmp_path):
         (["s", "--out", "o", "--format", "libcamera"], "needs --template FILE"),
         (
             ["s", "--out", "o", "--format", "libcamera", "--template", "none.json"],
-            "none.json: cannot be read",
+            "none.json: no such file",
         ),
         (["s", "--out", "o", "--template", "file"], "--template is not used by the format toml"),
         (

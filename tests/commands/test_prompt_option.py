@@ -112,7 +112,7 @@ def test_options_of_the_objective_stay_in_front_of_the_prompt(isptune, here):
             "--prompt mine.csv: ssim cannot learn from rated pictures; these can: promptiqa",
         ),
         (("--objective", "promptiqa:mine.csv"), "promptiqa: prompt is given twice"),
-        (("--objective", "promptiqa", "--prompt", "absent.csv"), "absent.csv: cannot be read: No such file"),
+        (("--objective", "promptiqa", "--prompt", "absent.csv"), "absent.csv: no such file"),
         (("--objective", "promptiqa", "--prompt", "a,b.csv"), "--prompt a,b.csv: a comma parts options"),
         (("--objective", "promptiqa", "--prompt", "study:s"), "study:s: there is no s/prompt.csv"),
         (("--objective", "promptik"), "no objective is called 'promptik'"),

@@ -84,7 +84,7 @@ def test_a_pipeline_writes_the_formats_that_it_names(isptune, tmp_path, made, mo
     status, _, err = isptune("export", made, "--format", "inked")
     assert (status, "inked needs --template" in err) == (2, True)
     status, _, err = isptune("export", made, "--format", "inked", "--template", "none")
-    assert (status, "none: cannot be read" in err) == (2, True)
+    assert (status, "none: no such file" in err) == (2, True)
     (tmp_path / "template").write_text("kept")
     assert isptune("export", made, "--format", "inked", "--template", "template", "--out", "x")[0] == 0
     assert (tmp_path / "x").read_text() == "kept" + json.dumps(_answer(made)["params"])

@@ -34,7 +34,11 @@ def test_files_of_any_name_can_be_given(text, file):
 @pytest.mark.parametrize(
     ("text", "first", "message"),
     [
-        ("pets.txt?sed=3", "labels", "zsclip has no option 'sed'; there are: labels, encoder, seed"),
+        (
+            "pets.txt?sed=3",
+            "labels",
+            r"zsclip has no option 'sed'; did you mean 'seed'\? there are: labels, encoder, seed",
+        ),
         (
             "pets.txt,sed=3",
             "labels",

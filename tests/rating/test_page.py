@@ -5,13 +5,16 @@ import json
 import re
 import shutil
 import threading
+from contextlib import closing
 
 import httpx
 import pytest
 
-from isptune.rating.server import application, serve
+from isptune.errors import ConfigError
+from isptune.rating.server import LINK, _listening, application, serve
 from isptune.rating.sitting import go_on
 from isptune.study.site.guard import LARGEST_BODY
+from isptune.study.site.server import owner_token
 from tests.rating.sittings import sitting
 
 TOKEN = "t" * 32
@@ -186,3 +189,16 @@ def test_a_person_rates_by_keys_and_by_mouse_in_a_browser(begun):
     assert not serving.is_alive()
     assert problems == []
     assert [row.rpartition(",")[2] for row in begun.target.read_text().split()] == ["score", *"32514"]
+
+
+def test_the_address_stays_over_restarts_and_gives_way_where_its_port_is_taken(begun):
+    token = owner_token(begun.folder, LINK)
+    assert owner_token(begun.folder, LINK) == token
+    with closing(_listening(0, token)) as first:
+        usual = first.getsockname()[1]
+        with closing(_listening(0, token)) as second:
+            assert second.getsockname()[1] != usual
+        with pytest.raises(ConfigError, match=f"port {usual} cannot be used"):
+            _listening(usual, token)
+    with closing(_listening(0, token)) as again:
+        assert again.getsockname()[1] == usual

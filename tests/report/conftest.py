@@ -6,7 +6,10 @@ import re
 import pytest
 
 from isptune.report.run_report import write_report
+from tests.browser import browser, window
 from tests.report.folders import write_run
+
+__all__ = ["browser", "window"]
 
 
 class Page(html.parser.HTMLParser):

@@ -128,6 +128,15 @@ def test_the_page_is_self_contained_and_the_same_every_time(compared, tmp_path, 
     assert write_comparison(tmp_path / "out", comparison).read_bytes() == first
 
 
+def test_the_page_shows_where_each_objective_led_side_by_side(tmp_path, read_page):
+    folders, _ = _runs(tmp_path, repeats=1)
+    comparison = compare(folders)
+    page = read_page(write_comparison(tmp_path / "out", comparison, folders))
+    shown = dict.fromkeys(image["data-kind"] for image in page.named("img") if "data-kind" in image)
+    assert list(shown) == [*(f"led by {row.objective}" for row in comparison.rows), "default", "reference"]
+    assert page.named("script")
+
+
 def test_one_repeat_has_no_interval_and_no_differences(tmp_path, read_page):
     folders, _ = _runs(tmp_path, repeats=1)
     comparison = compare(folders)

@@ -1,9 +1,12 @@
 """The commands that read a run folder: `report`, `show`, `dashboard`."""
 
+import datetime
 import json
 import shlex
+import shutil
 import subprocess
 import sys
+import time
 
 import optuna
 import pytest
@@ -14,6 +17,7 @@ from isptune.commands.dashboard import dashboard
 from isptune.commands.report import report
 from isptune.commands.show import show
 from isptune.errors import IsptuneError, MissingExtra, RunFolderError
+from isptune.runs.times import Span, append_times
 from tests.report.folders import write_run
 
 
@@ -27,7 +31,7 @@ def _call(command, *arguments):
 def test_report_writes_the_page_and_says_where(tmp_path):
     write_run(tmp_path / "run", generations=2)
     output = _call(report, tmp_path / "run")
-    assert output == f"report: {tmp_path / 'run' / 'report.html'}\n"
+    assert output == f"report: {(tmp_path / 'run' / 'report.html').as_uri()}\n"
     assert (tmp_path / "run" / "report.html").stat().st_size > 10_000
 
 
@@ -105,6 +109,43 @@ def test_the_journal_holds_every_trial_as_the_log_does(tmp_path):
     assert not list((tmp_path / "run").glob("*.part*"))
 
 
+def test_the_journal_has_the_real_times_follows_a_run_and_brings_its_pictures(tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    write_run(folder, generations=3)
+    whole = (folder / "trials.jsonl").read_bytes()
+    (folder / "trials.jsonl").write_bytes(b"".join(whole.splitlines(keepends=True)[:1]))
+    (folder / "recommended.json").rename(tmp_path / "later.json")
+    (folder / "images").rename(tmp_path / "later")
+    append_times(folder, 0, [Span(1000.0 + k, 1010.0 + k, 2.5) for k in range(8)])
+    monkeypatch.setattr(isptune.report.dashboard, "FOLLOW_EVERY_S", 0.05)
+    seen = []
+
+    def served(storage, host, port, artifact_store):
+        before = optuna.load_study(study_name="run", storage=storage)
+        seen.append(
+            [len(before.trials), before.trials[1].datetime_start, before.trials[1].user_attrs["took_s"]]
+        )
+        (folder / "trials.jsonl").write_bytes(whole)
+        shutil.move(tmp_path / "later", folder / "images")
+        shutil.move(tmp_path / "later.json", folder / "recommended.json")
+        for _ in range(200):
+            study = optuna.load_study(study_name="run", storage=storage)
+            found = optuna.artifacts.get_all_artifact_meta(study)
+            if len(study.trials) == 24 and len(found) == 3:
+                break
+            time.sleep(0.05)
+        seen.append([len(study.trials), sorted(one.filename for one in found)])
+
+    monkeypatch.setitem(sys.modules, "optuna_dashboard", type(sys)("optuna_dashboard"))
+    monkeypatch.setattr(sys.modules["optuna_dashboard"], "run_server", served, raising=False)
+    _call(dashboard, folder)
+    kinds = ["default", "recommended", "reference"]
+    assert seen == [
+        [8, datetime.datetime.fromtimestamp(1001.0), 2.5],
+        [24, [f"astronaut_{kind}.png" for kind in kinds]],
+    ]
+
+
 def test_a_missing_dashboard_says_how_to_install_it(tmp_path, monkeypatch):
     write_run(tmp_path / "run", generations=1)
     monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
@@ -116,7 +157,7 @@ def test_a_port_that_is_taken_is_one_line_and_an_open_host_a_warning(tmp_path, m
     write_run(tmp_path / "run", generations=1)
     served = []
 
-    def busy(storage, host, port):
+    def busy(storage, host, port, artifact_store):
         served.append((host, port))
         raise OSError("Address already in use")
 

@@ -1,6 +1,7 @@
 """The page of a run shows what its folder holds, and nothing else gets in."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -11,7 +12,8 @@ from PIL import Image
 
 from isptune.errors import RunFolderError
 from isptune.report import run_plots
-from isptune.report.pictures import CROP_PX, largest_difference
+from isptune.report.pictures import CROP_PX, PAGE_BYTES, before_after
+from isptune.report.places import largest_difference, places
 from isptune.report.run_report import write_report
 from isptune.runs.record import read_run
 from tests.report.folders import write_run
@@ -49,13 +51,25 @@ def test_failed_trials_are_counted_by_message(finished):
     assert re.search(rf"{failed} 0 to 11 RenderError: too <hot>", page.text)
 
 
-def test_the_page_is_whole_html_that_fetches_nothing(finished):
+def test_the_page_is_whole_html_that_fetches_nothing_and_allows_its_own_script_alone(finished):
     *_, page = finished
     assert page.balanced
-    assert not page.named("script")
+    assert page.named("script") == [{"type": "module"}, {"type": "application/json", "id": "curve-data"}]
+    policy = next(
+        meta["content"]
+        for meta in page.named("meta")
+        if "content" in meta and "default-src" in meta["content"]
+    )
+    for tag in ("script", "style"):
+        text = re.search(rf"<{tag}[^>]*>(.*?)</{tag}>", page.source, re.DOTALL)[1]
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert "unsafe" not in policy
+    assert not any("style" in attributes for _, attributes in page.tags)
     assert not page.named("link")
     assert all(image["src"].startswith("data:image/png;base64,") for image in page.named("img"))
-    assert not re.search(r"https?:|//\w|url\(|@import", re.sub(r"base64,[^\"]*", "", page.source))
+    shown = re.sub(r"base64,[^\"]*|<script.*?</script>", "", page.source, flags=re.DOTALL)
+    assert not re.search(r"https?:|//\w|url\(|@import", shown)
     assert "default-src 'none'" in page.source
 
 
@@ -142,8 +156,8 @@ def test_names_and_messages_from_outside_are_shown_as_text(tmp_path, read_page):
     )
     page = read_page(write_report(tmp_path / "run"))
     assert page.balanced
-    assert not page.named("script")
-    assert not page.named("svg")
+    assert [tag.get("type") for tag in page.named("script")] == ["module", "application/json"]
+    assert page.source.count("<script") == 2
     assert scene in page.text
     assert "<img src=x onerror=alert(2)>" in page.text
     assert "<b>bold</b> & $\\frac{" in page.text
@@ -288,3 +302,72 @@ def test_a_damaged_picture_is_named(tmp_path):
     (tmp_path / "run" / "images" / "astronaut_default.png").write_bytes(b"no picture")
     with pytest.raises(RunFolderError, match=r"astronaut_default\.png"):
         write_report(tmp_path / "run")
+
+
+def test_places_are_what_they_are_called_and_share_little():
+    rng = np.random.default_rng(3)
+    after = np.full((640, 1200, 3), 128, np.uint8)
+    after[:256, :256] = rng.integers(0, 256, (256, 256, 3))  # detail
+    after[384:, :256] = 12  # dark
+    after[384:, 544:800] = np.array((215, 160, 130)) + rng.integers(-9, 9, (256, 256, 1))  # skin
+    after[:, 300:540] += rng.integers(0, 9, (640, 240, 3)).astype(np.uint8)
+    before = after.copy()
+    before[20:120, 600:700] += 40
+    found = {place.why: place.box for place in places(before, after, 256)}
+    assert list(found) == ["changed most", "detail", "flat", "dark", "skin-like"]
+    assert found["detail"] == (0, 0, 256, 256)
+    assert found["dark"] == (0, 384, 256, 256)
+    assert found["skin-like"] == (544, 384, 256, 256)
+    left, top, *_ = found["changed most"]
+    assert left <= 600 < 700 <= left + 256
+    assert top <= 20 < 120 <= top + 256
+    boxes = list(found.values())
+    for k, one in enumerate(boxes):
+        for other in boxes[k + 1 :]:
+            across, down = (256 - abs(one[axis] - other[axis]) for axis in (0, 1))
+            assert max(across, 0) * max(down, 0) <= 256 * 256 / 3
+
+
+def test_a_picture_without_shadows_or_skin_has_no_such_place():
+    flat = np.full((600, 600, 3), 200, np.uint8)
+    assert {place.why for place in places(flat, flat, 256)} <= {"changed most", "detail", "flat"}
+    odd = np.full((301, 1000, 3), 10, np.uint8)
+    for place in places(odd, odd, 256):
+        left, top, width, height = place.box
+        assert 0 <= left <= 1000 - width
+        assert 0 <= top <= 301 - height
+
+
+def test_of_many_scenes_fewer_places_are_shown_so_that_the_page_stays_small(tmp_path):
+    rng = np.random.default_rng(0)
+    scenes = [f"s{k}" for k in range(12)]
+    (tmp_path / "images").mkdir()
+    noise = rng.integers(0, 256, (700, 900, 3)).astype(np.uint8)
+    for scene in scenes:
+        for kind in ("default", "recommended", "reference"):
+            Image.fromarray(noise).save(tmp_path / "images" / f"{scene}_{kind}.png", compress_level=0)
+    found, left_out = before_after(tmp_path, scenes)
+    assert (len(found), left_out) == (8, 4)
+    assert sum(len(png) for scene in found for cut in scene.cuts for png in cut.crops.values()) < PAGE_BYTES
+    assert all(len(scene.cuts) == 1 for scene in found)  # three of noise take all of a scene's share
+    alone, _ = before_after(tmp_path, scenes[:1])
+    assert len(alone[0].cuts) > 1
+
+
+def test_members_of_the_front_and_chosen_trials_are_among_the_pictures_with_their_scores(tmp_path, read_page):
+    generations, answer = write_run(tmp_path / "run", objectives=("ssim", "tv"), generations=2)
+    images = tmp_path / "run" / "images"
+    for label in ("front-2", "trial-5", "front-12"):
+        (images / f"astronaut_{label}.png").write_bytes((images / "astronaut_reference.png").read_bytes())
+    page = read_page(write_report(tmp_path / "run"))
+    shown = dict.fromkeys(image["data-kind"] for image in page.named("img") if "data-kind" in image)
+    scores = answer["front"][1]["scores"]
+    trial = generations[0].trials[5].scores
+    assert list(shown) == [
+        "default",
+        "recommended",
+        "reference",
+        f"front 2: ssim {scores['ssim']:.4g}, tv {scores['tv']:.4g}",
+        f"front 12: ssim {answer['front'][11]['scores']['ssim']:.4g}, tv {answer['front'][11]['scores']['tv']:.4g}",
+        f"trial 5: ssim {trial['ssim']:.4g}, tv {trial['tv']:.4g}",
+    ]

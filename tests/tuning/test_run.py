@@ -275,7 +275,7 @@ def test_a_log_of_other_trials_is_refused_and_kept(tmp_path, change):
 
 def test_when_all_candidates_fail_the_run_ends_with_the_reason(tmp_path):
     with pytest.raises(
-        AllFailed, match="all 12 candidates of generation 0 failed; the first: cat: picky:hopeless gave nan"
+        AllFailed, match="all 12 candidates of generation 1 failed; the first: cat: picky:hopeless gave nan"
     ):
         run(_bench(objectives=("picky:hopeless",)), tmp_path / "run")
     assert RunLog(tmp_path / "run").generations() == []

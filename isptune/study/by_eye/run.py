@@ -5,13 +5,15 @@
     DIR/eye.json             what is tuned, on which scene, by how many votes
     DIR/search.jsonl         a line for each generation that is over: its answers. The log is the checkpoint
     DIR/recommended.toml     a parameter set: the middle of the distribution so far
+    DIR/config.json, ...     the files of a run, see docs/run_folder.md: trials.jsonl, and at the end recommended.json
     DIR/...                  the rest is a study: stimuli/SCENE/gGENERATION-NUMBER.png, answers.sqlite
 """
 
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -21,16 +23,21 @@ from isptune.deeds import Named
 from isptune.errors import ConfigError, RenderError, StudyError
 from isptune.parameter_set import ParameterSet, to_toml
 from isptune.registry import build
+from isptune.runs.files import BENCH, CONFIG, LIVE, PROVENANCE, live_image_path
+from isptune.runs.log import Generation
 from isptune.scenes.images import write_image
 from isptune.scenes.scene import load_scenes, scene_warnings
 from isptune.space import Space
+from isptune.study.by_eye.records import generation_of, write_beginning, write_end, write_so_far
 from isptune.study.by_eye.search import PAIRS_EACH, EyeSearch, population_for
+from isptune.study.by_eye.settings import SETTINGS, EyeSettings, read_settings
 from isptune.study.plan.folder import (
     ANSWERS,
     PLAN,
     STIMULI,
     Plan,
     Stimulus,
+    add_stimuli,
     new_folder,
     read_study,
     stimulus_file,
@@ -40,38 +47,13 @@ from isptune.study.votes.answers import Answers
 from isptune.study.votes.votes import Answer, Pair, VoteRecord
 from isptune.system.device import choose_device
 from isptune.system.disk import appending, folder_in, is_unfinished, slug, write_atomically
-from isptune.system.records import convert, optional, parse_json, plain, read_bytes
+from isptune.system.records import convert, parse_json, plain
 from isptune.trust import Trust, names_a_file, require_trust
 from isptune.tuning.evaluate import Evaluator
 
-SETTINGS, LOG, RECOMMENDED = "eye.json", "search.jsonl", "recommended.toml"
+LOG, RECOMMENDED = "search.jsonl", "recommended.toml"
 GREY = 119 / 255
 """What is shown of a candidate that cannot be rendered, as bright as the page: nobody will like it."""
-
-
-@dataclass(frozen=True)
-class EyeSettings:
-    """What a search by eye works with; the keys of eye.json.
-
-    Attributes:
-        pipeline: its spec; `pipeline_options` are its options.
-        scene: a photograph, a raw file, or a bundled scene; `crop` and `resize` as for runs.
-        tune: patterns of the params to tune; empty for all.
-        votes: at most so many.
-        seed: of candidates, pairs and the noise of the scene, which is the same for all pictures.
-        scene_sha256: of the scene that it began with; empty where that was not written.
-    """
-
-    pipeline: str = "synthetic"
-    pipeline_options: Mapping[str, Any] = field(default_factory=dict)
-    scene: str = "astronaut"
-    crop: str | None = None
-    resize: str | None = None
-    tune: tuple[str, ...] = ()
-    votes: int = 300
-    seed: int = 0
-    device: str = "auto"
-    scene_sha256: str = optional("")
 
 
 @dataclass(frozen=True)
@@ -89,17 +71,34 @@ class EyeRun:
     Args:
         folder: made by `start`.
         say: told of every generation.
+        on_end: told the folder whenever its recommended.json is new, to write a report of it.
     """
 
-    def __init__(self, folder: Path, say: Callable[[str], Any] = print):
+    def __init__(
+        self,
+        folder: Path,
+        say: Callable[[str], Any] = print,
+        on_end: Callable[[Path], Any] = lambda folder: None,
+    ):
         self.study, self.settings, self.say = read_study(folder), read_settings(folder), say
         self.evaluator, self.space = _bench(self.settings)
         self.search = EyeSearch(self.space, population_for(self.space), PAIRS_EACH, self.settings.seed)
-        self.total = self.settings.votes
-        self._told = 0  # generations
+        self.total, self._on_end = self.settings.votes, on_end
+        self._generations: list[Generation] = []
         for answers in read_log(folder / LOG):
-            self.search.tell(answers)
-            self._told += 1
+            self._tell(answers)
+
+    @property
+    def _told(self) -> int:
+        """Generations that are over."""
+        return len(self._generations)
+
+    def _tell(self, answers: list[Answer]) -> None:
+        candidates = self.search.candidates
+        self.search.tell(answers)
+        self._generations.append(
+            generation_of(self._told, self.settings.seed, candidates, self.search.scores.tolist())
+        )
 
     def batch(self, observer: int, asked: int, votes: Callable[[], Sequence[VoteRecord]]) -> list[Pair]:
         """The pairs of the next generation, its pictures rendered; empty when the search is over."""
@@ -109,9 +108,9 @@ class EyeRun:
             self._take(votes())
         if self.search.stop_reason or asked + len(self.search.pairs) > self.settings.votes:
             self.total = asked
-            self.say(
-                f"the search is over after {asked} votes: {self.search.stop_reason or 'no votes are left'}"
-            )
+            reason = self.search.stop_reason or "no votes are left"
+            self.say(f"the search is over after {asked} votes: {reason}")
+            self.finish(reason)
             return []
         names = self._render()
         return [Pair(self.study.scenes[0], names[i], names[j]) for i, j in self.search.pairs]
@@ -128,9 +127,34 @@ class EyeRun:
                 os.fsync(log.fileno())
         except OSError as error:
             raise StudyError(f"{self.study.folder / LOG}: cannot be written: {error.strerror}") from error
-        self.search.tell(answers)
-        self._told += 1
+        self._tell(answers)
+        write_so_far(self.study.folder, self._generations)
+        self._show_best()
         self._recommend(len(own))
+
+    def _show_best(self) -> None:
+        """The start and what is recommended now, for whoever watches."""
+        folder, scene = self.study.folder, self.evaluator.scenes[0]
+        folder_in(folder, LIVE)
+        for label, values in (("start", self.space.default), ("best", self.search.recommend())):
+            with suppress(RenderError):  # voters see it grey
+                image = self.evaluator.render_one(self.space.complete(values), scene, self.settings.seed)
+                write_image(live_image_path(folder, scene.name, label), image.cpu())
+
+    def finish(self, reason: str) -> None:
+        """Recommend what was found so far, as a run does at its end; before the first generation there is nothing.
+
+        More votes may follow: then it is not the end.
+        """
+        if not self._generations:
+            return
+        folder, settings = self.study.folder, self.settings
+        try:
+            write_end(folder, self.evaluator, self.space, self.search.recommend(), settings.seed, reason)
+        except RenderError as error:
+            self.say(f"warning: the recommended set cannot be rendered: {error}")
+            return
+        self._on_end(folder)
 
     def _recommend(self, votes: int) -> None:
         settings = self.settings
@@ -160,6 +184,13 @@ class EyeRun:
                 self.say(f"{name} cannot be rendered and is shown grey: {error}")
                 image = torch.full_like(scene.image[:1], GREY)
             write_image(path, image)
+        add_stimuli(
+            self.study.folder,
+            [
+                Stimulus(self.study.scenes[0], name, stimulus_file(self.study.scenes[0], name), dict(values))
+                for name, values in zip(names, self.search.candidates, strict=True)
+            ],
+        )
         return names
 
 
@@ -176,7 +207,12 @@ def _bench(settings: EyeSettings) -> tuple[Evaluator, Space]:
     return Evaluator(pipeline, {}, scenes, choose_device(settings.device)), space
 
 
-def start(folder: Path, settings: EyeSettings, say: Callable[[str], Any] = print) -> EyeRun:
+def start(
+    folder: Path,
+    settings: EyeSettings,
+    say: Callable[[str], Any] = print,
+    on_end: Callable[[Path], Any] = lambda folder: None,
+) -> EyeRun:
     """Make the folder of a new search, with its first generation. Raises ConfigError if something is there."""
     name = slug(Path(settings.scene).stem if Path(settings.scene).suffix else settings.scene)
     plan = Plan(title="Tuning by eye", training=0, repeats=0, anchors=0, break_every=60, seed=settings.seed)
@@ -187,8 +223,10 @@ def start(folder: Path, settings: EyeSettings, say: Callable[[str], Any] = print
     for text in scene_warnings(evaluator.scenes):
         say(f"warning: {text}")
     write_study(folder, plan, [Stimulus(name, n, stimulus_file(name, n)) for n in names])
+    count = population_for(space)
+    write_beginning(folder, settings, evaluator, count, count * PAIRS_EACH // 2)
     write_atomically(folder / SETTINGS, json.dumps(plain(settings), indent=1).encode())
-    run = EyeRun(folder, say)
+    run = EyeRun(folder, say, on_end)
     run._render()
     return run
 
@@ -197,7 +235,8 @@ def forget_unfinished(folder: Path) -> None:
     """Remove what a start left that was ended before it wrote its settings: nobody can have voted yet."""
     if folder.is_dir() and not (folder / SETTINGS).exists():
         left = {path for path in folder.iterdir() if is_unfinished(path)}
-        left |= {folder / name for name in (PLAN, STIMULI, ANSWERS, f"{ANSWERS}-wal", f"{ANSWERS}-shm")}
+        begun = (PLAN, STIMULI, ANSWERS, f"{ANSWERS}-wal", f"{ANSWERS}-shm", CONFIG, BENCH, PROVENANCE)
+        left |= {folder / name for name in begun}
         if set(folder.iterdir()) <= left and not _has_observers(folder / ANSWERS):
             for path in left:
                 path.unlink(missing_ok=True)
@@ -212,14 +251,20 @@ def _has_observers(path: Path) -> bool:
         return False
 
 
-def go_on(folder: Path, given: Mapping[str, Any], trust: bool, say: Callable[[str], Any] = print) -> EyeRun:
+def go_on(
+    folder: Path,
+    given: Mapping[str, Any],
+    trust: bool,
+    say: Callable[[str], Any] = print,
+    on_end: Callable[[Path], Any] = lambda folder: None,
+) -> EyeRun:
     """Go on with a search.
 
     Args:
         folder: of the search.
         given: settings that the command names again; they must be those of the folder.
         trust: whether to start and send what the folder names and the command does not.
-        say: told of every generation.
+        say, on_end: see `EyeRun`.
 
     Raises:
         ConfigError: something that is given is another one there, or the folder would act and is not trusted.
@@ -248,17 +293,7 @@ def go_on(folder: Path, given: Mapping[str, Any], trust: bool, say: Callable[[st
                     f"{folder}: the scene {scene.name!r} is not the picture that this search began with; name it "
                     "with --scene if it is to be used"
                 )
-    return EyeRun(folder, say)
-
-
-def read_settings(folder: Path) -> EyeSettings:
-    """The settings of a search. Raises StudyError if it is none."""
-    path = folder / SETTINGS
-    if not path.is_file():
-        raise StudyError(f"{folder}: is no search by eye (there is no {SETTINGS}); name a new folder")
-    place = f"{path}: is damaged"
-    values = parse_json(read_bytes(path, StudyError), place, StudyError)
-    return convert(values, EyeSettings, place, StudyError, known_only=True)
+    return EyeRun(folder, say, on_end)
 
 
 def read_log(path: Path) -> list[list[Answer]]:

@@ -49,6 +49,7 @@ class EyeSearch:
         generation: the number of the one to vote on now, from 0.
         candidates: of this generation.
         pairs: what to ask of it, as indices into `candidates`; the first one is on the left.
+        scores: of the generation before, in JOD about their mean; zeros before the first.
 
     Args:
         space: what is tuned, from its default on.
@@ -61,6 +62,7 @@ class EyeSearch:
         self._space, self._pairs_each, self._seed = space, pairs_each, seed
         self._descent = CovarianceMatrixAdaptation(space, space.default, population, seed + 1)
         self._spread = np.inf
+        self.scores = np.zeros(population)
         self.generation = -1
         self._next_generation()
 
@@ -109,5 +111,5 @@ class EyeSearch:
             second=second,
             share=np.array([SHARE[answer] for answer in answers], dtype=np.float64),
         )
-        scores = fit(table, ties="half", prior_jod=PRIOR_JOD).scores
-        return rankdata(-np.round(scores, 6)).astype(np.float64) - 1
+        self.scores = fit(table, ties="half", prior_jod=PRIOR_JOD).scores
+        return rankdata(-np.round(self.scores, 6)).astype(np.float64) - 1

@@ -26,6 +26,8 @@ class Combination:
         alone: the same of each objective by itself, on the same votes.
         votes: how many votes these shares are of.
         folds: parts that were left out in turn: scenes where there are three or more, else images.
+        better_alone: the objective that by itself foretells at least as much as the sum, with its weight; None where
+            the sum is worth its parts.
     """
 
     weights: Mapping[str, float]
@@ -33,11 +35,13 @@ class Combination:
     alone: Mapping[str, float]
     votes: int
     folds: int
+    better_alone: tuple[str, float] | None = None
 
     @property
     def spec(self) -> str:
-        """As `isptune run --objective` takes it."""
-        terms = [f"{weight:.6g}*{name}" for name, weight in self.weights.items() if weight > 0]
+        """What to take, as `isptune run --objective` takes it: the sum, or the part that foretells as much alone."""
+        parts = self.weights if self.better_alone is None else dict([self.better_alone])
+        terms = [f"{weight:.6g}*{name}" for name, weight in parts.items() if weight > 0]
         return "weighted:" + "+".join(terms)
 
 
@@ -83,7 +87,17 @@ def fit_combination(
         seen += int(tested.sum())
     by_name = {name: float(weight) for name, weight in zip(names, weights, strict=True)}
     each = {name: float(value / seen) for name, value in zip(names, alone, strict=True)}
-    return Combination(by_name, right / seen, each, seen, folds)
+    better = better_alone(each, right / seen, [name for name in names if by_name[name] > 0])
+    if better is None:
+        return Combination(by_name, right / seen, each, seen, folds)
+    weight = _fit(votes.gaps[:, [names.index(better)]], votes.share)[0]
+    return Combination(by_name, right / seen, each, seen, folds, (better, float(weight)))
+
+
+def better_alone(alone: Mapping[str, float], together: float, summed: Sequence[str]) -> str | None:
+    """The objective that foretells at least as much as the sum, where the sum has several parts."""
+    best = max(alone, key=lambda name: alone[name])
+    return best if alone[best] >= together and list(summed) != [best] else None
 
 
 def _votes(

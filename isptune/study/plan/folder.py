@@ -201,6 +201,13 @@ def write_study(folder: Path, plan: Plan, stimuli: Sequence[Stimulus]) -> Study:
     return Study(folder, plan, tuple(stimuli))
 
 
+def add_stimuli(folder: Path, stimuli: Sequence[Stimulus]) -> None:
+    """Add those pictures to stimuli.csv that it does not have; what it has of the same name is replaced."""
+    fresh = {(one.scene, one.condition): one for one in stimuli}
+    known = {(one.scene, one.condition): one for one in read_study(folder).stimuli}
+    write_atomically(folder / STIMULI, _stimuli_csv(list((known | fresh).values())).encode())
+
+
 def read_study(folder: Path) -> Study:
     """Open a study's folder. Raises StudyError if it is none, ConfigError for a wrong key of study.toml."""
     path = folder / PLAN

@@ -1,5 +1,6 @@
 """What an observer's page asks of the server: how far it is, pictures, votes, undo."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -34,7 +35,10 @@ class _Extent:
 
 @final
 class ObserverRoutes:
-    """Routes below /o/TOKEN; whoever knows the token is the observer."""
+    """Routes below /o/TOKEN; whoever knows the token is the observer.
+
+    `on_content` is called where the observer says that it is enough; None where that is not asked.
+    """
 
     def __init__(
         self,
@@ -45,7 +49,9 @@ class ObserverRoutes:
         deciding: Work,
         together: Together,
         synced: SharedSync,
+        on_content: Callable[[], None] | None = None,
     ):
+        self.on_content = on_content
         self.answers, self.plan, self.pictures = answers, plan, pictures
         self.work, self.deciding, self.together, self.synced = work, deciding, together, synced
         self._extents: dict[str, _Extent] = {}  # by token
@@ -58,6 +64,7 @@ class ObserverRoutes:
             Route("/o/{token}/picture/{name}", self.picture),
             Route("/o/{token}/vote", self.vote, methods=["POST"]),
             Route("/o/{token}/undo", self.undo, methods=["POST"]),
+            *([Route("/o/{token}/content", self.content, methods=["POST"])] if self.on_content else []),
         ]
 
     async def page(self, request: Request) -> Response:
@@ -102,6 +109,15 @@ class ObserverRoutes:
         await self.synced()
         return JSONResponse(await self.work(self._state, token))
 
+    async def content(self, request: Request) -> Response:
+        """The observer needs no more pairs: the search ends."""
+        await json_body(request)
+        token = request.path_params["token"]
+        await self.work(self.answers.observer, token)
+        if self.on_content is not None:
+            await self.deciding(self.on_content)
+        return JSONResponse(await self.work(self._state, token))
+
     # In a worker thread
 
     def _vote(self, token: str, vote: dict[str, Any]) -> dict[str, Any] | None:
@@ -141,6 +157,7 @@ class ObserverRoutes:
             "question": self.plan.question,
             "break_every": self.plan.break_every,
             "phase": phase,
+            "may_end": self.on_content is not None,
             "simulated": observer.source == "simulation",
             "done": done,
             "total": extent.total,

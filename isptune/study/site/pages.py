@@ -16,7 +16,9 @@ _TYPES = {
 ASSETS = (
     "observer.css",
     "observer.js",
+    "viewer.css",
     "viewer.js",
+    "looking.js",
     "pictures.js",
     "cards.js",
     "api.js",

@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from isptune.errors import ConfigError, StudyError, UnknownObserver
 from isptune.study.plan.folder import Study, read_study
@@ -45,6 +46,8 @@ def application(
     for_owner: Answers | None = None,
     owner: str = "",
     hosts: Hosts | None = None,
+    on_content: Callable[[], None] | None = None,
+    more: Sequence[Route] = (),
 ) -> Starlette:
     """The whole site of a study.
 
@@ -54,6 +57,8 @@ def application(
             there is no owner's page.
         owner: the secret part of the owner's link.
         hosts: the names under which it answers; None for any, where whoever serves it looks at that.
+        on_content: called where an observer says that it is enough, in a search by eye.
+        more: further pages on the same server.
     """
     showing, deciding, voting, watching, synced = (
         Work(2),
@@ -63,7 +68,7 @@ def application(
         SharedSync(answers.sync),
     )
     routes = ObserverRoutes(
-        answers, study.plan, ShownPictures(study), showing, deciding, voting, synced
+        answers, study.plan, ShownPictures(study), showing, deciding, voting, synced, on_content
     ).routes()
     if for_owner is not None:
         routes += OwnerRoutes(for_owner, study, owner, watching).routes()
@@ -75,7 +80,7 @@ def application(
             threads.stop()
 
     app = Starlette(
-        routes=[*routes, *ROUTES],
+        routes=[*routes, *more, *ROUTES],
         middleware=[
             Middleware(StrictHeaders),
             *([] if hosts is None else [Middleware(KnownHosts, hosts=hosts)]),
@@ -190,9 +195,9 @@ def hosts_of(host: str, names: Sequence[str] = ()) -> Hosts:
     return Hosts((host, machine, f"{machine}.local", socket.getfqdn(), *names), anywhere=True)
 
 
-def owner_token(folder: Path) -> str:
-    """The secret part of the owner's link, made when it is first asked for. Raises StudyError."""
-    path = folder / OWNER
+def owner_token(folder: Path, name: str = OWNER) -> str:
+    """The secret part of a link, kept in a file of the folder; made when it is first asked for. Raises StudyError."""
+    path = folder / name
     try:
         if not path.is_file() or not path.stat().st_size:  # an empty one is what a power cut may leave
             write_atomically(path, f"{secrets.token_urlsafe(24)}\n".encode(), mode=0o600)

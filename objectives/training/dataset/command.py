@@ -166,10 +166,15 @@ def _tell(folder: Path, plan: "Plan") -> None:
     for part, number in statistics.photographs.items():
         if not number:
             console.print(
-                f"no photograph fell to {part}: of few photographs, a hash of their names may leave none"
+                f"no photograph fell to {part}: of few photographs, a hash of their names may leave none",
+                soft_wrap=True,
             )
-    console.print(f"{statistics.pictures:,} pictures of {len(plan.photographs):,} photographs", markup=False)
-    console.print(f"statistics: {folder / PAGE}", markup=False)
+    console.print(
+        f"{statistics.pictures:,} pictures of {len(plan.photographs):,} photographs",
+        markup=False,
+        soft_wrap=True,
+    )
+    console.print(f"statistics: {folder / PAGE}", markup=False, soft_wrap=True)
 
 
 def _tasks(text: str) -> tuple[str, ...]:

@@ -14,13 +14,13 @@ from scipy.optimize import least_squares
 
 from isptune.errors import ConfigError
 from isptune.parameter_set import ParameterSet
-from isptune.space import Candidate, Real, Space
+from isptune.space import Candidate, Real
 from pipelines.in_place.nodes import Node
 from pipelines.raw.libcamera.tuning_file import FULL, Slot, TuningFile, may_be_tuning_file
 from pipelines.raw.libcamera.writing import curve_of, light_of, matrix_of
-from pipelines.raw.stages_in_order import STAGES
+from pipelines.raw.params import space
 
-_SPACE = Space(tuple(param for stage in STAGES for param in stage.params))
+_SPACE = space(None)
 _TONES = tuple(param for param in _SPACE if param.name.startswith("tone.") and isinstance(param, Real))
 _COLOURS = tuple(
     param

@@ -7,8 +7,6 @@ from isptune.arrays import Images
 from isptune.scenes.raw_capture import Matrix
 from pipelines.raw.stages.planes import Values, spread
 
-HIGHLIGHT_METHODS = ("clip", "neutral")
-
 
 def highlights(
     images: Images, clipping: tuple[float, float, float], method: str, threshold: Values

@@ -15,8 +15,6 @@ from isptune.arrays import Images
 from pipelines.raw.stages.planes import Values, median3, where_active
 from pipelines.raw.stages.sensor import Cells
 
-METHODS = ("bilinear", "malvar2004", "menon2007")
-
 _PAD = 6
 """Cells on each side: how far the longest chain of filters reaches."""
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from isptune.scenes.color import linear_to_srgb
 from isptune.scenes.images import to_images
 from isptune.scenes.raw_capture import NoiseModel, Optics
+from pipelines.raw.params import HIGHLIGHT_METHODS, METHODS
 from pipelines.raw.stages import color, finish, local_contrast, planes, raw_denoise, sensor, shrinkage, tone
-from pipelines.raw.stages.demosaic import METHODS, demosaic, suppress_false_colour
+from pipelines.raw.stages.demosaic import demosaic, suppress_false_colour
 from tests.raw_captures import mosaic_of, photograph
 
 SMALL = photograph(56, 72)
@@ -155,7 +156,7 @@ def test_highlights_lose_their_colour_both_ways():
     neutral = color.highlights(sky, white_balance, "neutral", v(0.9))
     torch.testing.assert_close(neutral, torch.full((1, 3, 4, 4), 1.5))
     below = torch.tensor([0.8, 0.6, 0.9]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
-    for method in color.HIGHLIGHT_METHODS:
+    for method in HIGHLIGHT_METHODS:
         assert torch.equal(color.highlights(below, white_balance, method, v(0.9)), below)
 
 

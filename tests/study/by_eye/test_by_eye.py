@@ -7,8 +7,9 @@ import torch
 from isptune.errors import ConfigError, StudyError
 from isptune.parameter_set import read_set
 from isptune.registry import build
-from isptune.study.by_eye.run import LOG, RECOMMENDED, SETTINGS, EyeRun, EyeSettings, start
+from isptune.study.by_eye.run import LOG, RECOMMENDED, EyeRun, start
 from isptune.study.by_eye.search import PAIRS_EACH, POPULATION, EyeSearch
+from isptune.study.by_eye.settings import SETTINGS, EyeSettings
 from isptune.study.site.server import application
 from isptune.study.votes.answers import Answers
 from tests.study.served import Client
@@ -103,6 +104,37 @@ def test_generations_follow_each_other_on_the_page_until_the_votes_are_used_up(s
         assert recommended.values == pytest.approx(small.search.recommend(), abs=1e-6)
         assert vote(client, link, VOTES_EACH)["phase"] == "finished"  # 3 votes are too few for a generation
     assert len((small.study.folder / LOG).read_text().splitlines()) == 2
+
+
+def test_a_search_ends_when_its_voter_is_content_as_a_run_that_every_command_takes(small, isptune):
+    folder, ended = small.study.folder, []
+    small._on_end = ended.append
+
+    with Answers(small.study.answers_path, small, sync_each=False) as answers:
+
+        def content():
+            answers.close_study()
+            small.finish("content")
+
+        with Client(application(small.study, answers, on_content=content)) as client:
+            link = f"/o/{answers.add_observer().token}"
+            assert vote(client, link, VOTES_EACH + 2)["may_end"] is True
+            state = client.post(f"{link}/content", json={}).json()
+            assert (state["phase"], state["pairs"]) == ("closed", [])
+    assert ended == [folder]
+    for command in (
+        ("show", folder),
+        ("report", folder),
+        ("diff", folder),
+        ("study", "fit", folder, "--draws", "50"),
+    ):
+        status, _, error = isptune(*command)
+        assert status == 0, (command, error)
+    assert (folder / "report.html").exists()
+    assert (folder / "study_report.html").exists()
+    assert read_set(folder).values == pytest.approx(small.space.complete(small.search.recommend()), abs=1e-6)
+    status, _, error = isptune("export", folder, "--trial", 3)
+    assert status == 0, error
 
 
 def test_a_search_goes_on_where_it_was_also_from_the_middle_of_a_generation(small):

@@ -56,12 +56,14 @@ export const cards = {
     undo: true,
   }),
   closed: (state) => ({
-    title: "This study is closed",
+    ...(state.may_end ? ended(state) : {
+      title: "This study is closed",
     lines: [
       state.done > state.training
         ? `It takes no more votes. The ${many(state.done - state.training, "vote", "votes")} that you gave are kept. Thank you!`
         : "It takes no more votes.",
     ],
+    }),
   }),
   waiting: () => ({
     title: "Nothing to compare just now",
@@ -78,6 +80,15 @@ export const cards = {
     go: "Load again",
   }),
 };
+
+// Of a search by eye, whose voter is its owner.
+const ended = (state) => ({
+  title: "The search has ended",
+  lines: [
+    `All your ${many(state.done, "vote is", "votes are")} kept. What they led to stands in its folder, with a report.`,
+    "Start the program again to go on from here.",
+  ],
+});
 
 function left(state) {
   return state.phase === "training"

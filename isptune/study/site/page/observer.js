@@ -2,15 +2,13 @@
 
 import { freshId, get, post, Refused } from "/page/api.js";
 import { cards } from "/page/cards.js";
+import { isNarrow, Looking } from "/page/looking.js";
 import { Pictures } from "/page/pictures.js";
-import { Viewer } from "/page/viewer.js";
 
 const $ = (id) => document.getElementById(id);
 const SHORTEST_LOOK_MS = 250; // a vote sooner than that is the second press of the last one
 
-const narrow = matchMedia("(max-width: 899px)");
 const pictures = new Pictures();
-const viewer = new Viewer({ left: $("pane-left"), right: $("pane-right") }, { onchange: refresh, ontap: tapped });
 
 let state = null; // as the server sent it last
 let pair = null; // the pair on the screen
@@ -20,8 +18,10 @@ let lookTimer = 0;
 let sinceBreak = 0;
 let noticeTimer = 0;
 
+const looking = new Looking(document.body, { onchange: refresh });
+const { viewer } = looking;
+
 async function start() {
-  setLayout(narrow.matches ? "place" : sessionStorage.getItem("layout") ?? "side");
   await guarded(async () => {
     take(await get("state", waiting));
     if (open()) showCard(state.done ? "back" : "welcome");
@@ -151,7 +151,7 @@ function notice(text, ms = 0) {
 
 function showCard(name) {
   pair = null;
-  const card = cards[name](state, narrow.matches);
+  const card = cards[name](state, isNarrow());
   $("card-title").textContent = card.title;
   $("card-text").replaceChildren(...card.lines.map(line));
   $("card-go").textContent = card.go ?? "";
@@ -190,99 +190,39 @@ function go() {
   else guarded(next);
 }
 
+async function content() {
+  if (busy || !confirm("End the search here? What your votes led to so far is kept, with a report.")) return;
+  await guarded(async () => {
+    take(await post("content", {}, waiting));
+    await next();
+  });
+}
+
 function refresh() {
-  const placed = viewer.layout === "place";
-  document.body.dataset.layout = viewer.layout;
-  $("side").setAttribute("aria-pressed", String(!placed));
-  $("place").setAttribute("aria-pressed", String(placed));
-  $("show-left").setAttribute("aria-pressed", String(viewer.shown === "left"));
-  $("show-right").setAttribute("aria-pressed", String(viewer.shown === "right"));
-  $("zoom").textContent = viewer.zoomText;
-  $("reference").setAttribute("aria-pressed", String(viewer.peeking));
-  for (const [side, name] of [["left", "Left"], ["right", "Right"]])
-    viewer.panes[side].querySelector(".tag").textContent = viewer.peeking ? "Reference" : name;
+  $("content").hidden = !state?.may_end || !open();
   $("undo").disabled = !state?.last || state.phase === "closed";
-}
-
-function setLayout(layout) {
-  viewer.setLayout(narrow.matches ? "place" : layout);
-  if (!narrow.matches) sessionStorage.setItem("layout", layout);
-}
-
-function flip() {
-  if (viewer.layout === "side") setLayout("place");
-  viewer.flip();
-}
-
-function tapped() {
-  if (viewer.layout === "place") viewer.flip();
 }
 
 const keys = {
   ArrowLeft: () => vote("left"),
   ArrowRight: () => vote("right"),
   ArrowDown: () => vote("same"),
-  " ": flip,
-  t: () => setLayout(viewer.layout === "side" ? "place" : "side"),
   u: undo,
   Backspace: undo,
-  "+": () => viewer.step(1),
-  "=": () => viewer.step(1),
-  "-": () => viewer.step(-1),
-  1: () => viewer.setZoom(1),
-  2: () => viewer.setZoom(2),
-  3: () => viewer.setZoom(3),
-  4: () => viewer.setZoom(4),
-  8: () => viewer.setZoom(8),
-  0: () => viewer.setZoom(1),
-  f: () => viewer.fit(),
-  r: () => viewer.peek(true),
   "?": () => $("all-keys").showModal(),
 };
-const moves = { ArrowLeft: [80, 0], ArrowRight: [-80, 0], ArrowUp: [0, 80], ArrowDown: [0, -80] };
 
 function pressed(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || $("all-keys").open) return;
-  const screen = document.body.dataset.screen;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (screen !== "pair") {
-    if (key === "u" && !$("card-undo").hidden) undo();
-    return;
-  }
-  if (event.shiftKey && moves[key]) viewer.move(...moves[key]);
-  else if (keys[key] && (!event.repeat || key === "+" || key === "-")) keys[key]();
-  else if (!keys[key]) return;
-  event.preventDefault();
+  if ($("all-keys").open) return;
+  if (document.body.dataset.screen === "pair") looking.pressed(event, keys);
+  else if (event.key.toLowerCase() === "u" && !event.ctrlKey && !event.metaKey && !$("card-undo").hidden) undo();
 }
 
 addEventListener("keydown", pressed);
-addEventListener("keyup", (event) => event.key.toLowerCase() === "r" && viewer.peek(false));
-addEventListener("blur", () => viewer.peek(false));
-narrow.addEventListener("change", () => setLayout(sessionStorage.getItem("layout") ?? "side"));
 $("votes").addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  button?.blur();
   if (button) vote(button.dataset.answer);
 });
-const clicks = {
-  side: () => setLayout("side"),
-  place: () => setLayout("place"),
-  "show-left": () => viewer.flip("left"),
-  "show-right": () => viewer.flip("right"),
-  "zoom-in": () => viewer.step(1),
-  "zoom-out": () => viewer.step(-1),
-  zoom: () => viewer.setZoom(1),
-  undo,
-  "card-undo": undo,
-  "card-go": go,
-  keys: keys["?"],
-};
-for (const [id, action] of Object.entries(clicks))
-  $(id).addEventListener("click", () => {
-    if (id !== "card-go") $(id).blur(); // else Space and Enter would press the button again
-    action();
-  });
-$("reference").addEventListener("pointerdown", () => viewer.peek(true));
-for (const name of ["pointerup", "pointerleave", "pointercancel"])
-  $("reference").addEventListener(name, () => viewer.peek(false));
+for (const [id, action] of Object.entries({ undo, content, "card-undo": undo, "card-go": go, keys: keys["?"] }))
+  $(id).addEventListener("click", action);
 start();

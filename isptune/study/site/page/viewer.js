@@ -8,8 +8,10 @@ const TAP_PX = 6;
 const GAP_PX = 8; // between a small picture and the middle of the screen
 
 export class Viewer {
-  constructor(panes, { onchange, ontap }) {
+  // wheelNeedsControl: on a page that scrolls, the wheel alone scrolls it.
+  constructor(panes, { onchange, ontap, wheelNeedsControl = false }) {
     this.panes = panes; // {left, right}: elements that hold a canvas
+    this.wheelNeedsControl = wheelNeedsControl;
     this.onchange = onchange;
     this.ontap = ontap;
     this.layout = "side";
@@ -25,7 +27,7 @@ export class Viewer {
   }
 
   show(pictures) {
-    this.pictures = pictures; // {left, right, reference}: ImageBitmaps
+    this.pictures = pictures; // {left, right, reference}: ImageBitmaps, or images that are decoded
     this.centre = { x: pictures.left.width / 2, y: pictures.left.height / 2 };
     this.seen = new Set();
     this.peeking = false;
@@ -166,6 +168,7 @@ export class Viewer {
     canvas.addEventListener(
       "wheel",
       (event) => {
+        if (this.wheelNeedsControl && !event.ctrlKey && !event.metaKey) return;
         event.preventDefault();
         this.#wheel(event, canvas);
       },

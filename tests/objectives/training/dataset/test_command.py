@@ -51,7 +51,7 @@ def test_few_photographs_may_leave_a_part_without_any_and_it_is_said(isptune, tm
             "no task is called 'naming'; there are: identification, rating",
         ),
         (["--tasks", ","], 2, "--tasks ',' names none; there are: identification, rating"),
-        (["--raters", "sism"], 2, "no objective is called 'sism'; there are: "),
+        (["--raters", "sism"], 2, "no objective is called 'sism'; did you mean 'ssim'? there are: "),
         (["--raters", ","], 2, "rating needs one objective at least"),
         (["--side", "20"], 2, "--side 20: pictures need 64 pixels a side; 0 keeps their size"),
         (["--size", "0"], 2, "0 is not in the range 1<=x<=9999999"),

@@ -1,0 +1,120 @@
+"""The curves of a run as numbers, for plots that answer to the mouse; `run_plots` draws the same for print."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from isptune.report import series
+from isptune.report.run_plots import SPREAD
+from isptune.runs.facts import ObjectiveRecord
+from isptune.runs.log import Trial
+from isptune.runs.record import RunRecord
+from isptune.space import Choice, Numeric
+
+MOST_POINTS, MOST_NUMBERS = 400, 40_000
+"""Of a curve, and of a page: of a long run every so many generations."""
+
+DIGITS = 5
+
+
+def curves_of(record: RunRecord) -> dict[str, list[dict[str, Any]]]:
+    """By section of the page its plots, as `templates/plot.js` takes them; empty before the first generation."""
+    if not record.generations:
+        return {}
+    numeric = [param for param in record.params if not isinstance(param, Choice)]
+    count = len(record.objectives) + len(record.levels) + len(numeric)
+    kept = thinned(len(record.generations), min(MOST_POINTS, max(20, MOST_NUMBERS // (5 * max(1, count)))))
+    found = {
+        "convergence": [_convergence(record, objective, kept) for objective in record.objectives],
+        "params": [_param(record, param, kept) for param in numeric],
+        "levels": [
+            *([_distance(record, kept)] if record.levels else []),
+            *(_level(record, number, kept) for number in range(len(record.levels))),
+        ],
+    }
+    return {name: plots for name, plots in found.items() if plots}
+
+
+def thinned(count: int, most: int) -> list[int]:
+    """At most so many of `count` places, evenly, with both ends."""
+    return (
+        list(range(count)) if count <= most else sorted({round(k) for k in np.linspace(0, count - 1, most)})
+    )
+
+
+def listed(values: np.ndarray, kept: Sequence[int]) -> list[float | None]:
+    """Those that are kept, in a few digits; None where there is none."""
+    return [None if math.isnan(values[k]) else float(f"{values[k]:.{DIGITS}g}") for k in kept]
+
+
+def _plot(
+    record: RunRecord, title: str, label: str, curves: list[dict[str, Any]], kept: Sequence[int]
+) -> dict[str, Any]:
+    x = [record.generations[k].generation for k in kept]
+    return {"title": title, "x": x, "xLabel": "generation", "yLabel": label, "curves": curves}
+
+
+def _population(record: RunRecord, measure: series.Measure, kept: Sequence[int]) -> list[dict[str, Any]]:
+    each = series.spread(record, measure, quantiles=SPREAD)
+    band = {"name": "10 to 90 % of trials", "kind": "band"}
+    band |= {"low": listed(each.low, kept), "high": listed(each.high, kept)}
+    return [band, {"name": "median trial", "kind": "second", "values": listed(each.median, kept)}]
+
+
+def _rule(name: str, value: float | None, kept: Sequence[int]) -> list[dict[str, Any]]:
+    known = value is not None and not math.isnan(value)
+    kind = "chosen" if name == "recommended" else "rule"
+    return [{"name": name, "kind": kind, "values": [value] * len(kept)}] if known else []
+
+
+def _convergence(record: RunRecord, objective: ObjectiveRecord, kept: Sequence[int]) -> dict[str, Any]:
+    curves = _population(record, lambda trial: trial.scores.get(objective.name), kept)
+    best = series.median_over([series.best_so_far(record, objective, r) for r in record.repeats])
+    name = "best of the generation" if objective.relative else "best so far"
+    name += f", median of {len(record.repeats)} repeats" if len(record.repeats) > 1 else ""
+    curves.append({"name": name, "kind": "first", "values": listed(best, kept)})
+    pair = record.answer.objectives.get(objective.name) if record.answer else None
+    curves += _rule("default", pair.default.mean if pair and not objective.relative else None, kept)
+    word = "higher" if objective.sign > 0 else "lower"
+    return _plot(record, f"{objective.name}, {word} is better", objective.label, curves, kept)
+
+
+def _best_dots(record: RunRecord, measure: series.Measure, kept: Sequence[int]) -> list[dict[str, Any]]:
+    if record.single is None:
+        return []
+    best = series.median_over([series.of_best(record, record.single, measure, r) for r in record.repeats])
+    return [{"name": "best-scored trial", "kind": "dots", "values": listed(best, kept)}]
+
+
+def _param(record: RunRecord, param: Numeric, kept: Sequence[int]) -> dict[str, Any]:
+    def measure(trial: Trial) -> float:
+        return float(trial.params[param.name])
+
+    answer = record.answer
+    curves = [*_population(record, measure, kept), *_best_dots(record, measure, kept)]
+    curves += _rule("default", float(answer.default[param.name] if answer else param.default), kept)
+    curves += _rule("recommended", float(answer.params[param.name]) if answer else None, kept)
+    return {**_plot(record, param.name, param.unit or "value", curves, kept), "log": param.log}
+
+
+def _distance(record: RunRecord, kept: Sequence[int]) -> dict[str, Any]:
+    def measure(trial: Trial) -> float | None:
+        return trial.l1_normalised
+
+    answer = record.answer
+    curves = [*_population(record, measure, kept), *_best_dots(record, measure, kept)]
+    curves += _rule("default", answer.default_distance.l1_normalised if answer else None, kept)
+    curves += _rule("recommended", answer.recommended_distance.l1_normalised if answer else None, kept)
+    return {**_plot(record, "distance from pristine", "l1, normalised", curves, kept), "log": True}
+
+
+def _level(record: RunRecord, number: int, kept: Sequence[int]) -> dict[str, Any]:
+    def measure(trial: Trial) -> float | None:
+        return trial.levels[number] if trial.levels else None
+
+    facts = record.levels[number]
+    curves = [*_population(record, measure, kept), *_best_dots(record, measure, kept)]
+    title = f"d{number + 1} · {facts.name}" + (f" ({facts.unit})" if facts.unit else "")
+    return _plot(record, title, facts.unit or "level", [*curves, *_rule("pristine", 0.0, kept)], kept)

@@ -1,0 +1,1 @@
+"""Where a run is written down beside its folder, while it goes on: one file each."""
