@@ -12,6 +12,7 @@ import pytest
 
 from isptune.cli import cli
 from tests.docs.pages import Block, blocks, commands, isptune_words, read, without_numbers
+from tests.docs.trust_table import figures_table, leads_table, sources
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.stem: blocks(read(path)) for path in sorted((ROOT / "docs").glob("*.md"))}
@@ -98,3 +99,9 @@ def test_blocks_are_read_with_what_is_said_of_them():
     assert isptune_words("isptune run --tune 'a.*'") == ["run", "--tune", "a.*"]
     assert isptune_words("isptune score *.png") is None
     assert without_numbers("d_1  0.72 (0.5 to +3e-4)") == "d_1 0 (0 to 0)"
+
+
+def test_what_to_trust_says_what_the_cards_of_objectives_say():
+    page = read(ROOT / "docs" / "what_to_trust.md")
+    for table in (leads_table(), figures_table(), "\n".join(sources())):
+        assert table in page, f"docs/what_to_trust.md needs this table:\n{table}"
