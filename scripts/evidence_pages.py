@@ -19,6 +19,7 @@ EVIDENCE = (
     "experiments/**/*.png",
     "experiments/**/*.toml",
     "objectives/weights/*.md",
+    "benchmarks/*.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "SECURITY.md",

@@ -67,7 +67,8 @@ def test_the_raw_page_names_every_key_and_its_specs_are_made_of_known_keys():
 def test_constraints_pin_every_package_that_is_named():
     pinned = set(re.findall(r"^([A-Za-z0-9_.-]+)==", (ROOT / "constraints.txt").read_text(), flags=re.M))
     pinned = {name.lower().replace("_", "-") for name in pinned}
-    wanted = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+    extras = PROJECT["optional-dependencies"]
+    wanted = [*PROJECT["dependencies"], *extras["test"], *extras["docs"]]
     wanted += [line for line in PROJECT["optional-dependencies"]["dev"] if not line.startswith("isptune")]
     for requirement in wanted:
         assert re.split(r"[<>=\[!]", requirement)[0].lower() in pinned, requirement

@@ -8,7 +8,7 @@
 | ```` ```text ```` | its lines stand, but for the numbers, in what the block before it printed; `...` stands for any lines |
 
 A comment on the line above says more: `<!-- not run: REASON -->`, or `<!-- quick: OPTIONS -->`, which are added to
-each command of isptune in the block, where the page's own budget would take too long.
+each search in the block, where the page's own budget would take too long.
 """
 
 import re
@@ -16,7 +16,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-_BLOCK = re.compile(r"^(?:<!-- (?P<said>[^\n]*?) -->\n\n?)?(?P<in> *)```(?P<head>[^\n]*)\n(?P<body>.*?)^(?P=in)```$", re.M | re.S)
+_BLOCK = re.compile(r"^(?: *<!-- (?P<said>[^\n]*?) -->\n\n?)?(?P<in> *)```(?P<head>[^\n]*)\n(?P<body>.*?)^(?P=in)```$", re.M | re.S)
 _TITLE = re.compile(r'title="([^"]+)"')
 _NUMBER = re.compile(r"(?<![A-Za-z_])[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
 _SHELL = re.compile(r"[|<>&;$`*?(){}\[\]~]")

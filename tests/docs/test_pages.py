@@ -45,7 +45,7 @@ def _run(block: Block) -> None:
         runpy.run_path(str(own), run_name="__main__")
         return
     for command in commands(block.body):
-        whole = f"{command} {block.quick}".strip() if command.startswith("isptune ") else command
+        whole = f"{command} {block.quick}".strip() if _searches(command) else command
         words = isptune_words(whole)
         if words is None:
             path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -57,6 +57,10 @@ def _run(block: Block) -> None:
             except click.exceptions.Exit as leaving:
                 status = leaving.exit_code
             assert status in (None, 0), f"{whole}: exit status {status}"
+
+
+def _searches(command: str) -> bool:
+    return command.startswith(("isptune run ", "isptune compare ", "isptune import ", "isptune tune-series "))
 
 
 def _compare(block: Block, printed: str) -> None:
