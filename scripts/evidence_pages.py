@@ -1,7 +1,7 @@
 """A hook of mkdocs: what stands beside the code belongs to the site, too.
 
-The pages of `docs/` point at the figures of `experiments/` and at the cards of weights, by paths that hold in a checkout
-(`../experiments/raw/README.md`). Here those files become pages of the site, and the paths lose their `../`.
+The pages of `docs/` point at the figures of `experiments/` and at the cards of weights, by paths that hold in a
+checkout (`../experiments/raw/README.md`). Here those files become pages of the site, and the paths lose their `../`.
 """
 
 import re
@@ -30,9 +30,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the files of `EVIDENCE` under their own paths."""
     for pattern in EVIDENCE:
         for path in sorted(ROOT.glob(pattern)):
-            files.append(
-                File.generated(config, path.relative_to(ROOT).as_posix(), abs_src_path=str(path))
-            )
+            files.append(File.generated(config, path.relative_to(ROOT).as_posix(), abs_src_path=str(path)))
     return files
 
 

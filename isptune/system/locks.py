@@ -38,10 +38,10 @@ else:
 
 
 PLAIN = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
-"""Flags to open a file with: no link is followed, no child inherits it, bytes stay as they are; where there are such."""
+"""Flags to open a file with, as far as there are such: no link is followed, no child inherits it, bytes stay."""
 
 POSIX = hasattr(os, "killpg")
-"""Whether processes have groups; there folders can be opened and synced, too, and a file can be replaced that is open."""
+"""Whether processes have groups; then folders can be synced, too, and a file can be replaced while it is open."""
 
 
 def needs_posix(what: str) -> None:

@@ -14,7 +14,9 @@ SCENE = "unprocessed:astronaut?iso=3200"
 
 @click.command()
 @click.argument("out", metavar="OUT", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--scene", "spec", metavar="SPEC", default=SCENE, show_default=True, help="See `isptune list scenes`.")
+@click.option(
+    "--scene", "spec", metavar="SPEC", default=SCENE, show_default=True, help="See `isptune list scenes`."
+)
 @click.option("--crop", metavar="WxH[+X+Y]", help="Cut it, by default from the middle.")
 @click.option(
     "--reference",
@@ -26,7 +28,7 @@ SCENE = "unprocessed:astronaut?iso=3200"
 def sample(out: Path, spec: str, crop: str | None, reference: Path | None, force: bool) -> None:
     """Write a scene as the file OUT: a raw capture as a DNG, a photograph as a PNG of 16 bits.
 
-    For a first try without a camera: captures and charts are made by code, and the bundled photographs need no download.
+    For a first try without a camera: code makes captures and charts, and the bundled photographs need no download.
 
     \b
     Examples:

@@ -3,9 +3,9 @@
 | block | what is done |
 |---|---|
 | ```` ```python title="my_isp.py" ````, any language with a title | written as this file |
-| ```` ```sh ```` | each command is run; those of isptune in this process, which saves most of their time |
+| ```` ```sh ```` | each command is run; those of isptune in this process, which saves time |
 | ```` ```python ```` | run |
-| ```` ```text ```` | its lines stand, but for the numbers, in what the block before it printed; `...` stands for any lines |
+| ```` ```text ```` | its lines stand, but for numbers, in what the block before printed; `...` is anything |
 
 A comment on the line above says more: `<!-- not run: REASON -->`, or `<!-- quick: OPTIONS -->`, which are added to
 each search in the block, where the page's own budget would take too long.
@@ -16,7 +16,10 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-_BLOCK = re.compile(r"^(?: *<!-- (?P<said>[^\n]*?) -->\n\n?)?(?P<in> *)```(?P<head>[^\n]*)\n(?P<body>.*?)^(?P=in)```$", re.M | re.S)
+_BLOCK = re.compile(
+    r"^(?: *<!-- (?P<said>[^\n]*?) -->\n\n?)?(?P<in> *)```(?P<head>[^\n]*)\n(?P<body>.*?)^(?P=in)```$",
+    re.M | re.S,
+)
 _TITLE = re.compile(r'title="([^"]+)"')
 _NUMBER = re.compile(r"(?<![A-Za-z_])[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
 _SHELL = re.compile(r"[|<>&;$`*?(){}\[\]~]")
@@ -53,7 +56,9 @@ def _block(found: "re.Match[str]", text: str) -> Block:
     indent = len(found["in"])
     return Block(
         language=head.split(" ")[0],
-        body="".join(line[indent:] if line.strip() else line for line in found["body"].splitlines(keepends=True)),
+        body="".join(
+            line[indent:] if line.strip() else line for line in found["body"].splitlines(keepends=True)
+        ),
         title=title[1] if title else "",
         not_run=said.removeprefix("not run: ") if said.startswith("not run: ") else "",
         quick=said.removeprefix("quick: ") if said.startswith("quick: ") else "",

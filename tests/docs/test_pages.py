@@ -1,6 +1,7 @@
 """Every page of the documentation can be followed, in order, from an empty folder."""
 
 import os
+import re
 import runpy
 import shlex
 import subprocess
@@ -74,7 +75,7 @@ def _compare(block: Block, printed: str) -> None:
 def test_the_commands_of_a_page_can_be_parsed(name):
     for block in PAGES[name]:
         for command in commands(block.body) if block.language == "sh" else ():
-            first = shlex.split(command.split(" | ")[0].split(" > ")[0].removesuffix("&"))
+            first = shlex.split(re.split(r" (?:\|\|?|&&|>) ", command)[0])
             if first[0] != "isptune" or first[1] == "--help":
                 continue
             sub, *arguments = first[1:]
@@ -91,11 +92,17 @@ def test_what_is_not_run_has_a_reason_of_some_words():
 
 
 def test_most_pages_are_executed():
-    assert {"first_hour", "tune_a_raw_file", "your_own_isp", "your_own_metric", "read_a_report"} <= set(TO_RUN)
+    assert {"first_hour", "tune_a_raw_file", "your_own_isp", "your_own_metric", "read_a_report"} <= set(
+        TO_RUN
+    )
 
 
 def test_blocks_are_read_with_what_is_said_of_them():
-    page = 'a\n<!-- quick: --generations 2 -->\n```sh\nisptune run \\\n  --seed 1 # why\n```\n<!-- not run: no camera here -->\n```python\nx\n```\n- b\n  ```toml title="a.toml"\n  k = 1\n  ```\n'
+    page = (
+        "a\n<!-- quick: --generations 2 -->\n```sh\nisptune run \\\n  --seed 1 # why\n```\n"
+        "<!-- not run: no camera here -->\n```python\nx\n```\n"
+        '- b\n  ```toml title="a.toml"\n  k = 1\n  ```\n'
+    )
     first, second, third = blocks(page)
     assert (commands(first.body), first.quick) == (["isptune run    --seed 1"], "--generations 2")
     assert second.not_run == "no camera here"

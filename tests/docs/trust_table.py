@@ -6,6 +6,7 @@ from typing import Any
 
 CARDS = tomllib.loads((Path(__file__).parents[2] / "objectives" / "cards.toml").read_text(encoding="utf-8"))
 COLUMNS = ("as_target", "as_target_one_map", "raw", "twins", "people", "people_of_photographs")
+HEADS = ("led, synthetic", "led, one map", "led, raw", "led, twins", "people")
 
 
 def leads_table() -> str:
@@ -20,8 +21,7 @@ def leads_table() -> str:
 
 def figures_table() -> str:
     """The figures that there are, a line an objective."""
-    heads = ["led, synthetic", "led, one map", "led, raw", "led, twins", "people", ""]
-    lines = ["| objective | " + " | ".join(heads[:5]) + " |", "|---" * 6 + "|"]
+    lines = ["| objective | " + " | ".join(HEADS) + " |", "|---" * 6 + "|"]
     for name, card in CARDS["objective"].items():
         found = card.get("figures", {})
         if set(COLUMNS) & set(found):
@@ -37,8 +37,11 @@ def _cells(found: dict[str, Any]) -> list[str]:
 def sources() -> list[str]:
     """What each column measures, with the page that it stands in."""
     of = CARDS["evidence"]
-    return [f"* **{head}**: {of[key]['what']} ([{Path(of[key]['source']).parent.name}](../{of[key]['source']}))" for head, key in
-            zip(("led, synthetic", "led, one map", "led, raw", "led, twins", "people"), COLUMNS[:5], strict=True)]
+    lines = []
+    for head, key in zip(HEADS, COLUMNS[:5], strict=True):
+        source = of[key]["source"]
+        lines.append(f"* **{head}**: {of[key]['what']} ([{Path(source).parent.name}](../{source}))")
+    return lines
 
 
 if __name__ == "__main__":

@@ -35,7 +35,9 @@ TAKE_AWAY = """
 
 def _without_posix(code, tmp_path):
     whole = textwrap.dedent(TAKE_AWAY) + textwrap.dedent(code)
-    return subprocess.run([sys.executable, "-c", whole], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [sys.executable, "-c", whole], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
 
 
 def test_help_and_lists_are_printed(tmp_path):
