@@ -71,9 +71,9 @@ def _compare(block: Block, printed: str) -> None:
             assert without_numbers(part) in had, f"line {block.line}: not printed any more: {line}\n{printed}"
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, "../README"])
 def test_the_commands_of_a_page_can_be_parsed(name):
-    for block in PAGES[name]:
+    for block in blocks(read(ROOT / "docs" / f"{name}.md")):
         for command in commands(block.body) if block.language == "sh" else ():
             first = shlex.split(re.split(r" (?:\|\|?|&&|>) ", command)[0])
             if first[0] != "isptune" or first[1] == "--help":
