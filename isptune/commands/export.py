@@ -52,9 +52,14 @@ def written_options(function: Callable[..., Any]) -> Callable[..., Any]:
     help="Of a series, the ISOs to write. [those that were tuned]",
 )
 @click.option(
-    "--front", type=click.IntRange(1), metavar="N", help="A member of the Pareto front, as the report counts."
+    "--front",
+    type=click.IntRange(1, 10**9),
+    metavar="N",
+    help="A member of the Pareto front, as the report counts.",
 )
-@click.option("--trial", type=click.IntRange(0), metavar="N", help="A trial of the search, as in trials.csv.")
+@click.option(
+    "--trial", type=click.IntRange(0, 10**9), metavar="N", help="A trial of the search, as in trials.csv."
+)
 @click.option("--tuned", is_flag=True, help="Of a series, the sets as they were tuned, not the fitted ones.")
 @written_options
 def export(

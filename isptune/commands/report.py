@@ -11,7 +11,7 @@ from isptune.commands.options import TRUST
 @click.option(
     "--trial",
     "trials",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 10**9),
     metavar="N",
     multiple=True,
     help="Render this trial, too, and show it among the pictures; may be repeated. As in trials.csv.",

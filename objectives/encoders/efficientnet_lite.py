@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from isptune.arrays import Images
 from isptune.errors import ConfigError, MissingExtra, one_line
@@ -53,7 +54,22 @@ def _same(x: Tensor, convolution: nn.Conv2d) -> Tensor:
     ):
         lacking = max((math.ceil(side / stride) - 1) * stride + kernel - side, 0)
         padding += [lacking // 2, lacking - lacking // 2]
-    return convolution(F.pad(x, padding) if any(padding) else x)
+    across, down = padding[:2], padding[2:]
+    if across[0] == across[1] and down[0] == down[1]:  # the convolution pads by itself, without a copy
+        return F.conv2d(
+            x,
+            convolution.weight,
+            convolution.bias,
+            convolution.stride,
+            (down[0], across[0]),
+            groups=convolution.groups,
+        )
+    return convolution(F.pad(x, padding))
+
+
+def _relu6(x: Tensor) -> Tensor:
+    """In place: what comes in is needed by nobody else."""
+    return F.hardtanh_(x, 0.0, 6.0)
 
 
 class _Block(nn.Module):
@@ -72,10 +88,17 @@ class _Block(nn.Module):
         self._bn2 = nn.BatchNorm2d(taken, _EPSILON)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu6(self._bn0(self._expand_conv(x))) if hasattr(self, "_expand_conv") else x
-        y = F.relu6(self._bn1(_same(y, self._depthwise_conv)))
+        y = _relu6(self._bn0(self._expand_conv(x))) if hasattr(self, "_expand_conv") else x
+        y = _relu6(self._bn1(_same(y, self._depthwise_conv)))
         y = self._bn2(self._project_conv(y))
-        return x + y if self.adds else y
+        return y.add_(x) if self.adds else y
+
+    def fold(self) -> None:
+        """Put the normalisations into the convolutions before them, in place."""
+        if hasattr(self, "_expand_conv"):
+            self._expand_conv, self._bn0 = fuse_conv_bn_eval(self._expand_conv, self._bn0), nn.Identity()
+        self._depthwise_conv, self._bn1 = fuse_conv_bn_eval(self._depthwise_conv, self._bn1), nn.Identity()
+        self._project_conv, self._bn2 = fuse_conv_bn_eval(self._project_conv, self._bn2), nn.Identity()
 
 
 class EfficientNetLite0(nn.Module):
@@ -109,11 +132,22 @@ class EfficientNetLite0(nn.Module):
         x = self._stem(images)
         for block in self._blocks:
             x = block(x)
-        x = F.relu6(self._bn1(self._conv_head(x)))
+        x = _relu6(self._bn1(self._conv_head(x)))
         return self._fc(x.mean((2, 3)))
 
     def _stem(self, images: Images) -> Tensor:
-        return F.relu6(self._bn0(_same((images - _MEAN) / _DEVIATION, self._conv_stem)))
+        x = ((images - _MEAN) / _DEVIATION).contiguous(memory_format=torch.channels_last)
+        return _relu6(self._bn0(_same(x, self._conv_stem)))
+
+    def folded(self) -> "EfficientNetLite0":
+        """For use without training, in place: half the time on a CPU, and the same numbers but for rounding."""
+        self.eval()
+        self._conv_stem, self._bn0 = fuse_conv_bn_eval(self._conv_stem, self._bn0), nn.Identity()
+        self._conv_head, self._bn1 = fuse_conv_bn_eval(self._conv_head, self._bn1), nn.Identity()
+        for block in self._blocks:
+            assert isinstance(block, _Block)
+            block.fold()
+        return self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def weights_file() -> Path:
@@ -153,4 +187,4 @@ def pretrained(file: Path | None = None) -> EfficientNetLite0:
         network.load_state_dict(read_checkpoint(path), assign=True)
     except RuntimeError as error:  # other keys or shapes
         raise ConfigError(f"{path}: is no EfficientNet-Lite0: {one_line(str(error))}") from error
-    return network.eval().requires_grad_(False)
+    return network.folded().requires_grad_(False)

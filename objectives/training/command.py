@@ -33,7 +33,7 @@ def train() -> None:
 )
 @click.option("--out", required=True, metavar="FILE", help="The .safetensors to write.")
 @click.option(
-    "--encoder", metavar="SPEC", default="bundled", show_default=True, help="bundled, openai:RN50, ..."
+    "--encoder", metavar="SPEC", default="lite", show_default=True, help="lite, bundled, openai:RN50, ..."
 )
 @click.option(
     "--head",

@@ -69,7 +69,7 @@ def test_a_number_without_measure_costs_one_line(isptune, tmp_path, monkeypatch,
     import isptune.commands.run as command
     from isptune.tuning.workers import opened_bench
 
-    def build(settings, out, workers, extend=False, as_json=False):
+    def build(settings, out, workers, extend=False, as_json=False, write_to=()):
         with opened_bench(settings, None if workers is None or len(workers) < 4 else workers):
             pass
 

@@ -137,7 +137,7 @@ def test_diff_of_one_run_is_against_its_start_and_files_alone_have_no_effects(is
         ("[values]\nx = 1", ["s.toml"], "does not say what it started from"),
         ("[values]\nx = 1", ["s.toml", "s.toml"], "does not say which pipeline it is for"),
         ("[values]\nx = 1", ["s.toml", "s.toml", "--effects"], "neither A nor B is one"),
-        ("[values]\nx = 1", ["s.toml", "s.toml", "--on", "nowhere"], "nowhere is no run folder"),
+        ("[values]\nx = 1", ["s.toml", "s.toml", "--on", "nowhere"], "nowhere is none that an objective led"),
         ('pipeline = "tint"\n[values]\nx = 1', ["s.toml", "s.toml"], "has 'x', which the pipeline"),
         ('pipeline = "tint"\n[values]\ntint.red = 7', ["s.toml", "s.toml"], "tint.red = 7 is outside"),
         ('pipeline = "none"\n[values]\nx = 1', ["s.toml", "s.toml"], "no pipeline is called 'none'"),

@@ -123,7 +123,7 @@ READING = [
 ]
 """And by those that only read it."""
 
-TAKES_NO_FOLDER = {"agree", "score", "describe", "compare-images", "distort", "list", "completion"}
+TAKES_NO_FOLDER = {"agree", "score", "describe", "compare-images", "distort", "list", "completion", "init"}
 TAKES_A_STUDY = {
     "mos", "serve", "fit", "correlate", "weights", "judge", "simulate", "hand-out", "collect", "import", "export",
 }  # fmt: skip
@@ -131,7 +131,7 @@ TAKES_A_STUDY = {
 
 def test_every_command_is_walked():
     walked = {command[0] for command in [*BUILDING, *READING]}
-    assert walked | TAKES_NO_FOLDER | {"tune-by-eye"} == set(COMMANDS)
+    assert walked | TAKES_NO_FOLDER | {"tune-by-eye", "watch"} == set(COMMANDS)
     assert TAKES_A_STUDY | {"new"} == set(STUDY_COMMANDS)
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isptune.errors import ConfigError
+from isptune.errors import ConfigError, SpaceError
 from isptune.parameter_set import read_set
 from isptune.registry import installed
+from isptune.runs.settings import RunSettings
 from isptune.space import Choice, Integer
+from isptune.tuning.bench import Bench
 from pipelines.darktable import modules as darktable_modules
 from pipelines.darktable.modules import modules_of, to_xmp
 from pipelines.libraw import libraw
@@ -197,8 +199,8 @@ def test_what_a_tuning_file_cannot_hold_is_named_before_the_run(isptune, tmp_pat
         "note: the file that is started from has no place for: "
         "sharpen.radius, colour.saturation, colour.vibrance, colour.hue"
     )
-    status, _, err = isptune("run", "--pipeline", "raw", "--scene", "cat", "--tune", "none")
-    assert "tone.contrast, local.compression (no place in libcamera), " in err
+    with pytest.raises(SpaceError, match=r"tone\.contrast, local\.compression \(no place in libcamera\), "):
+        Bench(RunSettings(pipeline="raw", scenes=("cat",), tune=("none",)))
 
 
 def _sidecar(operation, version, params, enabled=1, before="", more=""):

@@ -243,8 +243,8 @@ def test_damage_in_the_middle_of_the_answers_is_one_clear_line(isptune, voted, t
     ("arguments", "message"),
     [
         (["new", "s"], "made with one of --from-run, --images and --dmc; 0 are given"),
-        (["new", "s", "--images", "nowhere"], "nowhere: is no folder of pictures"),
-        (["new", "s", "--from-run", "nowhere"], "nowhere: is no run"),
+        (["new", "s", "--images", "nowhere"], "nowhere: no such folder"),
+        (["new", "s", "--from-run", "nowhere"], "nowhere: no such folder"),
         (["new", "in", "--images", "in"], "in: is not empty; a study starts in a new folder"),
         (["new", "s", "--images", "mixed"], "mixed/b: is 8x8, others of its scene are 16x12"),
         (["new", "s", "--images", "one"], "scene 'one' has one picture only"),

@@ -130,7 +130,11 @@ def test_it_is_a_pipeline_whose_levels_are_known():
     [
         ("bent", {}, "map 'bent' is none of identity, warped, coupled"),
         ("warped", {"map": "coupled"}, "contradict"),
-        (None, {"maps": "coupled"}, "no option 'maps'; there are: map, map_seed, chain"),
+        (
+            None,
+            {"maps": "coupled"},
+            r"no option 'maps'; did you mean 'map'\? there are: map, map_seed, chain",
+        ),
         (None, {"map_seed": -1}, "map_seed = -1"),
         (None, {"chain": ""}, "no distortion is called ''"),
         (None, {"chain": "jpeg"}, "its range must be a number"),

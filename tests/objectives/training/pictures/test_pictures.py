@@ -69,7 +69,7 @@ def test_captions_with_equal_keys_speak_of_the_same():
 
 
 def test_the_first_five_ways_are_the_synthetic_isp():
-    from pipelines.synthetic.synthetic import DEFAULT_CHAIN
+    from pipelines.synthetic.knobs import DEFAULT_CHAIN
 
     said = [part.split(":") for part in DEFAULT_CHAIN.split(",")]
     assert [(way.distortion, way.reach) for way in CHAIN] == [(name, float(reach)) for name, reach in said]
