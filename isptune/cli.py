@@ -125,7 +125,10 @@ def _ending_in_order(stopped_by: list[int]) -> Iterator[None]:
         stopped_by.append(number)
         raise KeyboardInterrupt
 
-    numbers = [signal.SIGTERM, signal.SIGHUP]
+    numbers = [
+        signal.SIGTERM,
+        *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []),
+    ]  # Windows has no SIGHUP
     ours = threading.current_thread() is threading.main_thread()
     taken = [n for n in numbers if ours and signal.getsignal(n) is signal.SIG_DFL]
     for number in taken:

@@ -1,6 +1,5 @@
 """A folder in which one process is at work at a time: the lock `.lock` in it ends with the process, however it ends."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from isptune.errors import IsptuneError
 from isptune.system.disk import make_folder
+from isptune.system.locks import PLAIN, lock
 
 LOCK = ".lock"
 
@@ -23,12 +23,12 @@ def claimed(folder: Path, refusal: type[IsptuneError], kind: str = "folder") -> 
     try:
         make_folder(folder)
         # Not followed and not emptied: in somebody else's folder it may be a link to a file of mine.
-        lock = os.fdopen(os.open(folder / LOCK, os.O_CREAT | os.O_NOFOLLOW | os.O_RDWR | os.O_CLOEXEC, 0o666))
+        held = os.fdopen(os.open(folder / LOCK, os.O_CREAT | os.O_RDWR | PLAIN, 0o666))
     except OSError as error:
         raise refusal(f"{folder}: cannot be used as a {kind}: {error.strerror}") from error
-    with lock:
+    with held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(held.fileno())
         except BlockingIOError as error:
             raise refusal(f"{folder}: another process is at work in it") from error
         yield

@@ -1,6 +1,5 @@
 """Files that are whole or not there, and names for files."""
 
-import fcntl
 import glob
 import os
 import re
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from isptune.errors import DiskError
+from isptune.system.locks import PLAIN, POSIX, lock
 
 _UNFINISHED = re.compile(r"^\.(.+)\.[0-9a-f]{8}\.part$")
 _OLD_S = 2.0
@@ -45,11 +45,14 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     held = -1
     try:
-        held = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY | os.O_CLOEXEC, mode)
+        held = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | PLAIN, mode)
         with suppress(OSError):  # on a file system without locks nothing is removed either
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(held)
         yield temporary
         _sync(temporary)
+        if not POSIX:  # what is open cannot be moved there
+            os.close(held)
+            held = -1
         os.replace(temporary, path)
         _sync(path.parent)
     except OSError as error:
@@ -76,9 +79,9 @@ def _remove_left(folder: Path) -> None:
 
 def _remove_unless_held(path: Path) -> None:
     with suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | PLAIN)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(descriptor)
             path.unlink()
         finally:
             os.close(descriptor)
@@ -111,7 +114,7 @@ def appending(path: Path) -> BinaryIO:
         OSError: it cannot be opened; or it is a link, which a folder from somebody else may have in its place.
     """
     is_new = not path.exists()
-    flags = os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_RDWR | os.O_CLOEXEC
+    flags = os.O_CREAT | os.O_APPEND | os.O_RDWR | PLAIN
     file = os.fdopen(os.open(path, flags, 0o666), "ab+")
     if is_new:
         _sync(path.parent)
@@ -150,7 +153,9 @@ def folder_in(folder: Path, name: str) -> Path:
 
 def _sync(path: Path) -> None:
     """Bring a file, or a folder's list of files, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    if not POSIX and path.is_dir():  # a folder cannot be opened there
+        return
+    descriptor = os.open(path, os.O_RDONLY if POSIX else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

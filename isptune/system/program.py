@@ -1,7 +1,6 @@
 """Running somebody else's program: no shell, a time-out that ends all of its processes, its last words kept."""
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from isptune.errors import ProgramError, one_line
 from isptune.system.leash import GRACE_S, MARK, new_mark, on_leash, signal_group, signal_marked
+from isptune.system.locks import needs_posix
 from isptune.system.temporary import new_folder
 
 LAST_WORDS = 300
@@ -60,7 +60,9 @@ def run_program(
     Raises:
         ProgramError: it cannot be started, ran too long, ended with another status than 0, or left a file in `folder`
             that is too large; with its last words.
+        ConfigError: on Windows, where programs cannot be ended with all that they started.
     """
+    needs_posix(f"{Path(argv[0]).name}: starting programs")
     name = Path(argv[0]).name
     out, err = folder / "stdout.txt", folder / "stderr.txt"
     try:
@@ -134,6 +136,8 @@ def _limit_files(pid: int, max_bytes: int) -> None:
     """Limit the files of a process, and of the children that it had before it was limited itself."""
     # Not by preexec_fn, which may hang where the parent has threads, as it has with torch.
     if sys.platform == "linux":
+        import resource
+
         with suppress(ProcessLookupError):
             _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
             soft = max_bytes if hard == resource.RLIM_INFINITY else min(max_bytes, hard)

@@ -12,6 +12,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from isptune.system.locks import POSIX
+
 
 def new_folder(kind: str) -> Path:
     """Make a temporary folder of this process. Raises OSError."""
@@ -19,7 +21,12 @@ def new_folder(kind: str) -> Path:
 
 
 def remove_orphans() -> None:
-    """Remove the temporary folders of processes of this machine, and of this user, that have ended."""
+    """Remove the temporary folders of processes of this machine, and of this user, that have ended.
+
+    On Windows they stay: there `os.kill(process, 0)` is no question.
+    """
+    if not POSIX:
+        return
     start = f"isptune-{_here()}-"
     for path in Path(tempfile.gettempdir()).glob(f"{start}*"):
         process = path.name.removeprefix(start).partition("-")[0]

@@ -22,6 +22,7 @@ import torch
 from isptune.errors import ConfigError, IsptuneError, MissingExtra
 from isptune.runs.settings import RunSettings, from_mapping
 from isptune.runs.unfinished import Outcome
+from isptune.system.locks import needs_posix
 from isptune.system.processes import end_with, terminated_on
 from isptune.system.records import parse_json
 from isptune.tuning.bench import AtHand, Bench
@@ -110,6 +111,7 @@ def _executor(spec: str) -> Iterator[Executor]:
         with client:
             yield client.get_executor()
     elif re.fullmatch(r"0*[1-9][0-9]{0,8}", spec):
+        needs_posix(f"workers = {spec}")
         if int(spec) > MOST:
             raise ConfigError(
                 f"workers = {spec} must be at most {MOST}: each is a process that takes memory for torch and a bench "

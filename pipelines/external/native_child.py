@@ -18,6 +18,7 @@ import numpy as np
 
 from isptune.errors import RenderError
 from isptune.system.leash import hold, let_go, signal_group, watch_over_programs
+from isptune.system.locks import needs_posix
 from isptune.system.program import last_words
 from isptune.system.records import parse_json
 from pipelines.external.scene_files import lasting_folder
@@ -83,6 +84,7 @@ class NativeChild:
         if self._child is not None and self._child.poll() is None:
             return self._child
         self.stop()
+        needs_posix(f"{self.name}: a process of its own")
         self._folder = self._folder or lasting_folder(self, "child")
         command = [sys.executable, "-P", str(self.script)]  # -P: no module of this folder shadows another
         try:

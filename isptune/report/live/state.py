@@ -1,6 +1,5 @@
 """What the live page shows of a run, read from its folder: whether it goes on, how far it is, and where it leads."""
 
-import fcntl
 import math
 import os
 import time
@@ -18,6 +17,7 @@ from isptune.runs.timing import read_clock
 from isptune.space import Choice, Numeric, Param, Value
 from isptune.system.claim import LOCK
 from isptune.system.durations import in_time_words, parse_duration
+from isptune.system.locks import PLAIN, lock
 
 DEEPEST, MOST_RUNS = 3, 200
 """Folders of runs are looked for so far down, and so many are shown."""
@@ -55,15 +55,15 @@ def _changed(folder: Path) -> float:
 def is_running(folder: Path) -> bool:
     """Whether a process is at work in a run's folder: it holds the lock."""
     try:
-        lock = os.open(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        held = os.open(folder / LOCK, os.O_RDONLY | PLAIN)
     except OSError:
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        lock(held, shared=True)
     except BlockingIOError:
         return True
     finally:
-        os.close(lock)
+        os.close(held)
     return False
 
 
