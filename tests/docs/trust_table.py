@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 CARDS = tomllib.loads((Path(__file__).parents[2] / "objectives" / "cards.toml").read_text(encoding="utf-8"))
-COLUMNS = ("as_target", "as_target_one_map", "raw", "twins", "people", "people_of_photographs")
-HEADS = ("led, synthetic", "led, one map", "led, raw", "led, twins", "people")
+COLUMNS = ("as_target", "as_target_one_map", "ends", "raw", "twins", "people")
+OF_PEOPLE = ("people", "people_scorenet", "people_of_photographs")
+HEADS = ("led, synthetic", "led, one map", "led, short", "led, raw", "led, twins", "people")
 
 
 def leads_table() -> str:
@@ -21,24 +22,24 @@ def leads_table() -> str:
 
 def figures_table() -> str:
     """The figures that there are, a line an objective."""
-    lines = ["| objective | " + " | ".join(HEADS) + " |", "|---" * 6 + "|"]
+    lines = ["| objective | " + " | ".join(HEADS) + " |", "|---" * (len(HEADS) + 1) + "|"]
     for name, card in CARDS["objective"].items():
         found = card.get("figures", {})
-        if set(COLUMNS) & set(found):
+        if {*COLUMNS, *OF_PEOPLE} & set(found):
             lines.append(f"| `{name}` | " + " | ".join(_cells(found)) + " |")
     return "\n".join(lines)
 
 
 def _cells(found: dict[str, Any]) -> list[str]:
-    people = found.get("people") or found.get("people_of_photographs", "")
-    return [*(found.get(key, "") for key in COLUMNS[:4]), people]
+    people = next((found[key] for key in OF_PEOPLE if key in found), "")
+    return [*(found.get(key, "") for key in COLUMNS[:-1]), people]
 
 
 def sources() -> list[str]:
     """What each column measures, with the page that it stands in."""
     of = CARDS["evidence"]
     lines = []
-    for head, key in zip(HEADS, COLUMNS[:5], strict=True):
+    for head, key in zip(HEADS, COLUMNS, strict=True):
         source = of[key]["source"]
         lines.append(f"* **{head}**: {of[key]['what']} ([{Path(source).parent.name}](../{source}))")
     return lines
