@@ -14,6 +14,8 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+from isptune.system.records import parse_json
+
 ENGLISH = "en"
 
 _WORD = re.compile(r"\{\{(\w+)\}\}")
@@ -55,7 +57,8 @@ def _known(folder: Traversable) -> list[str]:
 @cache
 def _filled(package: str, name: str, language: str) -> str:
     folder = files(package).joinpath("page")
-    words = json.loads(folder.joinpath("words", f"{language}.json").read_text(encoding="utf-8"))
+    place = folder.joinpath("words", f"{language}.json")
+    words = parse_json(place.read_bytes(), str(place))
     # In a script element nothing but "<" could end it, or begin a comment.
     data = json.dumps(words, ensure_ascii=False).replace("<", "\\u003c")
 
