@@ -28,7 +28,7 @@ def window(browser):
         context = browser.new_context(**({"viewport": DESK} | options))
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15000)
+        page.set_default_timeout(60000)  # of a busy machine; it costs nothing elsewhere
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda line: line.type == "error" and problems.append(line.text))
         page.goto(link)

@@ -109,7 +109,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Pairs after which a break is offered; 0 for never.",
 )
-@click.option("--ask-name", is_flag=True, help="Ask observers for a name; else nothing personal is kept.")
+@click.option("--ask-name", is_flag=True, help="Ask observers for a name; else none is kept.")
+@click.option(
+    "--viewing/--no-viewing",
+    default=True,
+    show_default=True,
+    help="Ask observers once, before their first vote, what they see of grey ramps and plates of coloured dots.",
+)
 @click.option("--title", default="Which picture is better?", show_default=True)
 @click.option("--question", default="Which of the two pictures looks better to you?", show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)

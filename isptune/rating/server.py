@@ -13,10 +13,10 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from isptune.errors import ConfigError, RunFolderError
+from isptune.errors import ConfigError, RunFolderError, StudyError
 from isptune.rating.sitting import Sitting
 from isptune.study.site.guard import (
     BadRequest,
@@ -27,8 +27,11 @@ from isptune.study.site.guard import (
     refused,
     whole_number,
 )
+from isptune.study.site.languages import translated
 from isptune.study.site.patience import LOGGING, PatientProtocol
 from isptune.study.site.server import owner_token
+from isptune.study.site.viewing_answer import viewing_of
+from isptune.study.votes.viewing import keep_viewing, read_viewing
 
 HOST = "127.0.0.1"
 LINK = "rating_link.txt"
@@ -41,11 +44,15 @@ LEVELS = 5
 """Scores on the page are 1 to this; a contact sheet takes any numbers."""
 
 _FILES = {
-    "rate.html": "text/html",
     "rate.css": "text/css",
     "rate.js": "text/javascript",
     "rate.svg": "image/svg+xml",
 }
+_SHARED = {"words.js": "text/javascript", "viewing.js": "text/javascript", "viewing.css": "text/css"}
+"""Of the page of a study."""
+
+RATER = 1
+"""Whose answers on the screen are kept: a sitting is one person's."""
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -54,10 +61,14 @@ def application(sitting: Sitting, token: str, on_finish: Callable[[], None]) -> 
     """The site: everything lies under `/TOKEN/`, anything else is not there."""
 
     async def page(request: Request) -> Response:
-        return _file("rate.html")
+        return HTMLResponse(
+            translated("isptune.rating", "rate.html", request.headers.get("accept-language", ""))
+        )
 
     async def asset(request: Request) -> Response:
         name = request.path_params["name"]
+        if name in _SHARED:
+            return _file(name, "isptune.study.site")
         return _file(name) if name in _FILES else _nothing()
 
     async def state(request: Request) -> Response:
@@ -77,6 +88,12 @@ def application(sitting: Sitting, token: str, on_finish: Callable[[], None]) -> 
         sitting.rate(number, score)
         return JSONResponse(_state(sitting))
 
+    async def viewing(request: Request) -> Response:
+        found = viewing_of(await json_body(request), RATER)
+        if not read_viewing(sitting.folder):
+            keep_viewing(sitting.folder, found)
+        return JSONResponse(_state(sitting))
+
     async def finish(request: Request) -> Response:
         await json_body(request)
         if sitting.missing:
@@ -89,6 +106,7 @@ def application(sitting: Sitting, token: str, on_finish: Callable[[], None]) -> 
         ("/pictures", state, "GET"),
         ("/picture/{number:int}.png", picture, "GET"),
         ("/rate", rate, "POST"),
+        ("/viewing", viewing, "POST"),
         ("/finish", finish, "POST"),
         ("/{name}", asset, "GET"),
     ]
@@ -102,7 +120,12 @@ def application(sitting: Sitting, token: str, on_finish: Callable[[], None]) -> 
             Middleware(StrictHeaders),
             Middleware(KnownHosts, hosts=Hosts()),
         ],
-        exception_handlers={BadRequest: refused, ConfigError: _conflict, RunFolderError: refused},
+        exception_handlers={
+            BadRequest: refused,
+            StudyError: refused,
+            ConfigError: _conflict,
+            RunFolderError: refused,
+        },
     )
     app.router.redirect_slashes = False  # it would answer what lies outside of /TOKEN/
     return app
@@ -169,6 +192,7 @@ def _state(sitting: Sitting) -> dict[str, Any]:
     return {
         "name": sitting.target.name,
         "levels": LEVELS,
+        "ask_viewing": not sitting.scores and not read_viewing(sitting.folder),
         "pictures": [
             {"number": number, "width": width, "height": height, "score": sitting.scores.get(number)}
             for number, (width, height) in zip(sitting.numbers, sitting.sizes, strict=True)
@@ -176,9 +200,9 @@ def _state(sitting: Sitting) -> dict[str, Any]:
     }
 
 
-def _file(name: str) -> Response:
-    content = files("isptune.rating").joinpath("page", name).read_bytes()
-    return Response(content, media_type=_FILES[name])
+def _file(name: str, package: str = "isptune.rating") -> Response:
+    content = files(package).joinpath("page", name).read_bytes()
+    return Response(content, media_type=(_FILES | _SHARED)[name])
 
 
 def _nothing() -> Response:

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,9 @@ SHOWN = 8
 """Scenes on the page at most, so that it stays small enough to send; those that differ most."""
 
 PAGE_BYTES = 6 << 20
-"""Of all cuts of a page, about: in the page they take a third more. Of many scenes fewer places are shown of each."""
+"""Of all cuts of a page: in the page they take a third more. First come the places that changed most, scene by
+scene, then the other places of each. Where not even one scene's pictures fit, as of a hundred conditions, the later
+ones go."""
 
 KINDS = ("default", "recommended", "reference")
 _FURTHER = re.compile(r"(found|(front|trial)-(\d{1,6}))")
@@ -54,6 +56,11 @@ class Cut:
     place: Place
     crops: Mapping[str, bytes]
 
+    @property
+    def bytes(self) -> int:
+        """Of all its crops."""
+        return sum(map(len, self.crops.values()))
+
 
 @dataclass(frozen=True)
 class BeforeAfter:
@@ -65,6 +72,7 @@ class BeforeAfter:
         difference: mean absolute difference of the first two at the first place, in 8-bit steps.
         cuts: the first one is where they differ most.
         overview: the whole second picture, made smaller, with that place framed.
+        left_out: what the pictures show for which there was no room.
     """
 
     scene: str
@@ -72,6 +80,7 @@ class BeforeAfter:
     difference: float
     cuts: tuple[Cut, ...]
     overview: bytes
+    left_out: tuple[str, ...] = ()
 
     @property
     def crops(self) -> Mapping[str, bytes]:
@@ -122,9 +131,17 @@ def compared(subjects: Sequence[Subject], most: int = SHOWN) -> tuple[list[Befor
     """
     opened = [_opened(subject) for subject in subjects]
     opened.sort(key=lambda scene: -scene.difference)
-    budget = PAGE_BYTES // max(1, min(most, len(opened)))
-    found = [_within(scene, budget) for scene in opened[:most]]
-    return found, max(0, len(opened) - most)
+    firsts: list[tuple[_Opened, Cut]] = []
+    left = PAGE_BYTES
+    for scene in opened[:most]:
+        cut = _first_within(scene, PAGE_BYTES)
+        left -= cut.bytes
+        if firsts and left < 0:
+            left += cut.bytes
+            break
+        firsts.append((scene, cut))
+    found = [_with_others(scene, cut, left // len(firsts)) for scene, cut in firsts]
+    return found, len(opened) - len(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,34 +165,55 @@ def _opened(subject: Subject) -> _Opened:
     return _Opened(subject, chosen, float(np.abs(cut[0] - cut[1]).mean()))
 
 
-def _within(scene: _Opened, budget: int) -> BeforeAfter:
-    """Cut a scene's pictures: all at the first place, those at others until their bytes are used up."""
+def _first_within(scene: _Opened, budget: int) -> Cut:
+    """The place that changed most: the first two pictures, and of the others as many as fit."""
+    crops: dict[str, bytes] = {}
+    for kind, png in _crops(_pictures(scene), scene.places[0]):
+        budget -= len(png)
+        if len(crops) >= 2 and budget < 0:
+            break
+        crops[kind] = png
+    return Cut(scene.places[0], crops)
+
+
+def _with_others(scene: _Opened, first: Cut, budget: int) -> BeforeAfter:
+    """A scene with those of its further places that fit."""
+    pictures = _pictures(scene)
+    shown = {kind: picture for kind, picture in pictures.items() if kind in first.crops}
+    cuts = [first]
+    for place in scene.places[1:]:
+        cut = Cut(place, dict(_crops(shown, place)))
+        budget -= cut.bytes
+        if budget < 0:
+            break
+        cuts.append(cut)
+    after = list(pictures.values())[1]
+    left_out = tuple(kind for kind in pictures if kind not in shown)
+    overview = _overview(after, first.place)
+    return BeforeAfter(scene.subject.scene, after.size, scene.difference, tuple(cuts), overview, left_out)
+
+
+def _pictures(scene: _Opened) -> dict[str, "Image"]:
+    """By what they show; those of another size than the second are not of the same scene any more."""
     pictures = {kind: _read(path) for kind, path in scene.subject.files.items()}
     size = list(pictures.values())[1].size
-    pictures = {kind: picture for kind, picture in pictures.items() if picture.size == size}
-    cuts: list[Cut] = []
-    for place in scene.places:
-        left, top, width, height = place.box
-        crops = {
-            kind: _png(picture.crop((left, top, left + width, top + height)))
-            for kind, picture in pictures.items()
-        }
-        budget -= sum(map(len, crops.values()))
-        if cuts and budget < 0:
-            break
-        cuts.append(Cut(place, crops))
-    left, top, width, height = cuts[0].place.box
-    overview = _overview(list(pictures.values())[1], (left, top, left + width, top + height))
-    return BeforeAfter(scene.subject.scene, size, scene.difference, tuple(cuts), overview)
+    return {kind: picture for kind, picture in pictures.items() if picture.size == size}
 
 
-def _overview(picture: "Image", place: tuple[int, int, int, int]) -> bytes:
+def _crops(pictures: Mapping[str, "Image"], place: Place) -> Iterator[tuple[str, bytes]]:
+    left, top, width, height = place.box
+    for kind, picture in pictures.items():
+        yield kind, _png(picture.crop((left, top, left + width, top + height)))
+
+
+def _overview(picture: "Image", place: Place) -> bytes:
     from PIL import Image, ImageDraw
 
     scale = min(1.0, OVERVIEW_PX / picture.width, CROP_PX / picture.height)
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     small = picture.resize(size, Image.Resampling.LANCZOS)
-    left, top, right, bottom = (round(edge * scale) for edge in place)
+    x, y, across, down = place.box
+    left, top, right, bottom = (round(edge * scale) for edge in (x, y, x + across, y + down))
     corners = left, top, min(right, size[0]) - 1, min(bottom, size[1]) - 1
     draw = ImageDraw.Draw(small)
     if corners[2] > left and corners[3] > top:

@@ -15,6 +15,7 @@ from isptune.rating.server import LINK, _listening, application, serve
 from isptune.rating.sitting import go_on
 from isptune.study.site.guard import LARGEST_BODY
 from isptune.study.site.server import owner_token
+from isptune.study.votes.viewing import Plate, Viewing, read_viewing
 from tests.rating.sittings import sitting
 
 TOKEN = "t" * 32
@@ -61,6 +62,18 @@ def test_the_page_and_its_parts_are_there_and_load_nothing_from_elsewhere(browse
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["cache-control"] == "no-store"
     assert browser.get("picture/1.png").content.startswith(b"\x89PNG")
+
+
+def test_the_screen_is_asked_about_once_and_the_page_speaks_the_browsers_language(browser, begun):
+    page = browser.get("", headers={"accept-language": "de-CH, en;q=0.5"}).text
+    assert '<html lang="de">' in page
+    assert "Bewerten Sie Bilder nach Ihrem Geschmack" in page
+    assert "{{" not in page
+    assert browser.get("pictures").json()["ask_viewing"] is True
+    assert browser.post("viewing", json={"dark": 9, "light": 8, "plates": []}).status_code == 400
+    said = {"dark": 6, "light": 8, "plates": [{"kind": "protan", "shown": 4, "read": None}]}
+    assert browser.post("viewing", json=said).json()["ask_viewing"] is False
+    assert read_viewing(begun.folder)[1] == Viewing(1, 6, 8, (Plate("protan", 4),))
 
 
 def test_nothing_that_is_known_of_a_picture_is_told(browser, begun):
@@ -158,6 +171,8 @@ def test_a_person_rates_by_keys_and_by_mouse_in_a_browser(begun):
         page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(said[0])
+        page.locator("#viewing .skip").click()
+        playwright.expect(page.locator("#viewing")).to_be_hidden()
         current = page.locator("figure.current .number")
         playwright.expect(current).to_have_text("1")
         page.keyboard.press("3")

@@ -75,7 +75,7 @@ def test_show_and_report_load_no_torch(tmp_path):
         "assert not {'torch', 'matplotlib', 'optuna', 'jinja2'} & set(sys.modules), sorted(sys.modules); "
         "write_report(folder); assert 'torch' not in sys.modules and 'matplotlib.pyplot' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=300)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from PIL import Image
 
 from isptune.errors import RunFolderError
 from isptune.report import run_plots
-from isptune.report.pictures import CROP_PX, PAGE_BYTES, before_after
+from isptune.report.pictures import CROP_PX, PAGE_BYTES, Subject, before_after, compared
 from isptune.report.places import largest_difference, places
 from isptune.report.run_report import write_report
 from isptune.runs.record import read_run
@@ -352,6 +352,20 @@ def test_of_many_scenes_fewer_places_are_shown_so_that_the_page_stays_small(tmp_
     assert all(len(scene.cuts) == 1 for scene in found)  # three of noise take all of a scene's share
     alone, _ = before_after(tmp_path, scenes[:1])
     assert len(alone[0].cuts) > 1
+
+
+@pytest.mark.parametrize(("kinds", "scenes_shown", "kinds_shown"), [(9, 3, 9), (45, 1, 31)])
+def test_many_pictures_of_each_scene_leave_out_scenes_then_pictures_and_say_so(
+    tmp_path, kinds, scenes_shown, kinds_shown
+):
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "one.png", compress_level=0)
+    files = {f"objective {k}": tmp_path / "one.png" for k in range(kinds)}
+    found, left_out = compared([Subject(f"s{k}", files) for k in range(5)])
+    assert sum(cut.bytes for scene in found for cut in scene.cuts) <= PAGE_BYTES
+    assert (len(found), left_out) == (scenes_shown, 5 - scenes_shown)
+    assert list(found[0].crops) == list(files)[:kinds_shown]
+    assert found[0].left_out == tuple(files)[kinds_shown:]
 
 
 def test_members_of_the_front_and_chosen_trials_are_among_the_pictures_with_their_scores(tmp_path, read_page):

@@ -47,7 +47,14 @@ def small_study(folder, scenes=("pond_secret", "hill_secret"), picture_of=pictur
             )
     (folder / "references").mkdir()
     cv2.imwrite(str(folder / "references" / f"{scenes[0]}.png"), picture_of(0, 4))
-    known = {"title": "Ponds and hills", "schedule": "complete", "training": 1, "repeats": 1, "anchors": 0}
+    known = {
+        "title": "Ponds and hills",
+        "schedule": "complete",
+        "training": 1,
+        "repeats": 1,
+        "anchors": 0,
+        "viewing": False,
+    }
     return write_study(folder, Plan(**(known | plan)), stimuli)
 
 

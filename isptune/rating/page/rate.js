@@ -1,4 +1,5 @@
-"use strict";
+import { say } from "./words.js";
+import { ViewingForm } from "./viewing.js";
 
 const byId = (id) => document.getElementById(id);
 let state = { pictures: [], levels: 5 };
@@ -14,10 +15,10 @@ async function ask(path, body) {
   try {
     answer = await fetch(path, request);
   } catch {
-    throw new Error("The program that shows this page has stopped. Start it again with the same command.");
+    throw new Error(say("stopped"));
   }
   const values = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(values.error || `The answer was ${answer.status}.`);
+  if (!answer.ok) throw new Error(values.error || say("answered", { status: answer.status }));
   return values;
 }
 
@@ -44,9 +45,9 @@ function build() {
     image.width = picture.width;
     image.height = picture.height;
     image.src = `picture/${picture.number}.png`;
-    image.alt = `picture ${picture.number}`;
+    image.alt = say("picture", { n: picture.number });
     card.querySelector(".number").textContent = picture.number;
-    card.querySelector(".scores").ariaLabel = `score of picture ${picture.number}`;
+    card.querySelector(".scores").ariaLabel = say("score_of", { n: picture.number });
     card.querySelector(".picture").addEventListener("click", () => { select(index); open(); });
     card.addEventListener("focusin", () => select(index, false));
     scoreButtons(card.querySelector(".scores"), (score) => { select(index, false); rate(score); });
@@ -60,24 +61,24 @@ function show() {
   const done = state.pictures.filter((picture) => picture.score !== null).length;
   const left = state.pictures.length - done;
   byId("done").textContent = done;
-  byId("all").textContent = `${state.pictures.length} rated`;
+  byId("all").textContent = say("rated", { n: state.pictures.length });
   byId("bar").max = state.pictures.length;
   byId("bar").value = done;
   byId("finish").disabled = left > 0;
-  byId("finish").textContent = left > 0 ? `${left} to go` : "Finish";
+  byId("finish").textContent = left > 0 ? say("to_go", { n: left }) : say("finish");
   [...byId("pictures").children].forEach((card, index) => {
     card.classList.toggle("current", index === current);
     press(card.querySelector(".scores"), state.pictures[index].score);
   });
   const picture = state.pictures[current];
-  byId("closer-name").textContent = `${picture.number} of ${state.pictures.length}`;
+  byId("closer-name").textContent = say("number_of", { n: picture.number, all: state.pictures.length });
   press(byId("closer-scores"), picture.score);
   const address = `picture/${picture.number}.png`;
   if (!byId("closer").open) return;
   shownLast = current;
   if (byId("closer-image").getAttribute("src") !== address) {
     byId("closer-image").src = address;
-    byId("closer-image").alt = `picture ${picture.number}`;
+    byId("closer-image").alt = say("picture", { n: picture.number });
   }
 }
 
@@ -101,12 +102,12 @@ function open() {
 function rate(score) {
   const picture = state.pictures[current];
   picture.score = score;
-  byId("saved").textContent = "saving";
+  byId("saved").textContent = say("saving");
   show();
   // One after another: the scores on the disk are the ones that were given last.
   sending = sending.then(() => ask("rate", { picture: picture.number, score })).then(
-    () => { byId("saved").textContent = "saved"; tell(null); },
-    (error) => { picture.score = null; byId("saved").textContent = "not saved"; tell(error); },
+    () => { byId("saved").textContent = say("saved"); tell(null); },
+    (error) => { picture.score = null; byId("saved").textContent = say("not_saved"); tell(error); },
   ).then(show);
 }
 
@@ -123,9 +124,9 @@ async function finish() {
     const box = document.createElement("div");
     box.className = "finished";
     const head = document.createElement("h1");
-    head.textContent = "Thank you";
+    head.textContent = say("thanks");
     const text = document.createElement("p");
-    text.textContent = "The scores are written. This page has done its work and can be closed.";
+    text.textContent = say("written");
     const file = document.createElement("code");
     file.textContent = written;
     box.append(head, text, file);
@@ -137,7 +138,7 @@ async function finish() {
 }
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("viewing").open) return;
   const score = Number(event.key);
   const steps = { ArrowLeft: -1, ArrowRight: 1 };
   if (Number.isInteger(score) && score >= 1 && score <= state.levels && !event.repeat) { rate(score); goOn(); }
@@ -147,6 +148,25 @@ function onKey(event) {
   event.preventDefault();
 }
 
+// Asked once, before the first score. Without an answer, or where it cannot be kept, rating goes on all the same.
+function askViewing() {
+  const dialog = byId("viewing");
+  const answer = (body) => ask("viewing", body).then(() => dialog.close(), tell);
+  const form = new ViewingForm(() => answer({ skipped: true }));
+  const go = document.createElement("button");
+  go.type = "button";
+  go.id = "viewing-go";
+  go.textContent = say("viewing_go");
+  go.addEventListener("click", () => form.complete() && answer(form.answers()));
+  const head = document.createElement("h1");
+  head.textContent = say("viewing_title");
+  head.id = "viewing-title";
+  const why = document.createElement("p");
+  why.textContent = say("viewing_why");
+  dialog.replaceChildren(head, why, form.element, go);
+  dialog.showModal();
+}
+
 async function begin() {
   try {
     state = await ask("pictures");
@@ -154,7 +174,7 @@ async function begin() {
     tell(error);
     return;
   }
-  document.title = `Rate pictures for ${state.name}`;
+  document.title = say("title_for", { name: state.name });
   build();
   byId("finish").addEventListener("click", finish);
   byId("close").addEventListener("click", () => byId("closer").close());
@@ -162,6 +182,7 @@ async function begin() {
   document.addEventListener("keydown", onKey);
   const first = state.pictures.findIndex((picture) => picture.score === null);
   select(first < 0 ? 0 : first);
+  if (state.ask_viewing) askViewing();
 }
 
 begin();

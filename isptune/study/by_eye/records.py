@@ -13,6 +13,7 @@ from isptune.runs.settings import RunSettings
 from isptune.scenes.images import write_image
 from isptune.space import Candidate, Space
 from isptune.study.by_eye.settings import EyeSettings
+from isptune.study.votes.votes import Answer as Vote
 from isptune.system.disk import folder_in
 from isptune.tuning.evaluate import Evaluator
 from isptune.version import __version__
@@ -74,12 +75,29 @@ def write_so_far(folder: Path, generations: Sequence[Generation]) -> None:
     write_csv(folder / TABLE, generations, ())
 
 
-def write_end(
-    folder: Path, evaluator: Evaluator, space: Space, recommended: Candidate, seed: int, reason: str
-) -> None:
-    """Write recommended.json and the pictures of the start and of the recommended set.
+def what_votes_tell(answers: Sequence[Vote]) -> str:
+    """A line on what may be said of the result from these votes alone, and how to learn the rest.
 
-    Nothing is claimed of how much better it is: the two were not compared.
+    Nothing is claimed of how much better it is than the start: only candidates of one generation met each other.
+    """
+    undecided = sum(answer == "none" for answer in answers)
+    return (
+        f"{len(answers)} votes led this search, {undecided} of which saw no difference. None compared the recommended "
+        "set with the start, so that they do not say how much better it is: look at both, or let people vote on them "
+        "(isptune study new NEW --images images/ --schedule complete, with the folder images/ of this run)."
+    )
+
+
+def write_end(
+    folder: Path,
+    evaluator: Evaluator,
+    space: Space,
+    recommended: Candidate,
+    seed: int,
+    reason: str,
+    answers: Sequence[Vote],
+) -> None:
+    """Write recommended.json, what `answers` tell of it, and the pictures of the start and of the recommended set.
 
     Raises:
         DiskError: they cannot be written.
@@ -102,8 +120,6 @@ def write_end(
         seeds=(seed,),
         objectives={},
         distance=space.distance(space.default, recommended),
-        warnings=(
-            "Votes led this search; nobody compared the recommended set with the start: look at both.",
-        ),
+        warnings=(what_votes_tell(answers),),
     )
     write_answer(folder, answer)

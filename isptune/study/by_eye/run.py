@@ -85,6 +85,7 @@ class EyeRun:
         self.search = EyeSearch(self.space, population_for(self.space), PAIRS_EACH, self.settings.seed)
         self.total, self._on_end = self.settings.votes, on_end
         self._generations: list[Generation] = []
+        self._answers: list[Answer] = []
         for answers in read_log(folder / LOG):
             self._tell(answers)
 
@@ -96,6 +97,7 @@ class EyeRun:
     def _tell(self, answers: list[Answer]) -> None:
         candidates = self.search.candidates
         self.search.tell(answers)
+        self._answers += answers
         self._generations.append(
             generation_of(self._told, self.settings.seed, candidates, self.search.scores.tolist())
         )
@@ -150,7 +152,8 @@ class EyeRun:
             return
         folder, settings = self.study.folder, self.settings
         try:
-            write_end(folder, self.evaluator, self.space, self.search.recommend(), settings.seed, reason)
+            chosen = self.search.recommend()
+            write_end(folder, self.evaluator, self.space, chosen, settings.seed, reason, self._answers)
         except RenderError as error:
             self.say(f"warning: the recommended set cannot be rendered: {error}")
             return

@@ -24,6 +24,7 @@ from isptune.study.findings.analysis import Analysis, SceneResult
 from isptune.study.findings.common_scale import common_scores, parts_of
 from isptune.study.scale.pwcmp import PRIOR
 from isptune.study.scale.scale import DMC_PAIRS
+from isptune.study.votes.viewing import read_viewing, viewing_warnings
 from isptune.system.disk import write_atomically
 from isptune.system.records import to_json
 
@@ -172,7 +173,9 @@ def _difference_rows(analysis: Analysis) -> list[dict[str, Any]]:
 def all_warnings(analysis: Analysis) -> list[str]:
     """What to be careful about, in the votes and in what is handed on."""
     apart = without_common_scale(analysis)
-    return [*analysis.warnings, *([apart] if apart else [])]
+    viewing = read_viewing(analysis.study.folder)
+    voted = [viewing[one.observer.id] for one in analysis.observers if one.observer.id in viewing]
+    return [*analysis.warnings, *viewing_warnings(voted), *([apart] if apart else [])]
 
 
 def _result(

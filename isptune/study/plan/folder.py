@@ -7,6 +7,7 @@
     STUDY/stimuli/SCENE/CONDITION.png     the pictures that are compared
     STUDY/references/SCENE.png            optional: shown when an observer asks for it
     STUDY/answers.sqlite                  observers, what they were asked, their votes; whether the study is open
+    STUDY/viewing.jsonl                   how observers see the screen, where they were asked
     STUDY/scale.csv, result.json, ...     what `isptune study fit` writes, with report.html and plots/
 """
 
@@ -56,7 +57,9 @@ class Plan:
         anchors: pairs with an obvious answer: those that lie furthest apart in the stimuli's known scores.
         training: pairs for practice before the first vote that counts.
         break_every: pairs after which a break is offered; 0 for never.
-        ask_name: whether observers are asked for a name; else nothing personal is kept.
+        ask_name: whether observers are asked for a name; else no name is kept.
+        viewing: whether observers are asked once, before their first vote, what they see of grey ramps and plates of
+            coloured dots; see `isptune.study.votes.viewing`.
     """
 
     title: str = "Which picture is better?"
@@ -70,6 +73,7 @@ class Plan:
     training: int = 3
     break_every: int = 100
     ask_name: bool = False
+    viewing: bool = True
 
     def __post_init__(self):
         if self.pairs_per_image < 1:

@@ -11,9 +11,11 @@ from starlette.routing import Route
 from isptune.study.plan.folder import Plan
 from isptune.study.plan.shown_pictures import SIDES, ShownPictures, without_notes
 from isptune.study.site.guard import BadRequest, json_body, text, whole_number
-from isptune.study.site.pages import page, without_slash
+from isptune.study.site.pages import page_for, without_slash
+from isptune.study.site.viewing_answer import viewing_of
 from isptune.study.site.work import SharedSync, Together, Work
 from isptune.study.votes.answers import Answers
+from isptune.study.votes.viewing import keep_viewing, read_viewing
 from isptune.study.votes.votes import Answer, AskedPair
 
 ANSWERS: dict[str, Answer] = {"left": "first", "right": "second", "same": "none"}
@@ -55,6 +57,8 @@ class ObserverRoutes:
         self.answers, self.plan, self.pictures = answers, plan, pictures
         self.work, self.deciding, self.together, self.synced = work, deciding, together, synced
         self._extents: dict[str, _Extent] = {}  # by token
+        self._folder = answers.path.parent
+        self._viewed = set(read_viewing(self._folder))  # numbers of observers
 
     def routes(self) -> list[Route]:
         return [
@@ -64,12 +68,13 @@ class ObserverRoutes:
             Route("/o/{token}/picture/{name}", self.picture),
             Route("/o/{token}/vote", self.vote, methods=["POST"]),
             Route("/o/{token}/undo", self.undo, methods=["POST"]),
+            Route("/o/{token}/viewing", self.viewing, methods=["POST"]),
             *([Route("/o/{token}/content", self.content, methods=["POST"])] if self.on_content else []),
         ]
 
     async def page(self, request: Request) -> Response:
         await self.work(self.answers.observer, request.path_params["token"])
-        return page("observer.html")
+        return page_for(request, "observer.html")
 
     async def state(self, request: Request) -> Response:
         token = request.path_params["token"]
@@ -109,6 +114,14 @@ class ObserverRoutes:
         await self.synced()
         return JSONResponse(await self.work(self._state, token))
 
+    async def viewing(self, request: Request) -> Response:
+        """What the observer sees of the grey ramps and the plates; asked once."""
+        body = await json_body(request)
+        token = request.path_params["token"]
+        await self.deciding(self._keep_viewing, token, body)
+        state = await self.work(self._state_now, token)
+        return JSONResponse(state or await self.deciding(self._state, token))
+
     async def content(self, request: Request) -> Response:
         """The observer needs no more pairs: the search ends."""
         await json_body(request)
@@ -125,6 +138,13 @@ class ObserverRoutes:
         self.answers.vote(token, **vote)
         pairs = self.answers.open_pairs(token, AHEAD, ask_more=False)
         return self._state_with(token, pairs) if pairs else None
+
+    def _keep_viewing(self, token: str, body: dict[str, Any]) -> None:
+        observer = self.answers.observer(token).id
+        found = viewing_of(body, observer)
+        if observer not in self._viewed:  # else the answer got lost on its way, and comes again
+            keep_viewing(self._folder, found)
+            self._viewed.add(observer)
 
     def _picture(self, token: str, name: str) -> bytes:
         observer = self.answers.observer(token).id
@@ -157,6 +177,7 @@ class ObserverRoutes:
             "question": self.plan.question,
             "break_every": self.plan.break_every,
             "phase": phase,
+            "ask_viewing": self.plan.viewing and done == 0 and observer.id not in self._viewed,
             "may_end": self.on_content is not None,
             "simulated": observer.source == "simulation",
             "done": done,

@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from isptune.study.site.languages import translated
+
 _TYPES = {
     ".html": "text/html",
     ".css": "text/css",
@@ -22,6 +24,9 @@ ASSETS = (
     "pictures.js",
     "cards.js",
     "api.js",
+    "words.js",
+    "viewing.js",
+    "viewing.css",
     "owner.css",
     "owner.js",
     "scale.js",
@@ -37,6 +42,12 @@ def page(name: str, status: int = 200) -> Response:
     return Response(content, status_code=status, headers={"content-type": f"{kind}; charset=utf-8"})
 
 
+def page_for(request: Request, name: str, status: int = 200) -> Response:
+    """A page in the language of whoever asks for it."""
+    text = translated("isptune.study.site", name, request.headers.get("accept-language", ""))
+    return Response(text, status_code=status, headers={"content-type": "text/html; charset=utf-8"})
+
+
 async def without_slash(request: Request) -> Response:
     """To the same link without the slash at its end; where the server is, the browser knows better than the request."""
     return RedirectResponse(f"../{request.path_params['token']}")
@@ -50,7 +61,7 @@ async def asset(request: Request) -> Response:
 async def nothing_here(request: Request, _: Exception | None = None) -> Response:
     """For every other address; a browser gets a page that says what is needed, a program one line."""
     if "text/html" in request.headers.get("accept", ""):
-        return page("unknown.html", 404)
+        return page_for(request, "unknown.html", 404)
     return PlainTextResponse("nothing is here\n", 404)
 
 

@@ -56,8 +56,6 @@ def test_the_page_follows_a_run_over_a_restart_of_the_server_and_axe_finds_nothi
     window.problems.clear()
     write_run(run, generations=4, finished=False)
     with serving(tmp_path / "runs", port):
-        page.wait_for_function(
-            "() => document.getElementById('count').textContent.startsWith('56')", timeout=30000
-        )
+        page.wait_for_function("() => document.getElementById('count').textContent.startsWith('56')")
         assert page.locator("#notice").is_hidden()
     window.problems.clear()

@@ -7,6 +7,7 @@ import torch
 from isptune.errors import ConfigError, StudyError
 from isptune.parameter_set import read_set
 from isptune.registry import build
+from isptune.runs.answer import read_answer
 from isptune.study.by_eye.run import LOG, RECOMMENDED, EyeRun, start
 from isptune.study.by_eye.search import PAIRS_EACH, POPULATION, EyeSearch
 from isptune.study.by_eye.settings import SETTINGS, EyeSettings
@@ -134,6 +135,14 @@ def test_a_search_ends_when_its_voter_is_content_as_a_run_that_every_command_tak
     assert (folder / "study_report.html").exists()
     assert read_set(folder).values == pytest.approx(small.space.complete(small.search.recommend()), abs=1e-6)
     status, _, error = isptune("export", folder, "--trial", 3)
+    assert status == 0, error
+    (warning,) = read_answer(folder).warnings
+    assert warning.startswith(
+        f"{VOTES_EACH} votes led this search, 0 of which saw no difference. None compared"
+    )
+    status, _, error = isptune(
+        "study", "new", folder.parent / "both", "--images", folder / "images", "--schedule", "complete"
+    )
     assert status == 0, error
 
 

@@ -80,6 +80,7 @@ function show(run) {
   $("track").setAttribute("aria-valuemax", run.asked ?? run.done);
   $("track").setAttribute("aria-valuenow", run.done);
   names.right = run.phase === "finished" ? "recommended" : "best so far";
+  [$("show-left").textContent, $("show-right").textContent] = [names.left, names.right];
   showPictures(run);
   showPlots(run);
   showKnobs(run);

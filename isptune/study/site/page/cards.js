@@ -1,98 +1,89 @@
 // What the page says between pairs: lines of text, and lists of [keys, what they do].
 
-const many = (count, one, more) => `${count} ${count === 1 ? one : more}`;
+import { own, say } from "/page/words.js";
+
+const pairs = (n) => say("pairs", { n });
 
 export const cards = {
   welcome: (state, narrow) => ({
-    title: state.title,
+    title: own(state.title),
     lines: [
-      `You will see two pictures at a time. Each time, answer one question: ${state.question}`,
+      say("welcome_two", { question: own(state.question) }),
       narrow
-        ? "Both are shown in the same place: tap the picture to flip between them, pinch to zoom, drag to move."
+        ? say("welcome_narrow")
         : [
-            [["←"], "left is better"],
-            [["→"], "right is better"],
-            [["↓"], "no difference"],
-            [["Space"], "flip between the two in one place"],
-            [["+", "−"], "zoom both; drag to move both"],
+            [["←"], say("left_is_better")],
+            [["→"], say("right_is_better")],
+            [["↓"], say("no_difference_small")],
+            [[say("space")], say("flip_in_place")],
+            [["+", "−"], say("zoom_both")],
           ],
-      "There are no right answers: your first impression is what is asked for. You can take a vote back, take " +
-        "a break, or close the page and come back to the same link later.",
+      say("welcome_impression"),
       state.training_left
-        ? `It begins with ${many(state.training_left, "pair", "pairs")} for training, which do not count. ` +
-          `After that come ${many(state.total - state.training, "pair", "pairs")}.`
-        : `There are ${many(state.total, "pair", "pairs")}.`,
+        ? `${say("begins_with_training", { n: state.training_left })} ${say("after_that", { n: state.total - state.training })}`
+        : say("there_are", { n: state.total }),
     ],
-    go: state.training_left ? "Start the training" : "Start",
+    go: say(state.training_left ? "start_training" : "start"),
+  }),
+  viewing: () => ({
+    title: say("viewing_title"),
+    lines: [say("viewing_why")],
+    go: say("viewing_go"),
   }),
   back: (state) => ({
-    title: "Welcome back",
-    lines: [
-      `Your votes are kept. ${left(state)} to go.`,
-      `The question is still: ${state.question}`,
-    ],
-    go: "Continue",
+    title: say("back_title"),
+    lines: [`${say("votes_kept")} ${left(state)}`, say("still_asked", { question: own(state.question) })],
+    go: say("continue"),
   }),
   trained: (state) => ({
-    title: "The training is over",
-    lines: [
-      `From here on your votes count: ${many(state.total - state.training, "pair", "pairs")}.`,
-      "Sit as you like to sit for the rest of it, and leave the brightness of the screen and the light in the room as they are.",
-    ],
-    go: "Start",
+    title: say("trained_title"),
+    lines: [say("now_they_count", { n: state.total - state.training }), say("sit")],
+    go: say("start"),
     undo: true,
   }),
   break: (state) => ({
-    title: "Time for a short break",
-    lines: ["Look out of the window for a moment; tired eyes stop seeing differences.", `${left(state)} to go.`],
-    go: "Continue",
+    title: say("break_title"),
+    lines: [say("break_text"), left(state)],
+    go: say("continue"),
     undo: true,
   }),
   finished: (state) => ({
-    title: "That was the last pair. Thank you!",
-    lines: [
-      `All your ${many(state.done - state.training, "vote is", "votes are")} kept. You can close this page.`,
-    ],
+    title: say("finished_title"),
+    lines: [say("all_kept", { n: state.done - state.training })],
     undo: true,
   }),
-  closed: (state) => ({
-    ...(state.may_end ? ended(state) : {
-      title: "This study is closed",
-    lines: [
-      state.done > state.training
-        ? `It takes no more votes. The ${many(state.done - state.training, "vote", "votes")} that you gave are kept. Thank you!`
-        : "It takes no more votes.",
-    ],
-    }),
-  }),
+  closed: (state) => (state.may_end ? ended(state) : closed(state)),
   waiting: () => ({
-    title: "Nothing to compare just now",
-    lines: ["The next pairs are being chosen."],
-    go: "Look again",
+    title: say("waiting_title"),
+    lines: [say("being_chosen")],
+    go: say("look_again"),
   }),
   unknown: () => ({
-    title: "This link is not known",
-    lines: ["Please ask whoever sent it for a new one."],
+    title: say("unknown_title"),
+    lines: [say("ask_sender")],
   }),
   broken: () => ({
-    title: "Something went wrong",
-    lines: ["Every vote that was given is kept. Please load the page again."],
-    go: "Load again",
+    title: say("broken_title"),
+    lines: [say("broken_text")],
+    go: say("load_again"),
   }),
 };
 
+function closed(state) {
+  const given = state.done - state.training;
+  const kept = given > 0 ? ` ${say("given_kept", { n: given })}` : "";
+  return { title: say("closed_title"), lines: [say("no_more") + kept] };
+}
+
 // Of a search by eye, whose voter is its owner.
 const ended = (state) => ({
-  title: "The search has ended",
-  lines: [
-    `All your ${many(state.done, "vote is", "votes are")} kept. What they led to stands in its folder, with a report.`,
-    "Start the program again to go on from here.",
-  ],
+  title: say("search_ended"),
+  lines: [say("search_kept", { n: state.done }), say("search_again")],
 });
 
 function left(state) {
-  return state.phase === "training"
-    ? `${many(state.training_left, "training pair", "training pairs")} and then ` +
-        `${many(state.total - state.training, "pair", "pairs")}`
-    : many(state.total - state.done, "pair", "pairs");
+  const voting = pairs(state.total - Math.max(state.done, state.training));
+  const training = say("training_pairs", { n: state.training_left });
+  const both = state.phase === "training" ? say("training_then", { training, pairs: voting }) : voting;
+  return say("left_to_go", { pairs: both });
 }

@@ -4,7 +4,7 @@
 
 import { Viewer } from "/page/viewer.js";
 
-const NAMES = { left: "Left", right: "Right" };
+const NAMES = { left: "Left", right: "Right", reference: "Reference" };
 const MOVES = { ArrowLeft: [80, 0], ArrowRight: [-80, 0], ArrowUp: [0, 80], ArrowDown: [0, -80] };
 const byId = (id) => document.getElementById(id);
 const narrow = matchMedia("(max-width: 899px)");
@@ -48,7 +48,7 @@ export class Looking {
     if (byId("zoom")) byId("zoom").textContent = viewer.zoomText;
     const names = this.names();
     for (const side of ["left", "right"])
-      viewer.panes[side].querySelector(".tag").textContent = viewer.peeking ? "Reference" : names[side];
+      viewer.panes[side].querySelector(".tag").textContent = viewer.peeking ? (names.reference ?? NAMES.reference) : names[side];
     this.onchange();
   }
 

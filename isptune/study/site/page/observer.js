@@ -4,6 +4,8 @@ import { freshId, get, post, Refused } from "/page/api.js";
 import { cards } from "/page/cards.js";
 import { isNarrow, Looking } from "/page/looking.js";
 import { Pictures } from "/page/pictures.js";
+import { ViewingForm } from "/page/viewing.js";
+import { own, say } from "/page/words.js";
 
 const $ = (id) => document.getElementById(id);
 const SHORTEST_LOOK_MS = 250; // a vote sooner than that is the second press of the last one
@@ -17,8 +19,10 @@ let busy = false;
 let lookTimer = 0;
 let sinceBreak = 0;
 let noticeTimer = 0;
+let viewing = null; // the questions on the screen, while they are asked
 
-const looking = new Looking(document.body, { onchange: refresh });
+const names = { left: say("left"), right: say("right"), reference: say("reference") };
+const looking = new Looking(document.body, { onchange: refresh, names: () => names });
 const { viewer } = looking;
 
 async function start() {
@@ -34,14 +38,14 @@ const open = () => state.phase === "training" || state.phase === "voting";
 function take(fresh) {
   state = fresh;
   pictures.keep(state.pairs);
-  document.title = state.title;
-  $("question").textContent = state.question;
+  document.title = own(state.title);
+  $("question").textContent = own(state.question);
   const training = state.phase === "training";
   const [done, total] = training
     ? [state.done, state.done + state.training_left]
     : [state.done - state.training, state.total - state.training];
-  $("stage-name").textContent = state.simulated ? "Simulated observer" : training ? "Training" : "";
-  $("count").textContent = `${done} of ${total}`;
+  $("stage-name").textContent = state.simulated ? say("simulated") : training ? say("training") : "";
+  $("count").textContent = say("count", { done, total });
   $("bar").style.transform = `scaleX(${total ? done / total : 0})`;
   $("progress").setAttribute("aria-valuemax", total);
   $("progress").setAttribute("aria-valuenow", done);
@@ -50,8 +54,9 @@ function take(fresh) {
 // Goes on to whatever comes now: a pair, or the card that says that there is none.
 async function next() {
   if (!open()) return showCard(state.phase);
+  if (state.ask_viewing) return askViewing();
   const coming = state.pairs[0];
-  const slow = setTimeout(() => notice("The pictures are on their way …", 0), 400);
+  const slow = setTimeout(() => notice(say("on_their_way"), 0), 400);
   try {
     const decoded = await pictures.pair(coming);
     pair = coming;
@@ -76,7 +81,7 @@ function takesVotes(on) {
 async function vote(answer) {
   if (busy || document.body.dataset.screen !== "pair" || $("panes").getAttribute("aria-busy") === "true") return;
   if (viewer.seen.size < 2) {
-    notice("Look at both pictures first: flip between them.", 2500);
+    notice(say("look_at_both"), 2500);
     return;
   }
   const body = {
@@ -108,7 +113,7 @@ async function undo() {
     take(await post("undo", { number: state.last }, waiting));
     sinceBreak = Math.max(0, sinceBreak - 1);
     await next();
-    notice("The last vote is taken back. Here is its pair again.", 2500);
+    notice(say("taken_back"), 2500);
   });
 }
 
@@ -138,8 +143,8 @@ async function recover(error) {
 }
 
 function waiting(on) {
-  if (on) notice("No answer from the server. Nothing is lost; trying again …", 0);
-  else if ($("notice").textContent.startsWith("No answer")) notice("");
+  if (on) notice(say("no_answer"), 0);
+  else if ($("notice").textContent === say("no_answer")) notice("");
 }
 
 function notice(text, ms = 0) {
@@ -161,8 +166,22 @@ function showCard(name) {
   if (name === "break") sinceBreak = 0;
   notice("");
   refresh();
-  if (card.go) $("card-go").focus();
+  if (name === "viewing") document.querySelector("#card").scrollTop = 0;
+  else if (card.go) $("card-go").focus();
 }
+
+// The questions on the screen and the room stand on a card of their own.
+function askViewing() {
+  viewing = new ViewingForm(() => answerViewing({ skipped: true }));
+  showCard("viewing");
+  $("card-text").append(viewing.element);
+}
+
+const answerViewing = (body) =>
+  guarded(async () => {
+    take(await post("viewing", body, waiting));
+    await next();
+  });
 
 function line(content) {
   if (typeof content === "string") return element("p", content);
@@ -187,11 +206,12 @@ function go() {
   const screen = document.body.dataset.screen;
   if (screen === "broken") location.reload();
   else if (screen === "waiting") guarded(async () => (take(await get("state", waiting)), next()));
+  else if (screen === "viewing") viewing.complete() && answerViewing(viewing.answers());
   else guarded(next);
 }
 
 async function content() {
-  if (busy || !confirm("End the search here? What your votes led to so far is kept, with a report.")) return;
+  if (busy || !confirm(say("end_here"))) return;
   await guarded(async () => {
     take(await post("content", {}, waiting));
     await next();
