@@ -4,7 +4,7 @@ import base64
 import html
 import shutil
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
@@ -227,7 +227,7 @@ def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>"
 
 
-def _strip(scene: str, crops: dict[str, bytes]) -> str:
+def _strip(scene: str, crops: Mapping[str, bytes]) -> str:
     pictures = "".join(
         '<figure style="display:inline-block;margin:4px">'
         f'<img src="data:image/png;base64,{base64.b64encode(png).decode()}">'

@@ -57,7 +57,9 @@ class FittedTable:
         moved = {
             param.name: at_unit(param, self.curves[param.name].at(math.log2(number)))
             for param in self.series.params
-            if param.name in self.curves and len({values[param.name] for values in self.sets.values()}) > 1
+            if not isinstance(param, Choice)
+            and param.name in self.curves
+            and len({values[param.name] for values in self.sets.values()}) > 1
         }
         return {**self.sets[nearest], **moved}
 

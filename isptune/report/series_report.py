@@ -86,7 +86,7 @@ def write_series(folder: Path, series: ConditionSeries, fit: Fit | None = None) 
         name=folder.resolve().name,
         series=series,
         fit=fit,
-        curves=knobs_over_conditions(series) if fit is None else knobs_over_iso(fit.table),
+        knobs=knobs_over_conditions(series) if fit is None else knobs_over_iso(fit.table),
         params=sorted(series.params, key=lambda param: -series.moved(param)),
         reached=reached,
         said=[] if fit is None else fit_in_words(series, fit),

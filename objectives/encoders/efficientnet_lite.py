@@ -67,6 +67,12 @@ def _same(x: Tensor, convolution: nn.Conv2d) -> Tensor:
     return convolution(F.pad(x, padding))
 
 
+def _fused(convolution: nn.Conv2d, norm: nn.Module) -> nn.Conv2d:
+    """A convolution and the normalisation after it, as one."""
+    assert isinstance(norm, nn.BatchNorm2d)
+    return fuse_conv_bn_eval(convolution, norm)
+
+
 def _relu6(x: Tensor) -> Tensor:
     """In place: what comes in is needed by nobody else."""
     return F.hardtanh_(x, 0.0, 6.0)
@@ -96,9 +102,9 @@ class _Block(nn.Module):
     def fold(self) -> None:
         """Put the normalisations into the convolutions before them, in place."""
         if hasattr(self, "_expand_conv"):
-            self._expand_conv, self._bn0 = fuse_conv_bn_eval(self._expand_conv, self._bn0), nn.Identity()
-        self._depthwise_conv, self._bn1 = fuse_conv_bn_eval(self._depthwise_conv, self._bn1), nn.Identity()
-        self._project_conv, self._bn2 = fuse_conv_bn_eval(self._project_conv, self._bn2), nn.Identity()
+            self._expand_conv, self._bn0 = _fused(self._expand_conv, self._bn0), nn.Identity()
+        self._depthwise_conv, self._bn1 = _fused(self._depthwise_conv, self._bn1), nn.Identity()
+        self._project_conv, self._bn2 = _fused(self._project_conv, self._bn2), nn.Identity()
 
 
 class EfficientNetLite0(nn.Module):
@@ -142,8 +148,8 @@ class EfficientNetLite0(nn.Module):
     def folded(self) -> "EfficientNetLite0":
         """For use without training, in place: half the time on a CPU, and the same numbers but for rounding."""
         self.eval()
-        self._conv_stem, self._bn0 = fuse_conv_bn_eval(self._conv_stem, self._bn0), nn.Identity()
-        self._conv_head, self._bn1 = fuse_conv_bn_eval(self._conv_head, self._bn1), nn.Identity()
+        self._conv_stem, self._bn0 = _fused(self._conv_stem, self._bn0), nn.Identity()
+        self._conv_head, self._bn1 = _fused(self._conv_head, self._bn1), nn.Identity()
         for block in self._blocks:
             assert isinstance(block, _Block)
             block.fold()

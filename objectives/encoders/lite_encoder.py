@@ -77,6 +77,9 @@ class FeatureNetwork(nn.Module):
         mean, deviation: of the features in training, by which they are standardised.
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, widths: LiteWidths, dropout: float = 0.0):
         super().__init__()
         self.widths = widths

@@ -2,12 +2,17 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
 
 CARDS = tomllib.loads((Path(__file__).parents[2] / "objectives" / "cards.toml").read_text(encoding="utf-8"))
-COLUMNS = ("as_target", "as_target_one_map", "ends", "raw", "twins", "people")
-OF_PEOPLE = ("people", "people_scorenet", "people_of_photographs")
-HEADS = ("led, synthetic", "led, one map", "led, short", "led, raw", "led, twins", "people")
+COLUMNS = {
+    "led, synthetic": ("as_target",),
+    "led, one map": ("as_target_one_map",),
+    "led, short": ("ends",),
+    "led, raw": ("raw",),
+    "led, twins": ("twins",),
+    "people": ("people", "people_scorenet", "people_of_photographs"),
+}
+"""By head of a column the kinds of evidence that stand in it, of which an objective has one at most."""
 
 
 def leads_table() -> str:
@@ -22,26 +27,22 @@ def leads_table() -> str:
 
 def figures_table() -> str:
     """The figures that there are, a line an objective."""
-    lines = ["| objective | " + " | ".join(HEADS) + " |", "|---" * (len(HEADS) + 1) + "|"]
+    lines = ["| objective | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
     for name, card in CARDS["objective"].items():
         found = card.get("figures", {})
-        if {*COLUMNS, *OF_PEOPLE} & set(found):
-            lines.append(f"| `{name}` | " + " | ".join(_cells(found)) + " |")
+        cells = [next((found[kind] for kind in kinds if kind in found), "") for kinds in COLUMNS.values()]
+        if any(cells):
+            lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _cells(found: dict[str, Any]) -> list[str]:
-    people = next((found[key] for key in OF_PEOPLE if key in found), "")
-    return [*(found.get(key, "") for key in COLUMNS[:-1]), people]
-
-
 def sources() -> list[str]:
-    """What each column measures, with the page that it stands in."""
-    of = CARDS["evidence"]
+    """What each column measures, with the pages that it stands in."""
     lines = []
-    for head, key in zip(HEADS, COLUMNS, strict=True):
-        source = of[key]["source"]
-        lines.append(f"* **{head}**: {of[key]['what']} ([{Path(source).parent.name}](../{source}))")
+    for head, kinds in COLUMNS.items():
+        of = [CARDS["evidence"][kind] for kind in kinds]
+        links = ", ".join(f"[{Path(one['source']).as_posix()}](../{one['source']})" for one in of)
+        lines.append(f"* **{head}**: {of[0]['what']} ({links})")
     return lines
 
 

@@ -199,6 +199,11 @@ def kept(path: Path, kind: type[Kind], make: Callable[[], Kind]) -> Kind:
         with replacing(path) as partial, open(partial, "wb") as file:
             np.savez(file, **{column.name: getattr(made, column.name) for column in fields(made)})
         print(f"{path.name} made", flush=True)
+    return read(path, kind)
+
+
+def read(path: Path, kind: type[Kind]) -> Kind:
+    """What a file holds."""
     with np.load(path, allow_pickle=False) as archive:
         return kind(*(archive[column.name] for column in fields(kind)))
 

@@ -28,7 +28,7 @@ from objectives.scorenet.prompts import HEADS, Design, PromptLearner, plain_prom
 from objectives.scorenet.scorenet import ScoreNet
 from objectives.training.encoder.against_the_tuner import mean_ends, walk_all
 from objectives.training.encoder.losses import stretched
-from objectives.training.lite_encoder.bank import Groups, Pairs, Rated, as_tensor, joined, kept
+from objectives.training.lite_encoder.bank import Groups, Kind, Pairs, Rated, as_tensor, joined, read
 from objectives.training.lite_encoder.training import ends_file, watched_photographs
 from objectives.training.pictures.agreement import difference, estimate, rank_correlation, resamples
 from objectives.training.pictures.photographs import read_photographs
@@ -231,10 +231,10 @@ class _Table:
 _COLUMNS = ("images", "metrics", "scores", "groups", "distances")
 
 
-def _read(path: Path, kind: type[Any]) -> Any:
+def _read(path: Path, kind: type[Kind]) -> Kind:
     if not path.exists():
         raise ConfigError(f"{path}: is not there; train the encoder first, which makes it")
-    return kept(path, kind, lambda: None)
+    return read(path, kind)
 
 
 if __name__ == "__main__":
