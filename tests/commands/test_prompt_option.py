@@ -113,7 +113,7 @@ def test_options_of_the_objective_stay_in_front_of_the_prompt(isptune, here):
         ),
         (("--objective", "promptiqa:mine.csv"), "promptiqa: prompt is given twice"),
         (("--objective", "promptiqa", "--prompt", "absent.csv"), "absent.csv: no such file"),
-        (("--objective", "promptiqa", "--prompt", "a,b.csv"), "--prompt a,b.csv: a comma parts options"),
+        (("--objective", "promptiqa", "--prompt", "a,b.csv"), "a,b.csv: no such file"),
         (("--objective", "promptiqa", "--prompt", "study:s"), "study:s: there is no s/prompt.csv"),
         (("--objective", "promptik"), "no objective is called 'promptik'"),
     ],
