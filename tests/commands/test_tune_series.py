@@ -50,7 +50,7 @@ def test_a_series_ends_in_a_table_a_page_and_a_set_for_each_condition(isptune, t
     page = (folder / "report.html").read_text()
     assert "<h2>Sets by condition</h2>" in page
     assert re.search("the fitted table (costs|gains)", page)
-    assert page.count("<img") == 1
+    assert page.count('<img class="plot"') == 1
     _check_chain(folder, series)
     _check_going_on(isptune, folder, arguments)
 
