@@ -318,7 +318,8 @@ MAY_PARSE = {
     "isptune/system/records.py",  # the reader of JSON and TOML
     "isptune/system/schema.py",  # says what records hold, and reads nothing
     "pipelines/darktable/sidecar.py",  # of XML, with bounds of its own: what it looks for has no depth
-    "pipelines/external/to_start_from/board.py",  # a user's own program, to start from
+    "pipelines/external/to_start_from/board.py",  # users' own programs, to start from
+    "pipelines/external/to_start_from/isp.py",
     "pipelines/libraw/child.py",  # runs by itself, and reads what its parent wrote
 }
 

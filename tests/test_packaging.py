@@ -110,8 +110,9 @@ def test_bash_completes_commands_options_and_choices(tmp_path):
     script.write_text(made.stdout)
 
     def completed(*words):
-        program = f"source {script}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
-        program += f"{_registered(made.stdout)} isptune; echo ${{COMPREPLY[@]}}"
+        # Outside of a completion there are no options of one to set.
+        program = f"compopt() {{ :; }}; source {script}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
+        program += f"{_registered(made.stdout)} isptune || true; echo ${{COMPREPLY[@]}}"
         path = f"{CONSOLE_SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
         shell = ["bash", "--norc", "-euc", program]
         told = subprocess.run(

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from isptune.runs.files import TIMING
+from isptune.runs.files import TIMES, TIMING
 from isptune.runs.settings import RunSettings
 from isptune.tuning.bench import Bench
 from isptune.tuning.run import run
@@ -41,7 +41,7 @@ def _no_waiting(monkeypatch):
 
 
 def _bytes(folder):
-    kept = (".lock", "provenance.json", TIMING)  # which say when, where, and how long
+    kept = (".lock", "provenance.json", TIMING, TIMES)  # which say when, where, and how long
     return {
         str(p.relative_to(folder)): p.read_bytes()
         for p in folder.rglob("*")
