@@ -111,7 +111,7 @@ def test_bash_completes_commands_options_and_choices(tmp_path):
 
     def completed(*words):
         # Outside of a completion there are no options of one to set.
-        program = f"compopt() {{ :; }}; source {script}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
+        program = f"compopt() {{ :; }}; source {script}; COMP_LINE='{' '.join(words)}'; COMP_POINT=${{#COMP_LINE}}; "
         program += f"{_registered(made.stdout)} isptune || true; echo ${{COMPREPLY[@]}}"
         path = f"{CONSOLE_SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
         shell = ["bash", "--norc", "-euc", program]
