@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+import isptune.tuning.live_pictures
 import isptune.tuning.run
 import isptune.tuning.unfinished
 from isptune.errors import ConfigError, RunFolderError
@@ -234,6 +235,8 @@ def bench_of(pipeline):
 @pytest.mark.parametrize("torn", [b"", b'\n{"part": "a', b"\n\xff\xfe\n"])
 def test_what_was_done_of_a_generation_is_not_done_again(tmp_path, toys, monkeypatch, torn):
     monkeypatch.setattr(isptune.tuning.unfinished, "WORTH_KEEPING_S", 0.0)
+    # Pictures of the live page are rendered as there is time for them.
+    monkeypatch.setattr(isptune.tuning.live_pictures, "SCENES_SHOWN", 0)
     whole = bench_of(_CutOff())
     run(whole, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
