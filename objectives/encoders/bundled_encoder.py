@@ -4,22 +4,20 @@ How it was trained, on what, and how well it does stands in `weights/bundled_enc
 `objectives.training.encoder.training`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from isptune.arrays import Images
-from isptune.system.records import Positive, convert, parse_json
-from objectives.checkpoints.own_files import BUNDLED, built, read_own, write_own
+from objectives.checkpoints.own_files import BUNDLED
 from objectives.checkpoints.reading import sha256_of
 from objectives.encoders.bundled_network import ImageNetwork, TextNetwork, Widths, tone_shares
+from objectives.encoders.dual_files import Dual, read_dual, write_dual
 from objectives.encoders.interface import Embeddings, Prompts
 from objectives.encoders.quality_words import QualityWords
 from objectives.no_reference.cells import JPEG_BLOCK
@@ -111,12 +109,12 @@ class BundledEncoder:
     source = "isptune's own; after Radford et al. 2021, CLIP, arXiv:2103.00020"
 
     def __init__(self, path: Path, name: str = "bundled"):
-        image, text, metadata = _read(path)
+        found = _read(path)
         self.name = name
         self.weights: Mapping[str, str] = {path.name: sha256_of(path)}
-        self.temperature = metadata.temperature
-        self._image = image
-        self._words = QualityWords(text, metadata.words, metadata.widths.length)
+        self.temperature = found.temperature
+        self._image = found.image
+        self._words = QualityWords(found.text, found.words, found.widths.length)
 
     @torch.no_grad()
     def encode_images(self, images: Images) -> Embeddings:
@@ -162,47 +160,20 @@ def build(argument: str | None = None) -> BundledEncoder:
     return BundledEncoder(Path(argument).expanduser(), f"bundled:{argument}")
 
 
-@dataclass(frozen=True)
-class _Metadata:
-    widths: Widths
-    words: tuple[str, ...]
-    temperature: Positive
-
-
-def _read(path: Path) -> tuple[ImageNetwork, TextNetwork, _Metadata]:
-    metadata, state = read_own(path, "bundled encoder", FORMAT, _parse)
-    widths = metadata.widths
-
-    def networks() -> nn.ModuleDict:
-        parts = {"image": ImageNetwork(widths).folded(), "text": TextNetwork(widths, len(metadata.words))}
-        return nn.ModuleDict(parts)
-
-    both = built(networks, state, path)
-    image, text = both["image"], both["text"]
-    assert isinstance(image, ImageNetwork)
-    assert isinstance(text, TextNetwork)
-    image.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    return image, text, metadata
-
-
-def _parse(metadata: Mapping[str, str]) -> _Metadata:
-    held = {
-        key: parse_json(metadata[key], key) for key in ("widths", "words", "temperature") if key in metadata
-    }
-    return convert(held, _Metadata, "its metadata", known_only=True)
+def _read(path: Path) -> Dual[Widths, ImageNetwork]:
+    found = read_dual(
+        path,
+        "bundled encoder",
+        FORMAT,
+        Widths,
+        lambda widths, words: (ImageNetwork(widths).folded(), TextNetwork(widths, words)),
+    )
+    found.image.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return found
 
 
 def pack(
     image: ImageNetwork, text: TextNetwork, words: Sequence[str], temperature: float, path: Path
 ) -> None:
     """Write a trained pair of networks as fp16 safetensors; the image network is folded first, in place."""
-    tensors = {f"image.{key}": value for key, value in image.folded().state_dict().items()}
-    tensors |= {f"text.{key}": value for key, value in text.state_dict().items()}
-    metadata = {
-        "format": FORMAT,
-        "widths": json.dumps(asdict(image.widths)),
-        "words": json.dumps(list(words)),
-        "temperature": repr(temperature),
-    }
-    halves = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
-    write_own(path, halves, metadata)
+    write_dual(path, FORMAT, (image.folded(), text), image.widths, words, temperature)

@@ -6,9 +6,8 @@ it was trained, on what, and how well it does stands in `weights/lite_encoder.md
 `objectives.training.lite_encoder.training`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
@@ -19,11 +18,12 @@ from torch.nn import functional
 
 from isptune.arrays import Images
 from isptune.errors import ConfigError
-from isptune.system.records import Few, Positive, Size, convert, parse_json
-from objectives.checkpoints.own_files import BUNDLED, built, read_own, write_own
+from isptune.system.records import Few, Size
+from objectives.checkpoints.own_files import BUNDLED
 from objectives.checkpoints.reading import sha256_of
 from objectives.encoders.bundled_encoder import at_least
 from objectives.encoders.bundled_network import TextNetwork, Widths
+from objectives.encoders.dual_files import Dual, read_dual, write_dual
 from objectives.encoders.efficientnet_lite import BLOCK_MEANS, FILE, SHA256, pretrained
 from objectives.encoders.interface import Embeddings, Prompts
 from objectives.encoders.picture_features import (
@@ -133,12 +133,12 @@ class LiteEncoder:
     )
 
     def __init__(self, path: Path, name: str = "lite"):
-        image, text, metadata = _read(path)
+        found = _read(path)
         self.name = name
         self.weights: Mapping[str, str] = {path.name: sha256_of(path), FILE: SHA256}
-        self.temperature = metadata.temperature
-        self._image, self._network = image, pretrained()
-        self._words = QualityWords(text, metadata.words, metadata.widths.length)
+        self.temperature = found.temperature
+        self._image, self._network = found.image, pretrained()
+        self._words = QualityWords(found.text, found.words, found.widths.length)
 
     @torch.no_grad()
     def encode_images(self, images: Images) -> Embeddings:
@@ -180,51 +180,21 @@ def build(argument: str | None = None) -> LiteEncoder:
     return LiteEncoder(Path(argument).expanduser(), f"lite:{argument}")
 
 
-@dataclass(frozen=True)
-class _Metadata:
-    widths: LiteWidths
-    words: tuple[str, ...]
-    temperature: Positive
-
-
-def _read(path: Path) -> tuple[FeatureNetwork, TextNetwork, _Metadata]:
-    metadata, state = read_own(path, "lite encoder", FORMAT, _parse)
-    widths = metadata.widths
-    both = built(
-        lambda: nn.ModuleDict(
-            {"image": FeatureNetwork(widths), "text": TextNetwork(widths.text(), len(metadata.words))}
-        ),
-        state,
+def _read(path: Path) -> Dual[LiteWidths, FeatureNetwork]:
+    found = read_dual(
         path,
+        "lite encoder",
+        FORMAT,
+        LiteWidths,
+        lambda widths, words: (FeatureNetwork(widths), TextNetwork(widths.text(), words)),
     )
-    image, text = both["image"], both["text"]
-    assert isinstance(image, FeatureNetwork)
-    assert isinstance(text, TextNetwork)
-    if not bool((image.deviation > 0).all()):
+    if not bool((found.image.deviation > 0).all()):
         raise ConfigError(f"{path}: its features have deviations that are not above 0")
-    return image, text, metadata
-
-
-def _parse(metadata: Mapping[str, str]) -> _Metadata:
-    held = {
-        key: parse_json(metadata[key], key) for key in ("widths", "words", "temperature") if key in metadata
-    }
-    return convert(held, _Metadata, "its metadata", known_only=True)
+    return found
 
 
 def pack(
     image: FeatureNetwork, text: TextNetwork, words: Sequence[str], temperature: float, path: Path
 ) -> None:
     """Write a trained pair of networks as safetensors: fp16, but for what features are standardised by."""
-    tensors = {f"image.{key}": value for key, value in image.state_dict().items()}
-    tensors |= {f"text.{key}": value for key, value in text.state_dict().items()}
-    metadata = {
-        "format": FORMAT,
-        "widths": json.dumps(asdict(image.widths)),
-        "words": json.dumps(list(words)),
-        "temperature": repr(temperature),
-    }
-    exact = ("image.mean", "image.deviation")
-    write_own(
-        path, {key: value if key in exact else value.half() for key, value in tensors.items()}, metadata
-    )
+    write_dual(path, FORMAT, (image, text), image.widths, words, temperature, exact=("mean", "deviation"))

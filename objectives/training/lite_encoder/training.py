@@ -326,9 +326,7 @@ class Training:
                 picture.expand(len(spoilings), -1, -1, -1), spoilings, int(random.integers(2**40))
             )
             spoilt.append(self.maker.group(images, spoilings, cut.photograph))
-        captures = Captures(
-            [one if not self.watched[i] else _hidden(one) for i, one in enumerate(self.photographs)]
-        )
+        captures = Captures(self.photographs, taught)
         captured, gains = [], []
         for _ in range(self.options.walks):
             index, scene = captures.draw(random)
@@ -355,11 +353,6 @@ class Training:
 def ends_file(weights: Path, number: int, kind: str) -> Path:
     """Where the pictures are kept that a round against the tuner found."""
     return weights.with_name(f"{weights.stem}_ends{number}_{kind}.npz")
-
-
-def _hidden(photograph: Photograph) -> Photograph:
-    """A photograph that is not captured."""
-    return Photograph(photograph.name, photograph.pixels, photograph.opinion, False, photograph.largest_scale)
 
 
 def _spoilings(groups: Groups, rows: np.ndarray) -> list[Spoiling]:

@@ -49,16 +49,19 @@ class Captures:
     """Draws captures of photographs, and settings of the raw ISP, and renders them.
 
     Attributes:
-        photographs: of which those with a file that are pristine are captured.
+        photographs: of which those with a file that are pristine can be captured.
+        among: numbers of the only ones to take; None for all.
     """
 
     photographs: Sequence[Photograph]
+    among: Sequence[int] | None = None
     isp: Pipeline = field(default_factory=lambda: build("pipeline", "raw"))
 
     @property
     def pristine(self) -> list[int]:
         """Which photographs can be captured."""
-        return [i for i, one in enumerate(self.photographs) if one.pristine and one.file is not None]
+        numbers = range(len(self.photographs)) if self.among is None else self.among
+        return [i for i in numbers if self.photographs[i].pristine and self.photographs[i].file is not None]
 
     def draw(self, random: np.random.Generator) -> tuple[int, Scene]:
         """A capture of `SIDE` pixels a side, and of which photograph it is."""
