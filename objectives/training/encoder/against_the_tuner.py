@@ -14,7 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isptune.arrays import Images, Scores
-from objectives.training.pictures.spoilings import CHAIN, WAYS, Way, render, spoiling_of
+from objectives.training.pictures.photographs import Photograph
+from objectives.training.pictures.spoilings import CHAIN, WAYS, Way, draw_cut, render, spoiling_of
 
 POPULATION = 14
 GENERATIONS = 16
@@ -83,6 +84,13 @@ def walk_all(
             Walk(tuple(own), tuple(walk(score, picture, own, seed + 1000 * i).tolist()))
             for i, (picture, own) in enumerate(zip(pictures, ways, strict=True))
         ]
+
+
+def ends_on(score: Score, photographs: Sequence[Photograph]) -> dict[str, float]:
+    """Where the tuner ends on one part of each of these photographs, on the default chain: the same for every score."""
+    random = np.random.default_rng(0)
+    pictures = [draw_cut(i, one, random).pixels(photographs) for i, one in enumerate(photographs)]
+    return mean_ends(walk_all(score, pictures, [CHAIN] * len(pictures), seed=77))
 
 
 def mean_ends(walks: Sequence[Walk]) -> dict[str, float]:

@@ -38,13 +38,12 @@ from isptune.system.disk import replacing, write_atomically
 from isptune.system.records import parse_json
 from objectives.encoders.bundled_encoder import VIEW_SIDE, pack, small_view, statistics_of, views_of
 from objectives.encoders.bundled_network import ImageNetwork, Widths
-from objectives.training.encoder.against_the_tuner import Walk, draw_ways, mean_ends, walk_all
+from objectives.training.encoder.against_the_tuner import Walk, draw_ways, ends_on, mean_ends, walk_all
 from objectives.training.encoder.losses import Batch, Model, losses
 from objectives.training.pictures.agreement import rank_correlation
 from objectives.training.pictures.captions import vocabulary
 from objectives.training.pictures.photographs import Photograph, read_photographs
 from objectives.training.pictures.spoilings import (
-    CHAIN,
     SIDE,
     Cut,
     Group,
@@ -153,12 +152,9 @@ def validate(
     with torch.inference_mode():
         found = [float(score(to_images(one.pixels, one.name))) for one in validation]
     opinions = np.array([[one.opinion or 0.0 for one in validation]])
-    random = np.random.default_rng(0)
-    pictures = [draw_cut(i, one, random).pixels(kept_out) for i, one in enumerate(kept_out)]
-    walks = walk_all(score, pictures, [CHAIN] * len(pictures), seed=77)
     return {
         "srocc": round(float(rank_correlation(np.array([found]), opinions)[0]), 4),
-        "ends": mean_ends(walks),
+        "ends": ends_on(score, kept_out),
     }
 
 

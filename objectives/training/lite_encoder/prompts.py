@@ -26,13 +26,12 @@ from objectives.no_reference.lightweight_metrics import DEFAULT, LightweightMetr
 from objectives.scorenet.files import LearnedFor, write_prompts
 from objectives.scorenet.prompts import HEADS, Design, PromptLearner, plain_prompts, scorenet_learner
 from objectives.scorenet.scorenet import ScoreNet
-from objectives.training.encoder.against_the_tuner import mean_ends, walk_all
+from objectives.training.encoder.against_the_tuner import ends_on
 from objectives.training.encoder.losses import stretched
 from objectives.training.lite_encoder.bank import Groups, Kind, Pairs, Rated, as_tensor, joined, read
 from objectives.training.lite_encoder.training import ends_file, watched_photographs
 from objectives.training.pictures.agreement import difference, estimate, rank_correlation, resamples
 from objectives.training.pictures.photographs import read_photographs
-from objectives.training.pictures.spoilings import CHAIN, draw_cut
 from objectives.training.scorenet.training import Recipe, Samples, fit, predict
 
 CLEAR = 0.05
@@ -104,15 +103,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _ends(net: ScoreNet, options: argparse.Namespace) -> dict[str, float]:
-    """Where the tuner ends that follows the score, on photographs kept out, as `bundled_prompts` measures it."""
+    """Where the tuner ends that follows the score, on photographs kept out."""
     _, _, kept_out = read_photographs(options.data)
-    random = np.random.default_rng(0)
-    pictures = [draw_cut(i, one, random).pixels(kept_out) for i, one in enumerate(kept_out[: options.walks])]
 
     def score(images: Images) -> Scores:
         return net.score(images, Scene("", images[:1]))
 
-    return mean_ends(walk_all(score, pictures, [CHAIN] * len(pictures), seed=77))
+    return ends_on(score, kept_out[: options.walks])
 
 
 class _Table:

@@ -31,12 +31,11 @@ from objectives.no_reference.lightweight_metrics import DEFAULT, KNOWN, Lightwei
 from objectives.scorenet.files import LearnedFor, write_prompts
 from objectives.scorenet.prompts import HEADS, Design, PromptLearner, plain_prompts, scorenet_learner
 from objectives.scorenet.scorenet import ScoreNet
-from objectives.training.encoder.against_the_tuner import Walk, draw_ways, mean_ends, walk_all
+from objectives.training.encoder.against_the_tuner import Walk, draw_ways, ends_on, mean_ends, walk_all
 from objectives.training.pictures.agreement import difference, estimate, rank_correlation, resamples
 from objectives.training.pictures.look_alikes import held_out, looks
 from objectives.training.pictures.photographs import Photograph, read_photographs
 from objectives.training.pictures.spoilings import (
-    CHAIN,
     Cut,
     Spoiling,
     around_end,
@@ -196,15 +195,11 @@ class Learning:
             for prompts in (plain_prompts(self.encoder, self.head), learner)
         )
         opinions, drawn = rows.scores.numpy(), resamples(len(rows.scores), seed=0)
-        random = np.random.default_rng(0)
-        kept_out = self.kept_out[: self.options.walks]
-        pictures = [draw_cut(i, one, random).pixels(kept_out) for i, one in enumerate(kept_out)]
-        walks = walk_all(self._score(learner, standardisation), pictures, [CHAIN] * len(pictures), seed=77)
         return {
             "srocc": str(estimate(rank_correlation, learned, opinions, drawn)),
             "srocc_of_plain_prompts": str(estimate(rank_correlation, plain, opinions, drawn)),
             "difference": str(difference(rank_correlation, learned, plain, opinions, drawn)),
-            "ends": mean_ends(walks),
+            "ends": ends_on(self._score(learner, standardisation), self.kept_out[: self.options.walks]),
         }
 
     @cached_property
