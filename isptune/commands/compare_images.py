@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 UNDECIDED = 0.55
 """Up to this probability, neither picture is called better."""
 
+RARELY = 0.25
+"""Where fewer people than this share see a difference, hardly anybody does."""
+
 
 @click.command("compare-images")
 @click.argument("first", metavar="A")
@@ -77,9 +80,10 @@ def compare_images(
         else f"neither is clearly better (A with {100 * probability:.0f} %)"
     )
     if seen is not None and round(100 * by_judge) != round(100 * probability):
+        who = "hardly anybody" if seen < RARELY else "not everybody"
         click.echo(
-            f"  the eye hardly tells them apart: {100 * seen:.0f} % would see a difference, and the others "
-            f"pick either one; the judge alone says A with {100 * by_judge:.0f} %"
+            f"  {who} tells them apart by eye: {100 * seen:.0f} % would see a difference, and the others pick either "
+            f"one; the judge alone says A with {100 * by_judge:.0f} %"
         )
     for label, path, diagnosis in zip("AB", (first, second), found, strict=False):
         click.echo(f"  {label} {path}: {in_words(diagnosis)}")

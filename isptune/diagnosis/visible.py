@@ -12,11 +12,13 @@ Theory and Psychophysics). Turned around, it is one minus itself, as P is. V com
     (2)  V = 1 - 2^-(D / JUST_VISIBLE)^STEEPNESS
 
 Weibull's psychometric function with the slope that visual models use (Quick 1974, doi:10.1007/BF00271628; Watson 1979;
-Daly 1992, The visible differences predictor: 3.5), a half at a CIEDE2000 of 1. D is the largest mean of CIEDE2000 in
-parts of 8x8 pixels, of pictures whose light is blurred as the eye does at 60 pixels a degree, an ordinary screen at
-arm's length: the narrow lobe of the luminance channel of S-CIELAB (Zhang and Wandell 1997, doi:10.1889/1.1985127). To
-the light comes the room's on the screen, 1 % of white (IEC 61966-2-1:1999, the flare of the reference viewing): nobody
-sees noise in what is all but black.
+Daly 1992, The visible differences predictor: 3.5), a half at a CIEDE2000 of 2: what people just see between pictures
+side by side, where two even patches that touch need half of that (Stokes, Fairchild and Berns 1992, Precision
+requirements for digital color reproduction: 2.15 CIELAB). D is the largest mean of CIEDE2000 in parts of 8x8 pixels, of
+pictures whose light is blurred as the eye does at 60 pixels a degree, an ordinary screen at arm's length: the narrow
+lobe of the luminance channel of S-CIELAB (Zhang and Wandell 1997, doi:10.1889/1.1985127). To the light comes the room's
+on the screen, 1 % of white (IEC 61966-2-1:1999, the flare of the reference viewing): nobody sees noise in what is all
+but black.
 """
 
 import cv2
@@ -28,7 +30,7 @@ from torch import Tensor, from_numpy
 from isptune.arrays import Images, SecondImages
 from isptune.scenes.color import linear_to_srgb, rgb_to_lab, srgb_to_linear
 
-JUST_VISIBLE = 1.0
+JUST_VISIBLE = 2.0
 """The CIEDE2000 that half of all looks see."""
 
 STEEPNESS = 3.5
@@ -37,6 +39,7 @@ EYE_PX = 0.0283 * 60
 """Standard deviation of the eye's blur, pixels: S-CIELAB's 0.0283 degrees at 60 pixels a degree."""
 
 FLARE = 0.01
+"""The room's light on the screen, share of white."""
 
 PART_PX, ROWS = 8, 256
 """Side of a part, pixels; and rows that are compared at once, for the memory."""
