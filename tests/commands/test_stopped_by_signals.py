@@ -20,7 +20,18 @@ SAY_WHEN = (".lock", TIMES, TIMING, "report.html", "answers.sqlite")
 TINT = ["--pipeline", "tint", "--objective", "redness", "--resize", "24", *SHORT]
 KINDS = {
     "run": ["run", *TINT, "--scene", "cat", "--repeats", "2"],
-    "workers": ["run", "--pipeline", "synthetic", "--objective", "tv", "--resize", "24", *SHORT, "--workers", "2"],
+    "workers": [
+        "run",
+        "--pipeline",
+        "synthetic",
+        "--objective",
+        "tv",
+        "--resize",
+        "24",
+        *SHORT,
+        "--workers",
+        "2",
+    ],
     "compare": ["compare", *TINT, "--objective", "greenness", "--scene", "cat"],
     "series": ["tune-series", *TINT, "--condition", "100=cat", "--condition", "400=coffee"],
     "score": ["score", "pictures", "--objective", "redness", "--objective", "greenness"],
