@@ -13,6 +13,12 @@ from isptune.diagnosis.visible import drawn_to_chance, largest_difference, proba
 from isptune.scenes.color import lab_to_rgb
 
 
+def _seen(first, second):
+    found = probability_of_seeing(first, second)
+    assert found is not None
+    return found
+
+
 def _grey(lightness, rows=40, columns=50):
     lab = torch.zeros(1, 3, rows, columns)
     lab[:, 0] = lightness
@@ -43,24 +49,22 @@ def test_the_difference_of_even_pictures_is_that_of_their_colours():
 
 def test_half_of_all_see_a_difference_of_two_and_a_small_spot_is_seen(monkeypatch):
     monkeypatch.setattr(visible, "largest_difference", lambda first, second: 2.0)
-    assert probability_of_seeing(_grey(50), _grey(50)) == 0.5
+    assert _seen(_grey(50), _grey(50)) == 0.5
     monkeypatch.undo()
     spot = _grey(50, 300, 50)
     spot[:, :, 270:278, 20:28] += 0.1
-    assert probability_of_seeing(_grey(50, 300, 50), spot) > 0.99
+    assert _seen(_grey(50, 300, 50), spot) > 0.99
     assert largest_difference(spot, _grey(50, 300, 50)) == largest_difference(_grey(50, 300, 50), spot)
 
 
 def test_what_an_eye_cannot_see_of_a_photograph_is_not_seen_and_what_it_can_is():
     photograph = _photograph()
-    finest, coarse = (
-        probability_of_seeing(photograph, _as_jpeg(photograph, quality)) for quality in (99, 20)
-    )
+    finest, coarse = (_seen(photograph, _as_jpeg(photograph, quality)) for quality in (99, 20))
     assert (finest < 0.05, coarse > 0.99) == (True, True)
     field = torch.randn(photograph.shape, generator=torch.Generator().manual_seed(0))
-    assert probability_of_seeing(photograph, (photograph + field / 255).clamp(0, 1)) < 0.1
-    assert probability_of_seeing(photograph, (photograph + 20 * field / 255).clamp(0, 1)) > 0.99
-    assert probability_of_seeing(photograph, photograph.roll(3, -1)) > 0.99
+    assert _seen(photograph, (photograph + field / 255).clamp(0, 1)) < 0.1
+    assert _seen(photograph, (photograph + 20 * field / 255).clamp(0, 1)) > 0.99
+    assert _seen(photograph, photograph.roll(3, -1)) > 0.99
 
 
 def test_the_law_goes_from_chance_to_the_judge_and_turned_around_is_exactly_one_minus_itself():
