@@ -70,7 +70,8 @@ def test_a_command_that_is_ended_at_some_moment_goes_on_to_the_same_bytes(isptun
     status, _, error = isptune(*call, tmp_path / "whole")
     assert status == 0, error
     took_s, whole = time.monotonic() - began, _bytes(tmp_path / "whole")
-    before = signal.signal(signal.SIGALRM, send)
+    before = {signal.SIGALRM: signal.signal(signal.SIGALRM, send)}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)  # of a job it is ignored
     try:
         for moment in range(3):
             out = tmp_path / f"stopped{moment}"
@@ -87,4 +88,5 @@ def test_a_command_that_is_ended_at_some_moment_goes_on_to_the_same_bytes(isptun
             assert not list(tmp_path.rglob("*.part"))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
