@@ -73,7 +73,7 @@ def test_a_command_that_is_ended_at_some_moment_goes_on_to_the_same_bytes(isptun
     before = {signal.SIGALRM: signal.signal(signal.SIGALRM, send)}
     before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)  # of a job it is ignored
     try:
-        for moment in range(3):
+        for moment in range(1 if kind == "workers" else 3):  # whose processes take seconds to begin
             out = tmp_path / f"stopped{moment}"
             for _ in range(2):
                 sent.clear()
