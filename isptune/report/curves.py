@@ -52,7 +52,7 @@ def listed(values: np.ndarray, kept: Sequence[int]) -> list[float | None]:
 def _plot(
     record: RunRecord, title: str, label: str, curves: list[dict[str, Any]], kept: Sequence[int]
 ) -> dict[str, Any]:
-    x = [record.generations[k].generation for k in kept]
+    x = series.indices(record)[list(kept)].tolist()
     return {"title": title, "x": x, "xLabel": "generation", "yLabel": label, "curves": curves}
 
 

@@ -60,11 +60,11 @@ def test_plots_say_their_values_where_the_mouse_and_the_arrow_keys_are_and_print
     for _ in range(9):
         page.keyboard.press("ArrowLeft")
     first = max(trial.scores["ssim"] for trial in generations[0].trials)
-    assert "generation 0" in said.inner_text()
+    assert "generation 1" in said.inner_text()
     assert f"best so far {float(f'{first:.4g}')}".replace("-", "\u2212") in said.inner_text()
     box = drawing.bounding_box()
     page.mouse.move(box["x"] + box["width"] - 14, box["y"] + 60)
-    assert "generation 5" in said.inner_text()
+    assert "generation 6" in said.inner_text()
     assert not page.locator("img.plot").first.is_visible()
     page.emulate_media(media="print")
     assert page.locator("img.plot").first.is_visible()
