@@ -59,7 +59,9 @@ def print_comparison(comparison: "Comparison", console: "Console") -> None:
     for row in comparison.rows:
         best = [*row.best.levels, row.best.l1, row.best.l1_normalised] if known else []
         means = [*row.level_means, row.l1, row.l1_normalised] if known else []
-        rows.append([row.objective, f"best ({row.best_repeat + 1})", mean_of(row.best_score), *map(number, best)])
+        rows.append(
+            [row.objective, f"best ({row.best_repeat + 1})", mean_of(row.best_score), *map(number, best)]
+        )
         if means:
             rows.append(["", "mean", "", *(mean_of(mean) if mean else "" for mean in means)])
         if means and comparison.repeats > 1:

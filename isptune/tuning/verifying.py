@@ -12,7 +12,7 @@ from isptune.parameter_set import ParameterSet, build_pipeline
 from isptune.registry import build
 from isptune.runs.files import IMAGES, image_path
 from isptune.runs.provenance import read_provenance
-from isptune.runs.settings import read_settings
+from isptune.runs.settings import read_settings, refuse_votes
 from isptune.scenes.images import write_image
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Candidate
@@ -107,6 +107,7 @@ def verifier(
     options = parse_assignments(pipeline_options, "--pipeline-option")
     chosen, _ = read_for(new, None, pipeline, options)
     names = objectives or (read_settings(new).objectives if new.is_dir() else ())
+    refuse_votes(new, names)
     said = Trust(
         (*([] if pipeline is None else [Named("pipeline", pipeline, options)]), *judging(objectives)), trust
     )

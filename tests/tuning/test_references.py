@@ -182,7 +182,7 @@ def test_an_objective_that_has_nothing_to_compare_with_is_refused_before_anythin
         'command = ["false", "{params}", "{out}"]\n[[param]]\nname = "a"\nrange = [0, 1]\ndefault = 0\n'
     )
     asked = ["--pipeline", "command:isp.toml", "--scene", "file:shot.bin", "--out", "r"]
-    for objective in ("ssim", "weighted:niqe=1,psnr=1"):
+    for objective in ("ssim", "weighted:0.7*psnr+0.3*niqe"):
         status, _, err = isptune("run", *asked, "--objective", objective)
         assert status != 0
         assert f"{objective} compares with a reference, and the scene 'shot' has none" in err
