@@ -59,14 +59,14 @@ function plotTicks([low, high], log, whole = false) {
   return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, k) => (first + k) * step);
 }
 
-function plotAxes(plot, ranges, across, up) {
+function plotAxes(plot, ranges, across, up, whole = true) {
   const bottom = PLOT.height - PLOT.bottom;
   const parts = [];
   for (const tick of plotTicks(ranges.y, plot.log)) {
     parts.push(plotPart("line", { class: "grid", x1: PLOT.left, x2: PLOT.width - PLOT.right, y1: up(tick), y2: up(tick) }));
     parts.push(plotText(plotNumber(tick), { x: PLOT.left - 7, y: up(tick) + 5, "text-anchor": "end" }));
   }
-  for (const tick of plotTicks(ranges.x, false, true))
+  for (const tick of plotTicks(ranges.x, false, whole))
     parts.push(plotText(plotNumber(tick), { x: across(tick), y: bottom + 20, "text-anchor": "middle" }));
   parts.push(plotPart("line", { class: "axis", x1: PLOT.left, x2: PLOT.width - PLOT.right, y1: bottom, y2: bottom }));
   parts.push(plotText(plot.xLabel, { x: PLOT.width - PLOT.right, y: PLOT.height - 6, "text-anchor": "end", class: "label" }));
