@@ -114,6 +114,7 @@ def scorenet(
       isptune train scorenet --scores dmos.csv --images photos --out mine.safetensors --encoder openai:RN50
       isptune train scorenet --preset tid2013 --scores mos_with_names.txt --images photos --out tid.safetensors
     """
+    from isptune.commands.pictures import tell_warning
     from objectives.no_reference.lightweight_metrics import DEFAULT
     from objectives.scorenet.prompts import Design
     from objectives.training.scorenet.from_pictures import Order, learn
@@ -139,7 +140,7 @@ def scorenet(
         preset,
     )
     with _bar("pictures") as extracted:
-        outcome = learn(order, extracted)
+        outcome = learn(order, extracted, tell=tell_warning)
     _tell(outcome, order.out)
 
 

@@ -54,6 +54,7 @@ def extract(
     metrics: LightweightMetrics,
     cache: Path,
     progress: Callable[[int, int], None] = lambda done, count: None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> FeatureTable:
     """The rows of picture files, in their order, without scores.
 
@@ -66,6 +67,7 @@ def extract(
         metrics: to be measured.
         cache: file, which need not exist.
         progress: told how many of how many are done.
+        tell: gets lines on what was done to pictures that are read, as cut to the middle.
 
     Raises:
         SceneError: a picture cannot be read; says which.
@@ -80,7 +82,10 @@ def extract(
         for done, (name, path) in enumerate(pictures, start=1):
             digest = _hash(path)
             if digest not in known:
-                measured = measure(read_fitting(path).image, encoder, metrics, [name])
+                found = read_fitting(path)
+                for line in found.told:
+                    tell(line)
+                measured = measure(found.image, encoder, metrics, [name])
                 tables.append(replace(measured, hashes=(digest,)))
                 known[digest] = total
                 total, new = total + 1, new + 1

@@ -116,6 +116,7 @@ def learn(
     order: Order,
     extracted: Callable[[int, int], None] = lambda done, count: None,
     learned: Callable[[int, float], None] = lambda epoch, agreement: None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Outcome:
     """Extract features, learn prompts, judge them, and write them unless their validation SROCC is below 0.
 
@@ -123,6 +124,7 @@ def learn(
         order: what to do.
         extracted: told how many of how many pictures are read.
         learned: told the epoch and its agreement with the stopping part.
+        tell: gets lines on what was done to pictures.
 
     Raises:
         ConfigError: the output exists or has no folder, the table or a picture cannot be used, or the pictures
@@ -138,7 +140,7 @@ def learn(
     encoder = build_encoder(order.encoder)
     if not order.resume:
         order.cache.unlink(missing_ok=True)
-    table = extract([(row.name, row.path) for row in rows], encoder, metrics, order.cache, extracted)
+    table = extract([(row.name, row.path) for row in rows], encoder, metrics, order.cache, extracted, tell)
     table = table.with_scores(torch.tensor([row.score for row in rows], dtype=torch.float32))
     parts = divide(table, order.validation, order.recipe.seed)
     train, head, lower = table.take(parts.train), HEADS[order.head], scores.lower_was_better

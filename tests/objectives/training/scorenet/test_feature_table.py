@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from isptune.errors import ConfigError, SceneError, UnknownName
-from isptune.scenes.images import write_image
+from isptune.scenes.images import MAX_SIDE, write_image
 from objectives.no_reference.lightweight_metrics import LightweightMetrics
 from objectives.training.pictures.look_alikes import held_out, like_any, looks, thumbnail
 from objectives.training.scorenet.feature_extraction import extract
@@ -113,6 +113,15 @@ def test_an_interrupted_extraction_goes_on_and_gives_the_same(pictures, tmp_path
     assert same(rest, whole)
     assert whole.metrics[:, 1].isnan().all()  # too small for niqe
     assert whole.files == tuple(name for name, _ in pictures)
+
+
+def test_that_the_middle_of_a_too_large_picture_is_taken_is_said_when_it_is_read(tmp_path):
+    pictures = [(f"{width}.png", tmp_path / f"{width}.png") for width in (8300, 33000)]  # one is used whole
+    for width, (_, path) in zip((8300, 33000), pictures, strict=True):
+        write_image(path, torch.linspace(0, 1, width).expand(1, 3, 40, width))
+    metrics, cache, told = LightweightMetrics(["tv"]), tmp_path / "cache.safetensors", []
+    extract(pictures, CountingEncoder(), metrics, cache, tell=told.append)
+    assert told == [f"{pictures[1][1]}: is 33000x40; its middle, {MAX_SIDE}x40, is used"]
 
 
 def test_rows_follow_the_content_of_files_not_their_names(pictures, tmp_path):
