@@ -2,7 +2,9 @@
 
 import csv
 import io
+import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,9 +13,13 @@ from typing import final
 
 from isptune.errors import ConfigError, one_line
 from isptune.facts import ObjectiveFacts
+from isptune.system.disk import appending
 
 COLUMNS = ("image", "objective", "score", "direction", "unit")
 REFERENCE = "reference"
+
+SYNC_EVERY_S = 1.0
+"""Scores of so long are lost at most in a power cut; to wait for the disk at each line may cost more than a score."""
 
 Key = tuple[str, str, str]
 """Image, objective, reference."""
@@ -61,22 +67,34 @@ def on_stdout(with_reference: bool) -> ScoreTable:
 def in_file(path: Path, with_reference: bool) -> Iterator[ScoreTable]:
     """A file that is made, or gone on with: a line that was not finished is cut off, the others are kept.
 
+    Each line is in the file at once, and soon on the disk.
+
     Raises:
         ConfigError: the file is something else, or has other columns.
     """
     try:
         known, end = _scores_of(path, with_reference) if path.exists() else ({}, 0)
-        with path.open("r+" if path.exists() else "x", encoding="utf-8", newline="") as stream:
+        if not path.exists():
+            appending(path).close()  # so its name is on the disk
+        with path.open("r+", encoding="utf-8", newline="") as stream:
             stream.seek(end)
             stream.truncate()
+            synced = time.monotonic()
 
             def emit(text: str) -> None:
+                nonlocal synced
                 stream.write(text)
                 stream.flush()
+                if time.monotonic() - synced > SYNC_EVERY_S:
+                    os.fsync(stream.fileno())
+                    synced = time.monotonic()
 
             if not end:
                 emit(",".join(_heads(with_reference)) + "\n")
-            yield ScoreTable(emit, with_reference, known)
+            try:
+                yield ScoreTable(emit, with_reference, known)
+            finally:
+                os.fsync(stream.fileno())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from error
 
@@ -87,10 +105,11 @@ def _heads(with_reference: bool) -> Sequence[str]:
 
 def _scores_of(path: Path, with_reference: bool) -> tuple[dict[Key, float], int]:
     """The scores of a file, and where its last whole line ends, in bytes."""
-    data = path.read_bytes()
+    held = path.read_bytes()
+    data = held.partition(b"\0")[0]  # a power cut leaves zeros, of lines that are to be made again
     data = data[: data.rfind(b"\n") + 1]
     if not data:
-        if path.stat().st_size > 4096:
+        if len(held.strip(b"\0")) > (4096 if held[:1] != b"\0" else 0):
             raise ConfigError(f"{path}: is no table of scores; choose another --out")
         return {}, 0
     try:

@@ -206,12 +206,22 @@ def test_a_file_of_scores_is_gone_on_with_and_what_is_there_is_not_scored_again(
     first = run("spoilt/a_1.png", "--objective", "redness", "--out", "scores.csv")
     assert first.stdout == "scores.csv: 1 new scores\n"
     whole = (sets / "scores.csv").read_text()
-    (sets / "scores.csv").write_text(whole + "spoilt/b.png,redness,0.")  # a torn line
+    (sets / "scores.csv").write_text(
+        whole + "spoilt/b.png,redness,0.\0\0\n\0"
+    )  # torn, and zeros of a power cut
     again = run("spoilt", "--objective", "redness", "--objective", "greenness", "--out", "scores.csv")
     assert again.stdout == "scores.csv: 5 new scores, 1 were there\n"
     text = (sets / "scores.csv").read_text()
     assert text.startswith(whole)
     assert len({(row["image"], row["objective"]) for row in rows_of(text)}) == len(rows_of(text)) == 6
+
+
+@pytest.mark.parametrize(("held", "is_made_again"), [(bytes(5000), True), (b"\0\0mine\n", False)])
+def test_a_file_of_zeros_is_what_a_power_cut_leaves_and_any_other_is_kept(sets, toys, held, is_made_again):
+    (sets / "scores.csv").write_bytes(held)
+    result = run("spoilt/a_1.png", "--objective", "redness", "--out", "scores.csv")
+    assert (result.exception is None) == is_made_again
+    assert ((sets / "scores.csv").read_bytes() != held) == is_made_again
 
 
 def test_what_was_finished_is_kept_when_it_is_stopped(sets, toys, monkeypatch):
