@@ -120,5 +120,5 @@ def in_words(error: Exception) -> str:
 
 
 def without_passwords(text: str) -> str:
-    """The text with stars in place of the passwords of its addresses."""
-    return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", text)
+    """The text with stars in place of the passwords of its addresses, also where they hold `/` or `@` unquoted."""
+    return re.sub(r"""(://[^:/@\s]*):(?!\d+[/?#])[^\s'"]*@""", r"\1:***@", text)

@@ -139,12 +139,16 @@ class _Server:
         url = settings.url
         if not url:
             raise ConfigError(f'{file}: has no url = "http://HOST:PORT/PATH"')
+        if "@" in url:  # it is not repeated: it may hold a secret
+            raise ConfigError(
+                f"{file}: url must have no user and no password: it is told in messages and reports"
+            )
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
             raise ConfigError(f"{file}: url = {url!r}: {error}") from error
-        plain = parts.hostname and not (parts.username or parts.query or parts.fragment)
+        plain = parts.hostname and not (parts.query or parts.fragment)
         if parts.scheme not in ("http", "https") or not plain:
             raise ConfigError(f"{file}: url = {url!r} is not http://HOST:PORT/PATH or https://HOST:PORT/PATH")
         self.address = Address(parts.scheme == "https", str(parts.hostname), port)

@@ -28,7 +28,7 @@ class Connection:
         try:
             port = parts.port
         except ValueError as error:
-            raise ConfigError(f"{root}: {error}") from error
+            raise ConfigError("the server's address has no port that can be read") from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(f"{root!r} is no address of a server; one is http://127.0.0.1:8000")
         self._root, self._host, self._tls = (

@@ -232,14 +232,18 @@ def test_nobody_there_is_said_to_be_that(board, spec):
         "board",
         "ftp://board/",
         "http://",
+        "http+unix://%2Fvar%2Frun%2Fboard.sock/",
         "http://me:secret@board/",
+        "http://:secret@board/",
+        "http://me:sec/ret@board/",
         "http://board:x/",
         "http://board/?a=b",
     ],
 )
 def test_an_address_that_is_none_is_refused(spec, url):
-    with pytest.raises(ConfigError, match="url"):
+    with pytest.raises(ConfigError, match="url") as refused:
         build("pipeline", spec, url=url)
+    assert "sec" not in str(refused.value)
 
 
 def test_without_a_file_the_way_to_give_one_is_said():

@@ -135,6 +135,7 @@ def test_the_default_key_does_not_cross_a_network_in_the_clear(monkeypatch):
     [
         (None, "which server"),
         ("http://user:pa55word@host/v1,model=x", "no user, password or query"),
+        ("http://user:pa55/word@host/v1,model=x", "no user, password or query"),
         ("https://host/v1?api_key=pa55word,model=x", "endpoint has no option 'api_key'"),
         ("https://host/v1%3Fapi_key=pa55word,model=x", "no user, password or query"),
         ("ftp://host/v1,model=x", "no address of a server"),
