@@ -32,6 +32,9 @@ from isptune.tuning.parts import Part, RunParts
 MOST = 512
 """Processes on one machine."""
 
+END_AFTER_S = 0.5
+"""After its last part a worker that was asked to end does so."""
+
 _ASKED_TO_END: Final = threading.Event()
 """In a worker: parts that wait in its queue, which nobody can cancel any more, are in vain."""
 
@@ -142,14 +145,20 @@ def _start(parent: int) -> None:
         sys.exit(128 + number)
 
     signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGALRM, stop)
     end_with(parent)
 
 
 def _evaluate(recipe: str, threads: int, part: Part) -> Outcome:
-    if _ASKED_TO_END.is_set():
-        sys.exit()
-    torch.set_num_threads(threads)
-    return _bench(recipe).evaluator.evaluate_part(part)
+    try:
+        if _ASKED_TO_END.is_set():
+            sys.exit()
+        torch.set_num_threads(threads)
+        return _bench(recipe).evaluator.evaluate_part(part)
+    finally:
+        if _ASKED_TO_END.is_set():
+            # The pool takes the end of a part for its result and waits for the next, and others for this process.
+            signal.setitimer(signal.ITIMER_REAL, END_AFTER_S)
 
 
 @lru_cache(maxsize=2)
