@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 
 import click
 
-from isptune.errors import ConfigError, IsptuneError, one_line
+from isptune.errors import ConfigError, IsptuneError, one_line, without_passwords
 from isptune.system.cores import prepare_threads
 from isptune.version import __version__
 
@@ -96,10 +96,11 @@ def main() -> None:
     except click.exceptions.Exit as leaving:
         status = leaving.exit_code
     except click.ClickException as error:
+        error.message = without_passwords(error.message)
         error.show()
         status = error.exit_code
     except IsptuneError as error:
-        click.echo(f"isptune: {_short(one_line(str(error)))}", err=True)
+        click.echo(f"isptune: {_short(without_passwords(one_line(str(error))))}", err=True)
         status = 2 if isinstance(error, ConfigError) else 1
     except (KeyboardInterrupt, click.Abort):
         click.echo("isptune: stopped; what was finished is kept", err=True)
@@ -141,14 +142,14 @@ def _ending_in_order(stopped_by: list[int]) -> Iterator[None]:
     taken = [n for n in numbers if ours and signal.getsignal(n) is signal.SIG_DFL]
     for number in taken:
         signal.signal(number, stop)
-    before = sys.unraisablehook
+    before, again = sys.unraisablehook, list[threading.Timer]()
 
     def lost(what: "sys.UnraisableHookArgs") -> None:
         if ours and isinstance(what.exc_value, KeyboardInterrupt):
-            again = stopped_by[-1] if stopped_by else signal.SIGINT
-            threading.Timer(
-                AGAIN_AFTER_S, os.kill, (os.getpid(), again)
-            ).start()  # in here it would be lost, too
+            number = stopped_by[-1] if stopped_by else signal.SIGINT
+            again.append(threading.Timer(AGAIN_AFTER_S, os.kill, (os.getpid(), number)))
+            again[-1].daemon = True
+            again[-1].start()  # in here it would be lost, too
         else:
             before(what)
 
@@ -157,5 +158,7 @@ def _ending_in_order(stopped_by: list[int]) -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = before
+        for timer in again:
+            timer.cancel()  # what it would stop has ended
         for number in taken:
             signal.signal(number, signal.SIG_DFL)
