@@ -166,6 +166,41 @@ def test_no_command_that_looks_at_a_strangers_run_acts(isptune, stranger, listen
                 shutil.rmtree(tmp_path / left, ignore_errors=True)
 
 
+ODD_ADDRESSES = (
+    "ftp://HOST/render",
+    "http+unix://%2Fvar%2Frun%2Fdocker.sock/render",
+    "http://me:pa55word@HOST/render",
+    "http://:pa55word@HOST/render",
+    "http://me:pa55/word@HOST/render",  # should have been quoted, as the next one
+    "http://me:pa55@word@HOST/render",
+)
+LOOKING = [BUILDING[0], BUILDING[4], BUILDING[5], BUILDING[6]]
+"""diff, verify, import, and run --start."""
+
+
+@pytest.mark.slow
+def test_an_odd_address_is_one_line_without_its_password_and_gets_nothing_even_if_trusted(
+    isptune, stranger, listener, tmp_path
+):
+    asked, url = listener
+    for address in (one.replace("HOST", url.removeprefix("http://")) for one in ODD_ADDRESSES):
+        (tmp_path / "evil" / "board.toml").write_text(REMOTE.replace("URL/render", address))
+        for settings, commands in (
+            (
+                {"pipeline": "remote:evil/board.toml"},
+                LOOKING if address.startswith("http://me:pa55word@") else [(*BUILDING[0], "--trust")],
+            ),
+            ({"objectives": [f"judge:endpoint:{address}?model=m"]}, [(*BUILDING[0], "--trust")]),
+        ):
+            stranger(**settings)
+            for command in commands:
+                status, out, error = isptune(*command)
+                assert (status > 0, len(error.splitlines())) == (True, 1), (address, command, error)
+                assert not any(part in out + error for part in ("pa55", "word@")), (command, error)
+                assert not asked, (address, command)
+                assert not (tmp_path / "r").exists()
+
+
 @pytest.mark.slow
 def test_a_program_is_shown_and_then_started_where_the_user_trusts_it(isptune, stranger, tmp_path):
     stranger(pipeline="command:evil/isp.toml")
