@@ -49,7 +49,7 @@ class ByFile(Generic[Entry]):
 
 def _names(scene: Scene) -> Iterator[str]:
     """What the scene's file may be called, the likeliest first."""
-    for key in ("file", "path"):
+    for key in ("file", "path"):  # as sources of scenes have them
         if key in scene.metadata:
             yield from _both(str(scene.metadata[key]))
     yield from _both(scene.name)

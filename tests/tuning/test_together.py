@@ -13,6 +13,7 @@ from isptune.facts import PipelineFacts
 from isptune.runs.log import RunLog
 from isptune.runs.settings import RunSettings
 from isptune.runs.unfinished import Outcome, append_outcome, read_outcomes
+from isptune.scenes.images import write_image
 from isptune.scenes.scene import load_scenes
 from isptune.testing import check_objective
 from isptune.tuning.bench import Bench
@@ -222,3 +223,13 @@ def test_the_contract_knows_of_scores_that_are_not_those_of_their_evidence():
 
     with pytest.raises(AssertionError, match="scenes in one order"):
         check_objective(Ordered(), pictures, scene)
+
+
+def test_pictures_that_are_scored_have_a_score_of_all_of_them_together(tmp_path, isptune):
+    for name, red in (("a", 0.6), ("b", 0.0)):
+        write_image(tmp_path / f"{name}.png", torch.full((1, 3, 8, 8), red))
+    status, out, _ = isptune("score", "a.png", "b.png", "--objective", "red_of_all")
+    assert status == 0
+    assert out.splitlines()[-1] == f"red_of_all, all pictures together: {np.sqrt((0.2**2 + 0.8**2) / 2):.4f}"
+    _, out, _ = isptune("score", "a.png", "--objective", "red_of_all")
+    assert "together" not in out

@@ -40,7 +40,9 @@ def _pictures(seed):
         near = np.concatenate([boxes + rng.normal(0, 4, boxes.shape) for _ in range(2)])
         others, their_kinds = _random_things(rng, 6)
         found = np.concatenate([near, others])
-        found[:, 2:] = np.maximum(found[:, 2:], found[:, :2] + 1)  # a box of no area is neither right nor wrong there
+        found[:, 2:] = np.maximum(
+            found[:, 2:], found[:, :2] + 1
+        )  # a box of no area is neither right nor wrong there
         found_kinds = np.where(rng.random(len(found)) < 0.1, 2, np.concatenate([kinds, kinds, their_kinds]))
         yield there, Found(found, found_kinds, rng.random(len(found)), np.zeros(len(found)))
 
