@@ -7,7 +7,7 @@
 | network | `onnx:FILE`, a detector whose outputs are boxes, scores and classes: `objectives.task.detector` |
 | annotations | a JSON file of COCO's form, or a folder of YOLO's text files: `objectives.task.boxes` |
 | iou | `coco` (the default): the mean over overlaps from 0.5 to 0.95; or one, such as 0.5 |
-| labels | what the detector's classes are: `index` (the default), places among the annotations' classes from 0; `id`, |
+| places | what the detector's classes are: `index` (the default), places among the annotations' classes from 0; `id`, |
 | | their numbers, such as COCO's 1 to 90 |
 | fit | `letterbox` (the default): pictures are fitted into what the network takes; `stretch` |
 | normalize | `none` (the default) or `imagenet` |
@@ -51,7 +51,7 @@ DEFAULTS = {
     "network": "",
     "annotations": "",
     "iou": "coco",
-    "labels": "index",
+    "places": "index",
     "fit": "letterbox",
     "normalize": "none",
     "white": "1",
@@ -63,7 +63,7 @@ DEFAULTS = {
     "least": "0.001",
 }
 ALLOWED = {
-    "labels": ("index", "id"),
+    "places": ("index", "id"),
     "fit": ("letterbox", "stretch"),
     "normalize": ("none", "imagenet"),
     "white": ("1", "255"),
@@ -162,7 +162,7 @@ def build(argument: str) -> Detection:
     if annotations_path.is_file():
         weights[annotations_path.name] = sha256_of(annotations_path)
     facts = ObjectiveFacts("maximize", (0.0, 1.0), "mAP", SOURCE, weights=weights)
-    return Detection(detector, annotations, options["labels"] == "index", thresholds, facts)
+    return Detection(detector, annotations, options["places"] == "index", thresholds, facts)
 
 
 def _looking(options: Mapping[str, str]) -> Looking:
