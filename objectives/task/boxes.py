@@ -2,8 +2,8 @@
 
 COCO: `images` with file_name, width and height; `annotations` with image_id, category_id, bbox [x, y, width, height]
 and iscrowd; `categories` with id and name. YOLO: a text file a photograph of the same stem, a line a thing: its class
-from 0, then centre x, centre y, width and height in shares of the picture. One without things has an
-empty file.
+from 0, then centre x, centre y, width and height in shares of the picture, or the corners of a polygon. One without
+things has an empty file.
 
 Source: Lin et al. 2014, Microsoft COCO: common objects in context, arXiv:1405.0312.
 """
@@ -12,8 +12,6 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from isptune.errors import ConfigError, SceneError, one_line
 from isptune.scenes.scene import Scene
 from isptune.system.records import Pixels, read_bytes, read_json
@@ -21,6 +19,16 @@ from objectives.task.scene_file import ByFile
 
 LARGEST_JSON = 512 * 2**20
 """Bytes: annotations of all of COCO's training pictures are 450 MB."""
+
+
+MOST_KINDS = 100_000
+"""Classes of a YOLO folder, at most."""
+
+FARTHEST = 10.0
+"""In shares of a picture: no thing in it reaches farther out."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom in shares of the photograph."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +74,12 @@ class Thing:
 
     Attributes:
         kind: its class's number in the annotations.
-        box: left, top, right and bottom in shares of the photograph.
+        box: where it is.
         crowd: whether it is many: what is detected in it is neither right nor wrong.
     """
 
     kind: int
-    box: tuple[float, float, float, float]
+    box: Box
     crowd: bool = False
 
 
@@ -141,6 +149,10 @@ def _coco(path: Path) -> Annotations:
             )
         (left, top, width, height), size = one.bbox, sizes[one.image_id]
         box = left / size[0], top / size[1], (left + width) / size[0], (top + height) / size[1]
+        if not _is_box(box):
+            raise ConfigError(
+                f"{one_line(str(path))}: bbox = {one.bbox} is not left, top, width and height in pixels"
+            )
         things[one.image_id].append(Thing(one.category_id, box, bool(one.iscrowd)))
     known = {one.file_name: Annotated(tuple(things[one.id]), sizes[one.id]) for one in table.images}
     kinds = {one.id for one in table.categories} | {one.category_id for one in table.annotations}
@@ -163,16 +175,30 @@ def _yolo(path: Path) -> Annotations:
 def _lines(file: Path) -> tuple[Thing, ...]:
     found = []
     for number, line in enumerate(read_bytes(file).decode(errors="replace").splitlines(), 1):
-        cells = line.split()
-        if not cells:
+        if not line.strip():
             continue
         try:
-            kind, (x, y, width, height) = int(cells[0]), map(float, cells[1:])
+            kind, *shares = line.split()
+            thing = Thing(int(kind), _box(list(map(float, shares))))
         except ValueError:
-            kind, x, y, width, height = -1, math.nan, 0.0, 0.0, 0.0
-        if kind < 0 or not np.isfinite([x, y, width, height]).all() or min(width, height) < 0:
+            thing = Thing(-1, (math.nan,) * 4)
+        if not 0 <= thing.kind <= MOST_KINDS or not _is_box(thing.box):
             raise ConfigError(
                 f"{one_line(str(file))}: line {number}: {one_line(line[:60])!r} is not CLASS X Y WIDTH HEIGHT in shares"
             )
-        found.append(Thing(kind, (x - width / 2, y - height / 2, x + width / 2, y + height / 2)))
+        found.append(thing)
     return tuple(found)
+
+
+def _box(shares: list[float]) -> Box:
+    """Of centre and size, or around a polygon of three corners or more. Raises ValueError for what is neither."""
+    if len(shares) >= 6 and len(shares) % 2 == 0:
+        return min(shares[::2]), min(shares[1::2]), max(shares[::2]), max(shares[1::2])
+    x, y, width, height = shares
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def _is_box(box: Box) -> bool:
+    """Whether it has corners in order, somewhere about the picture; of what is no number this is not so."""
+    left, top, right, bottom = box
+    return left <= right and top <= bottom and all(-FARTHEST <= end <= FARTHEST for end in box)

@@ -153,6 +153,8 @@ def test_what_is_wrong_with_scenes_and_annotations_is_one_line(folder):
     (folder / "yolo" / "one.txt").write_text("0 0.5 0.5 0.1\n")
     with pytest.raises(ConfigError, match=r"one\.txt: line 1: '0 0.5 0.5 0.1' is not CLASS X Y"):
         read_annotations(folder / "yolo")
+    (folder / "yolo" / "one.txt").write_text("0 0.1 0.2 0.5 0.2 0.5 0.8 0.1 0.8\n")  # a polygon
+    assert read_annotations(folder / "yolo").of(_scene())[0].box == (0.1, 0.2, 0.5, 0.8)
     (folder / "coco.json").write_text('{"images": [], "annotations": [{"image_id": 1}]}')
     with pytest.raises(ConfigError, match=r"coco\.json: annotations"):
         read_annotations(folder / "coco.json")
