@@ -29,12 +29,12 @@ QR_MODULES_PX = (4.0, 3.0, 2.5, 2.0)
 MARKER_MODULES_PX = (6.0, 4.0, 3.0, 2.0)
 """Sides of a module, pixels, a column each."""
 
-QUIET = 2
-"""Modules of paper around each."""
-
 _QR_SIDE, _MARKER_SIDE = 21, 6
+QUIET = {_QR_SIDE: 4, _MARKER_SIDE: 2}
+"""Modules of paper around each; ISO/IEC 18004 asks for four around a QR code."""
+
 GAP = 6
-ROW_PX = 108
+ROW_PX = 122
 
 
 def codes_chart(scale: int, seed: int) -> Scene:
@@ -45,7 +45,7 @@ def codes_chart(scale: int, seed: int) -> Scene:
         seed: of what the codes say.
     """
     columns = [(px, _QR_SIDE) for px in QR_MODULES_PX] + [(px, _MARKER_SIDE) for px in MARKER_MODULES_PX]
-    sides = [round(px * (modules + 2 * QUIET)) for px, modules in columns]
+    sides = [round(px * (modules + 2 * QUIET[modules])) for px, modules in columns]
     width = (sum(sides) + GAP * (len(sides) + 1) + 1) // 2 * 2
     height = ROW_PX * len(INK_AND_PAPER) + 2 * GAP
     light = np.full((height * scale, width * scale), BACKGROUND)
@@ -86,7 +86,7 @@ def _code(modules: int, number: int) -> tuple[str, Plane]:
 
 def _drawn(code: Plane, px: float, side: int) -> Plane:
     """A code in its quiet zone as `side` pixels gather it, one of its modules `px` wide."""
-    with_zone = np.pad(code, QUIET)
+    with_zone = np.pad(code, QUIET[len(code)])
     places = (np.arange(side * FINER) + 0.5) / FINER / px
     at = np.minimum(places.astype(int), len(with_zone) - 1)
     return gathered(with_zone[np.ix_(at, at)], FINER)
