@@ -1,6 +1,7 @@
 """The command line: finds the commands, and turns errors into one line and an exit status."""
 
 import importlib
+import os
 import signal
 import sys
 import threading
@@ -13,6 +14,9 @@ import click
 from isptune.errors import ConfigError, IsptuneError, one_line
 from isptune.system.cores import prepare_threads
 from isptune.version import __version__
+
+AGAIN_AFTER_S = 0.05
+"""A request to end that was lost is sent once more after this."""
 
 COMMANDS = {
     "run": "isptune.commands.run:run",
@@ -27,6 +31,7 @@ COMMANDS = {
     "compare": "isptune.commands.compare:compare",
     "show": "isptune.commands.show:show",
     "report": "isptune.commands.report:report",
+    "leaderboard": "isptune.commands.leaderboard:leaderboard",
     "dashboard": "isptune.commands.dashboard:dashboard",
     "score": "isptune.commands.score:score",
     "prompt": "isptune.commands.prompt:prompt",
@@ -119,6 +124,8 @@ def _ending_in_order(stopped_by: list[int]) -> Iterator[None]:
 
     By default they end a process on the spot: its temporary folders would stay, and programs would be cut off by the
     process that watches over them. A signal that is ignored, as under nohup, stays so. `stopped_by` gets the signal.
+
+    Where one arrives while Python cleans an object away, what is raised goes no further: then it is sent once more.
     """
 
     def stop(number: int, frame: object) -> None:
@@ -133,8 +140,21 @@ def _ending_in_order(stopped_by: list[int]) -> Iterator[None]:
     taken = [n for n in numbers if ours and signal.getsignal(n) is signal.SIG_DFL]
     for number in taken:
         signal.signal(number, stop)
+    before = sys.unraisablehook
+
+    def lost(what: "sys.UnraisableHookArgs") -> None:
+        if ours and isinstance(what.exc_value, KeyboardInterrupt):
+            again = stopped_by[-1] if stopped_by else signal.SIGINT
+            threading.Timer(
+                AGAIN_AFTER_S, os.kill, (os.getpid(), again)
+            ).start()  # in here it would be lost, too
+        else:
+            before(what)
+
+    sys.unraisablehook = lost
     try:
         yield
     finally:
+        sys.unraisablehook = before
         for number in taken:
             signal.signal(number, signal.SIG_DFL)

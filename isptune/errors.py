@@ -25,6 +25,7 @@ The command line prints the message as one line, without a traceback, and exits 
 """
 
 import difflib
+import re
 
 
 class IsptuneError(Exception):
@@ -116,3 +117,8 @@ def in_words(error: Exception) -> str:
     """What an exception says, on one line; of those that are not ours with their type."""
     message = " ".join(str(error).split()) or "no message"
     return message if isinstance(error, IsptuneError) else f"{type(error).__name__}: {message}"
+
+
+def without_passwords(text: str) -> str:
+    """The text with stars in place of the passwords of its addresses."""
+    return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", text)

@@ -11,7 +11,7 @@ what writes a run down elsewhere while it goes on, under `isptune.writers`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,9 +20,9 @@ from torch import Tensor
 
 from isptune.arrays import Images, Levels, Losses, OtherImages, Params, Scores, SecondImages
 from isptune.diagnosis.finding import Diagnosis
-from isptune.facts import EditedFile, FileSet, JudgeFacts, ObjectiveFacts, PipelineFacts
+from isptune.facts import Direction, EditedFile, FileSet, JudgeFacts, ObjectiveFacts, PipelineFacts
 from isptune.scenes.scene import Scene
-from isptune.space import Candidate, Space
+from isptune.space import Candidate, Param, Space
 
 
 @runtime_checkable
@@ -253,6 +253,23 @@ class ParetoOptimizer(Protocol):
 
 
 @dataclass(frozen=True)
+class WrittenRun:
+    """A run as writers get it.
+
+    Attributes:
+        name: of its folder.
+        settings: as in its config.json.
+        params: those that are tuned.
+        objectives: by name the direction in which each is better, in order.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    params: Sequence[Param]
+    objectives: Mapping[str, Direction]
+
+
+@dataclass(frozen=True)
 class WrittenTrial:
     """A trial as writers get it.
 
@@ -261,7 +278,9 @@ class WrittenTrial:
         params: the tuned values.
         numbers: scores by objective, and l1 and l1_normalised where they are known; empty of a trial that failed.
         error: why it failed, else None.
-        began, ended: seconds since 1970, UTC; None where they are not known.
+        began, ended: seconds since 1970, UTC, of all its batch; None where they are not known.
+        took_s: its share of the seconds in the pipeline and in the objectives; None where it is not known.
+        levels: signed distortion levels by name, where the pipeline knows its truth.
     """
 
     number: int
@@ -272,13 +291,39 @@ class WrittenTrial:
     error: str | None
     began: float | None
     ended: float | None
+    took_s: float | None = None
+    levels: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WrittenEnd:
+    """What came of a run, as writers get it.
+
+    Attributes:
+        params: all of the recommended set.
+        scores, start: by objective those of the recommended set and of what the search started from.
+        held_out: by objective by how much scores rose on scenes that the search never saw; empty where none were kept.
+        l1_normalised: of the recommended set, where the pipeline knows its truth.
+        pictures: as PNG.
+    """
+
+    params: Candidate
+    scores: Mapping[str, float]
+    start: Mapping[str, float]
+    held_out: Mapping[str, float]
+    l1_normalised: float | None
+    pictures: Sequence[Path]
 
 
 @runtime_checkable
 class RunWriter(Protocol):
-    """Writes a run down elsewhere while it goes on. What it raises is told once, and ends the writing, not the run."""
+    """Writes a run down elsewhere while it goes on.
 
-    def begin(self, name: str, settings: Mapping[str, Any]) -> None:
+    What it raises costs the run nothing: it is told, and what was missed is handed over again later, from `begin` where
+    that failed, so that a writer must not take amiss what it has already.
+    """
+
+    def begin(self, run: WrittenRun) -> None:
         """The run begins, or goes on: the trials that it has come first."""
         ...
 
@@ -286,6 +331,6 @@ class RunWriter(Protocol):
         """A generation is over."""
         ...
 
-    def end(self, values: Candidate, numbers: Mapping[str, float], pictures: Sequence[Path]) -> None:
-        """The run is over: what it recommends, the scores of that, and its pictures as PNG."""
+    def end(self, end: WrittenEnd) -> None:
+        """The run is over."""
         ...

@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     "--write-to",
     metavar="SPEC",
     multiple=True,
-    help="Write the run down elsewhere, too, as it goes on: tensorboard:DIR, mlflow, mlflow:EXPERIMENT.",
+    help="Write the run down elsewhere, too, as it goes on: tensorboard:DIR, mlflow, mlflow:EXPERIMENT, optuna:URL.",
+)
+@click.option(
+    "--storage",
+    metavar="URL",
+    help="Write the run into an Optuna storage, too, as it goes on, for a team's optuna-dashboard and `isptune "
+    "leaderboard`: sqlite:///team.db, postgresql+pg8000://USER@HOST/DB, or the path of a journal file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; progress goes to stderr.")
 @fail_below
@@ -36,6 +42,7 @@ def run(
     workers: str | None,
     extend: bool,
     write_to: tuple[str, ...],
+    storage: str | None,
     as_json: bool,
     limits: tuple[str, ...],
     **options: Any,
@@ -67,6 +74,8 @@ def run(
     check_writable(out)
     settings = settings_from(options)
     wanted = parse_limits(limits, settings.objectives)
+    if storage is not None:
+        write_to = (*write_to, f"optuna:{storage}")
     folder = carry_out(settings, out, workers, extend, as_json, write_to)
     if wanted:
         from isptune.runs.record import read_run

@@ -8,7 +8,7 @@ from rich.console import Console
 from isptune.errors import one_line
 from isptune.library.forecast import Plan
 from isptune.library.progress import RunProgress
-from isptune.library.writing import Writing
+from isptune.library.writing import Writing, written_run
 from isptune.runs.files import RECOMMENDED
 from isptune.runs.log import RunLog
 from isptune.tuning.bench import Bench
@@ -64,7 +64,7 @@ def run_with_progress(
                 markup=False,
                 soft_wrap=True,
             )
-    writing = Writing(folder, bench.settings, write_to, errors.print)
+    writing = Writing(folder, written_run(folder, bench), bench.level_names, write_to, errors.print)
     writing.begin()
     if not RunLog(folder).generations():
         _try_start(bench, console)

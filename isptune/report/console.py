@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from isptune.report.comparison import Comparison
+    from isptune.report.leaderboard import Leaderboard
 
 KNOBS = 24
 """Rows of the table of knobs at most; those that changed most."""
@@ -45,6 +46,31 @@ def print_next(record: RunRecord, console: "Console") -> None:
     print_line(console, "next:")
     for line in step_lines(next_steps(record)):
         print_line(console, line)
+
+
+def print_leaderboard(board: "Leaderboard", console: "Console") -> None:
+    """Print a table a group, and what was left out."""
+    for group in board.groups:
+        rows = []
+        for rank, one in enumerate(group.runs, 1):
+            note = "the start stays" if one.kept_start else "" if one.state == "finished" else one.state
+            opinions = "" if one.better is None else f"{one.better} better, {one.worse} worse"
+            scores = map(number, (one.start, one.score, one.gain, one.held_out, one.l1_normalised))
+            place = rank if one.state == "finished" else "-"
+            row = [place, one.run, one.by, one.optimizer, one.seed, f"{one.trials} of {one.budget}", *scores]
+            rows.append([str(value) for value in (*row, opinions, note)])
+        order = "gain on scenes not seen" if group.by_held_out else "score"
+        title = (
+            f"{' + '.join(group.objectives)} on {group.pipeline}, {len(group.scenes)} scene(s), by {order}"
+        )
+        head = ["", "run", "by", "optimizer", "seed", "trials", "start", "score", "better by", "not seen", "l1",
+                "second opinions", ""]  # fmt: skip
+        filled = [
+            i for i, name in enumerate(head) if not name or any(row[i] not in ("", "-") for row in rows)
+        ]
+        print_table(console, title, [head[i] for i in filled], [[row[i] for i in filled] for row in rows])
+    for line in board.left_out:
+        print_line(console, f"left out: {line}")
 
 
 def print_comparison(comparison: "Comparison", console: "Console") -> None:

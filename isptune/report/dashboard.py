@@ -3,24 +3,21 @@
 import re
 import shutil
 import threading
-import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isptune.errors import IsptuneError, MissingExtra, RunFolderError
 from isptune.runs.files import IMAGES
-from isptune.runs.log import Generation, Trial
+from isptune.runs.log import Generation
 from isptune.runs.record import RunRecord, read_run
-from isptune.runs.times import Span, read_times
-from isptune.space import Choice, Integer, Param
+from isptune.runs.times import read_times
+from isptune.runs.written import written_trials
 from isptune.system.disk import folder_in, replacing
+from isptune.writers.optuna_storage import distribution, frozen, journal_storage, quietly
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-    from optuna.trial import FrozenTrial
+    pass
 
 JOURNAL, ARTIFACTS = "optuna_journal.log", "optuna_artifacts"
 FOLLOW_EVERY_S = 2.0
@@ -63,7 +60,7 @@ def serve(journal: Path, host: str, port: int) -> None:
             "the dashboard needs optuna-dashboard: pip install 'isptune[dashboard]'; "
             f"the journal is written to {journal}"
         ) from error
-    storage, ended = _storage(journal), threading.Event()
+    storage, ended = journal_storage(journal), threading.Event()
     following = threading.Thread(target=_follow, args=(journal, ended), daemon=True)
     following.start()
     try:
@@ -80,8 +77,8 @@ def _follow(journal: Path, ended: threading.Event) -> None:
     from optuna.artifacts import get_all_artifact_meta
 
     folder = journal.parent
-    with _quietly() as optuna:
-        known = optuna.load_study(study_name=None, storage=_storage(journal))  # the only one
+    with quietly() as optuna:
+        known = optuna.load_study(study_name=None, storage=journal_storage(journal))  # the only one
     done = len({trial.user_attrs["generation"] for trial in known.get_trials(deepcopy=False)})
     pictured = bool(get_all_artifact_meta(known))
     while not ended.wait(FOLLOW_EVERY_S):
@@ -90,8 +87,8 @@ def _follow(journal: Path, ended: threading.Event) -> None:
         except RunFolderError:  # it is being written
             continue
         if len(record.generations) > done or (record.answer and not pictured):
-            with _quietly() as optuna:
-                study = optuna.load_study(study_name=record.name, storage=_storage(journal))
+            with quietly() as optuna:
+                study = optuna.load_study(study_name=record.name, storage=journal_storage(journal))
                 _add(study, record, record.generations[done:])
                 if record.answer and not pictured:
                     _attach(study, record)
@@ -105,36 +102,12 @@ def command(journal: Path, host: str, port: int) -> list[str]:
     return ["optuna-dashboard", "--storage-class", "JournalFileStorage", *where, str(journal)]
 
 
-def distribution(param: Param) -> "BaseDistribution":
-    """A param as Optuna has it."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    if isinstance(param, Choice):
-        return CategoricalDistribution(param.options)
-    if isinstance(param, Integer):
-        return IntDistribution(param.low, param.high, log=param.log)
-    return FloatDistribution(param.low, param.high, log=param.log)
-
-
-@contextmanager
-def _quietly() -> Any:
-    """Optuna without its lines on standard error."""
-    import optuna
-
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield optuna
-    finally:
-        optuna.logging.set_verbosity(before)
-
-
 def _fill(path: Path, record: RunRecord) -> None:
-    with _quietly() as optuna:
+    with quietly() as optuna:
         directions: list[Any] = [objective.direction for objective in record.objectives]
-        study = optuna.create_study(storage=_storage(path), study_name=record.name, directions=directions)
+        study = optuna.create_study(
+            storage=journal_storage(path), study_name=record.name, directions=directions
+        )
         study.set_metric_names([objective.name for objective in record.objectives])
         _add(study, record, record.generations)
         if record.answer:
@@ -143,15 +116,15 @@ def _fill(path: Path, record: RunRecord) -> None:
 
 def _add(study: Any, record: RunRecord, generations: Sequence[Generation]) -> None:
     distributions = {param.name: distribution(param) for param in record.params}
-    times = read_times(record.folder)
+    objectives = [objective.name for objective in record.objectives]
+    levels = [facts.name for facts in record.levels]
+    times, known = read_times(record.folder), record.generations
+    first = sum(len(one.trials) for one in known) - sum(len(one.trials) for one in generations)
     for generation in generations:
-        spans: Sequence[Span | None] = times.get(generation.generation, ())
-        if len(spans) != len(generation.trials):
-            spans = [None] * len(generation.trials)
-        study.add_trials(
-            _frozen(trial, generation.generation, record, distributions, span)
-            for trial, span in zip(generation.trials, spans, strict=True)
-        )
+        spans = times.get(generation.generation, ())
+        written = written_trials(first, generation.generation, generation.trials, spans, levels)
+        study.add_trials(frozen(trial, objectives, distributions) for trial in written)
+        first += len(written)
 
 
 def _attach(study: Any, record: RunRecord) -> None:
@@ -177,42 +150,3 @@ def _artifacts(folder: Path) -> Any:
 
     folder_in(folder, ARTIFACTS)
     return FileSystemArtifactStore(str(folder / ARTIFACTS))
-
-
-def _storage(path: Path) -> Any:
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-
-    # The lock by opening a file works on every file system; the one by symbolic link does not on Windows.
-    return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
-
-
-def _frozen(
-    trial: Trial,
-    generation: int,
-    record: RunRecord,
-    distributions: "Mapping[str, BaseDistribution]",
-    span: Span | None,
-) -> "FrozenTrial":
-    from optuna.trial import TrialState, create_trial
-
-    attributes: dict[str, Any] = {"generation": generation, "repeat": trial.repeat}
-    for number, (level, facts) in enumerate(zip(trial.levels, record.levels, strict=False)):
-        attributes[f"d_{number + 1} {facts.name}"] = level
-    known = {"l1": trial.l1, "l1_normalised": trial.l1_normalised, "error": trial.error}
-    attributes |= {name: value for name, value in known.items() if value is not None}
-    scores = [trial.scores.get(objective.name) for objective in record.objectives]
-    complete = trial.error is None and None not in scores
-    if span is not None:
-        attributes["took_s"] = span.took_s
-    made = create_trial(
-        state=TrialState.COMPLETE if complete else TrialState.FAIL,
-        values=scores if complete else None,  # pyright: ignore[reportArgumentType] - none of them is None here
-        params=dict(trial.params),
-        distributions=dict(distributions),
-        user_attrs=attributes,
-    )
-    if span is not None:
-        made.datetime_start = datetime.fromtimestamp(span.began)
-        made.datetime_complete = datetime.fromtimestamp(span.ended)
-    return made

@@ -1,12 +1,10 @@
 """`--write-to mlflow` or `mlflow:EXPERIMENT`: a run of MLflow; where it is kept says MLFLOW_TRACKING_URI."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, final
+from collections.abc import Sequence
+from typing import final
 
 from isptune.errors import MissingExtra
-from isptune.interfaces import RunWriter, WrittenTrial
-from isptune.space import Candidate
+from isptune.interfaces import RunWriter, WrittenEnd, WrittenRun, WrittenTrial
 
 LONGEST = 500
 """Characters of a parameter's value that every version of MLflow takes."""
@@ -30,11 +28,11 @@ class MLflow:
 
         self._experiment, self._client, self._run = experiment, MlflowClient(), ""
 
-    def begin(self, name: str, settings: Mapping[str, Any]) -> None:
+    def begin(self, run: WrittenRun) -> None:
         known = self._client.get_experiment_by_name(self._experiment)
         number = known.experiment_id if known else self._client.create_experiment(self._experiment)
-        self._run = self._client.create_run(number, run_name=name).info.run_id
-        for key, value in settings.items():
+        self._run = self._client.create_run(number, run_name=run.name).info.run_id
+        for key, value in run.settings.items():
             self._client.log_param(self._run, key, str(value)[:LONGEST])
 
     def trials(self, trials: Sequence[WrittenTrial]) -> None:
@@ -43,12 +41,12 @@ class MLflow:
             for name, value in trial.numbers.items():
                 self._client.log_metric(self._run, _plain(name), value, timestamp=at_ms, step=trial.number)
 
-    def end(self, values: Candidate, numbers: Mapping[str, float], pictures: Sequence[Path]) -> None:
-        for name, value in values.items():
+    def end(self, end: WrittenEnd) -> None:
+        for name, value in end.params.items():
             self._client.log_param(self._run, f"recommended.{_plain(name)}", value)
-        for name, value in numbers.items():
+        for name, value in end.scores.items():
             self._client.log_metric(self._run, f"recommended.{_plain(name)}", value)
-        for path in pictures:
+        for path in end.pictures:
             self._client.log_artifact(self._run, str(path), "images")
         self._client.set_terminated(self._run)
 

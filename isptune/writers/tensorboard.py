@@ -1,14 +1,13 @@
 """`--write-to tensorboard:DIR`: curves and pictures for TensorBoard."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 
 from isptune.errors import ConfigError, MissingExtra
-from isptune.interfaces import RunWriter, WrittenTrial
-from isptune.space import Candidate
+from isptune.interfaces import RunWriter, WrittenEnd, WrittenRun, WrittenTrial
 
 
 def build(argument: str | None) -> RunWriter:
@@ -31,11 +30,11 @@ class TensorBoard:
     def __init__(self, folder: Path):
         self._folder, self._events = folder, None
 
-    def begin(self, name: str, settings: Mapping[str, Any]) -> None:
+    def begin(self, run: WrittenRun) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._events: Any = SummaryWriter(str(self._folder / name))
-        rows = "\n".join(f"    {key} = {value!r}" for key, value in settings.items())
+        self._events: Any = SummaryWriter(str(self._folder / run.name))
+        rows = "\n".join(f"    {key} = {value!r}" for key, value in run.settings.items())
         self._events.add_text("settings", rows)
 
     def trials(self, trials: Sequence[WrittenTrial]) -> None:
@@ -47,12 +46,12 @@ class TensorBoard:
                     self._events.add_scalar(name, value, trial.number, walltime=trial.ended)
         self._events.flush()
 
-    def end(self, values: Candidate, numbers: Mapping[str, float], pictures: Sequence[Path]) -> None:
+    def end(self, end: WrittenEnd) -> None:
         from PIL import Image
 
-        for name, value in numbers.items():
+        for name, value in end.scores.items():
             self._events.add_scalar(f"recommended/{name}", value, 0)
-        for path in pictures:
+        for path in end.pictures:
             with Image.open(path) as picture:
                 pixels = np.asarray(picture.convert("RGB"))
             self._events.add_image(path.stem, pixels, 0, dataformats="HWC")

@@ -120,6 +120,7 @@ READING = [
     ("export", "made", "--format", "file"),
     ("compare", "made", "made", "--out", "c"),
     ("lookup", "made", "--iso", "100"),
+    ("leaderboard", "made"),
 ]
 """And by those that only read it."""
 

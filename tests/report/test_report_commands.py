@@ -18,6 +18,7 @@ from isptune.commands.report import report
 from isptune.commands.show import show
 from isptune.errors import IsptuneError, MissingExtra, RunFolderError
 from isptune.runs.times import Span, append_times
+from isptune.writers.optuna_storage import journal_storage
 from tests.report.folders import write_run
 
 
@@ -91,7 +92,7 @@ def test_the_journal_holds_every_trial_as_the_log_does(tmp_path):
     assert command[0] == "optuna-dashboard"
     assert command[-1] == str(journal)
     assert "9000" in command
-    study = optuna.load_study(study_name="run", storage=isptune.report.dashboard._storage(journal))
+    study = optuna.load_study(study_name="run", storage=journal_storage(journal))
     trials = [trial for generation in generations for trial in generation.trials]
     assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert len(study.trials) == len(trials) == 32

@@ -221,3 +221,39 @@ os.kill(int(pathlib.Path("daemon").read_text()), 0)
     variables = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=variables, check=not last)
     assert _end_within([int((tmp_path / "daemon").read_text())], 10)
+
+
+SWALLOWED = """
+import os, signal, sys, time
+import click
+from isptune.cli import COMMANDS, main
+
+class Falling:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(1000):  # the handler is called in here
+            pass
+
+@click.command()
+def call():
+    Falling()
+    time.sleep(60)
+
+COMMANDS["call"] = "__main__:call"
+sys.argv = ["isptune", "call"]
+main()
+"""
+
+
+@linux
+def test_a_request_to_end_that_python_swallows_while_it_cleans_up_is_taken_all_the_same(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, "-c", SWALLOWED],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert (ended.returncode, ended.stderr.strip()) == (143, STOPPED)

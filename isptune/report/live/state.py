@@ -26,13 +26,13 @@ RECENT = 5
 """The pace is that of so many last generations."""
 
 
-def find_runs(root: Path) -> dict[str, Path]:
+def find_runs(root: Path, most: int = MOST_RUNS) -> dict[str, Path]:
     """Runs by their names: the folder itself, or those below it, the latest first. No link is followed."""
     if _is_run(root):
         return {root.resolve().name: root}
     found = [path for path in _below(root, DEEPEST) if _is_run(path)]
     found.sort(key=lambda path: -_changed(path))
-    return {path.relative_to(root).as_posix(): path for path in found[:MOST_RUNS]}
+    return {path.relative_to(root).as_posix(): path for path in found[:most]}
 
 
 def _is_run(folder: Path) -> bool:
