@@ -13,6 +13,7 @@ import argparse
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ def drawn(data: Path, learn: int, check: int) -> tuple[list[Path], list[Path]]:
 
 
 def tuned(
-    data: Path, leader: str, photographs: Sequence[Path], runs: Path, options: Mapping[str, int]
+    data: Path, leader: str, photographs: Sequence[Path], runs: Path, options: Mapping[str, Any]
 ) -> Candidate:
     """The set that a leader chooses; a run that was cut off goes on."""
     scenes = [f"unprocessed:{path}?iso={ISO[i % 2]}&seed=1" for i, path in enumerate(photographs)]

@@ -47,7 +47,7 @@ def check_objective(objective: Any, images: Images, scene: Scene, *, tolerance: 
     several = _in_a_population(objective, images, scene, turned, 2)
     _check_equal(whole, several, tolerance, "in one order and", "in another")
     if isinstance(objective, ScoresTogether):
-        _check_together(objective, images, scene, scores, tolerance)
+        _check_together(objective, objective.facts.range, images, scene, scores, tolerance)
     low, high = objective.facts.range
     slack = 1e-5 * max([1.0, *(abs(end) for end in (low, high) if math.isfinite(end))])
     inside = bool(((scores >= low - slack) & (scores <= high + slack)).all())
@@ -72,7 +72,12 @@ def _check_facts(objective: Objective) -> None:
 
 
 def _check_together(
-    objective: ScoresTogether, images: Images, scene: Scene, scores: Scores, tolerance: float
+    objective: ScoresTogether,
+    limits: tuple[float, float],
+    images: Images,
+    scene: Scene,
+    scores: Scores,
+    tolerance: float,
 ) -> None:
     """What one scores that scores all scenes together: the same as alone of one, in any order of several."""
     evidence = evidence_of(objective, images, scene)
@@ -84,9 +89,9 @@ def _check_together(
     assert abs(several - backwards) <= tolerance * max(1.0, abs(several)), (
         f"scenes in one order score {several:.6g} together and {backwards:.6g} in another"
     )
-    low, high = objective.facts.range
+    low, high = limits
     slack = 1e-5 * max([1.0, *(abs(end) for end in (low, high) if math.isfinite(end))])
-    assert low - slack <= several <= high + slack, f"{several:.6g} together, outside {objective.facts.range}"
+    assert low - slack <= several <= high + slack, f"{several:.6g} together, outside {limits}"
 
 
 def _again(objective: Objective, images: Images, scene: Scene) -> Scores:

@@ -74,7 +74,7 @@ def _code(modules: int, number: int) -> tuple[str, Plane]:
     if modules == _MARKER_SIDE:
         drawn = cv2.aruco.generateImageMarker(dictionary(DICTIONARY), number, modules, borderBits=1)
         return f"{ARUCO}{number}", (drawn == 0).astype(np.float64)
-    settings = cv2.QRCodeEncoder_Params()
+    settings = cv2.QRCodeEncoder_Params()  # pyright: ignore[reportAttributeAccessIssue] - its name in the stubs is another
     settings.version, settings.correction_level = 1, cv2.QRCodeEncoder_CORRECT_LEVEL_M
     text = f"ISP{number:02d}"
     ink = cv2.QRCodeEncoder.create(settings).encode(text) == 0

@@ -67,9 +67,11 @@ class Published:
             (
                 count if place in ends else math.ceil(self.depth * count),
                 _in_eights(self.width * channels),
-                *rest,
+                stride,
+                kernel,
+                widen,
             )
-            for place, (count, channels, *rest) in enumerate(STAGES)
+            for place, (count, channels, stride, kernel, widen) in enumerate(STAGES)
         )
 
 

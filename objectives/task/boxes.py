@@ -181,7 +181,7 @@ def _lines(file: Path) -> tuple[Thing, ...]:
             kind, *shares = line.split()
             thing = Thing(int(kind), _box(list(map(float, shares))))
         except ValueError:
-            thing = Thing(-1, (math.nan,) * 4)
+            thing = Thing(-1, (math.nan, math.nan, math.nan, math.nan))
         if not 0 <= thing.kind <= MOST_KINDS or not _is_box(thing.box):
             raise ConfigError(
                 f"{one_line(str(file))}: line {number}: {one_line(line[:60])!r} is not CLASS X Y WIDTH HEIGHT in shares"

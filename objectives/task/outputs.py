@@ -43,7 +43,8 @@ def outputs_of(found: Mapping[str, Tensor], said: Mapping[str, str], file: str) 
             return Outputs(only[:, :4], only[:, 4], only[:, 5])
     whole = {name for name, value in found.items() if not value.is_floating_point()}
     names = _by_shape(_by_name(dict(said), flat), flat, whole)
-    boxes = flat[names["boxes"]] if "boxes" in names else np.zeros(0)
+    boxes: np.ndarray = flat[names["boxes"]] if "boxes" in names else np.zeros(0)
+    scores: np.ndarray
     if boxes.ndim == 2 and boxes.shape[1] == 5 and "scores" not in names:
         boxes, scores = boxes[:, :4], boxes[:, 4]
     else:
