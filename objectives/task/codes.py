@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from isptune.arrays import Images, Scores
-from isptune.errors import ConfigError, SceneError, one_line
+from isptune.errors import ConfigError, SceneError, ScoreError, one_line
 from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from isptune.system.tables import read_table
@@ -78,11 +78,11 @@ class Codes:
         )
 
     def evidence(self, images: Images, scene: Scene) -> list[tuple[float, ...]]:
-        """How many codes were decoded, and how many there are; an image that holds a NaN is looked at as black."""
+        """How many codes were decoded, and how many there are. Raises ScoreError for an image that holds a NaN."""
+        if not bool(images.isfinite().all()):
+            raise ScoreError("a picture has values that are no numbers")
         codes = self._codes(scene)
-        samples = (
-            (images.detach().nan_to_num(0).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        )
+        samples = (images.detach().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         grays = [cv2.cvtColor(np.ascontiguousarray(one), cv2.COLOR_RGB2GRAY) for one in samples]
         return [(float(self._decoded(gray, codes)), float(len(codes))) for gray in grays]
 
