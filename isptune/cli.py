@@ -36,6 +36,7 @@ COMMANDS = {
     "score": "isptune.commands.score:score",
     "prompt": "isptune.commands.prompt:prompt",
     "describe": "isptune.commands.describe:describe",
+    "rank": "isptune.commands.rank:rank",
     "compare-images": "isptune.commands.compare_images:compare_images",
     "distort": "isptune.commands.distort:distort",
     "study": "isptune.commands.study:study",

@@ -182,6 +182,7 @@ class Space:
                          and one not in known[choice].options]  # fmt: skip
                 if wrong:
                     raise SpaceError(f"{param.name}: when {choice} = {wrong[0]!r} is none of its options")
+        _refuse_circles(self.params)
 
     def __iter__(self) -> Iterator[Param]:
         return iter(self.params)
@@ -274,14 +275,27 @@ class Space:
 def existing_names(params: Iterable[Param], values: Mapping[str, Value]) -> set[str]:
     """The names of those values whose params exist with the choices among them; of unknown ones all."""
     conditions = {param.name: param.when for param in params}
+    names, before = set(values), -1
+    while len(names) != before:
+        before = len(names)
+        for name in values:  # as a rule what others depend on comes first
+            given = conditions.get(name, {})
+            if not all(one in names and values[one] in _options(allowed) for one, allowed in given.items()):
+                names.discard(name)  # and takes along what exists with it
+    return names
 
-    def exists(name: str) -> bool:
-        return all(
-            values.get(choice) in _options(given) and exists(choice)
-            for choice, given in conditions.get(name, {}).items()
+
+def _refuse_circles(params: Sequence[Param]) -> None:
+    """Raises SpaceError where choices exist with each other only: which was to be first?"""
+    left = {param.name: param.when for param in params}
+    while free := [name for name, when in left.items() if not left.keys() & when.keys()]:
+        for name in free:
+            del left[name]
+    if left:
+        shown = ", ".join(list(left)[:5])
+        raise SpaceError(
+            f"when: {shown} depend on each other in a circle; one of them must exist without the others"
         )
-
-    return {name for name in values if exists(name)}
 
 
 def in_words(when: When) -> str:

@@ -23,10 +23,11 @@ class ForgetfulDisk:
 
     Args:
         root: what it holds at the beginning is on the disk.
+        synced_by_others: names of files that something which is not followed syncs by itself, as SQLite does.
     """
 
-    def __init__(self, root: Path):
-        self.root = root
+    def __init__(self, root: Path, synced_by_others: tuple[str, ...] = ()):
+        self.root, self._by_others = root, synced_by_others
         self.states: dict[frozenset[tuple[str, bytes | None]], State] = {}
         self._synced: dict[int, bytes] = {}  # by inode
         self._names: dict[int, dict[str, int]] = {}
@@ -79,7 +80,17 @@ class ForgetfulDisk:
                     if meant == number:
                         names[name] = self._gone
 
+    def now(self) -> list[State]:
+        """The states that a power cut at this moment may leave."""
+        before, self.states = self.states, {}
+        self._look()
+        found, self.states = list(self.states.values()), before | self.states
+        return found
+
     def _look(self) -> None:
+        for name in self._by_others:
+            for path in self.root.rglob(name):
+                self._sync(path)
         now = {str(path.relative_to(self.root)): path for path in sorted(self.root.rglob("*"))}
         for of_unsynced in (lambda new, old: old, lambda new, old: old + bytes(len(new[len(old) :]))):
             state: dict[str, bytes | None] = {}

@@ -13,7 +13,7 @@ from isptune.registry import build
 from isptune.report.changes import between
 from isptune.runs.description import describe_params
 from isptune.runs.facts import BenchRecord
-from isptune.space import Choice, Integer, Real, Space
+from isptune.space import Choice, Integer, Real, Space, existing_names
 from isptune.system.records import convert, plain
 
 LEVELS = (
@@ -77,6 +77,17 @@ def test_a_param_exists_with_its_choice_only_and_waits_at_its_default():
     assert space.existing({"method": "none", "strength": 1.0}) == {"method": "none"}
 
 
+def _with(name, **when):
+    return Choice(name, ("x", "y"), "x", when=when)
+
+
+def test_a_long_chain_of_choices_is_no_matter_of_depth():
+    chain = [_with("c0"), *(_with(f"c{k}", **{f"c{k - 1}": "x"}) for k in range(1, 2000))]
+    names = [param.name for param in chain]
+    assert existing_names(chain, dict.fromkeys(names, "x")) == set(names)
+    assert existing_names(chain, dict.fromkeys(names, "x") | {"c2": "y"}) == {"c0", "c1", "c2"}
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -90,6 +101,10 @@ def test_a_param_exists_with_its_choice_only_and_waits_at_its_default():
         ),
         (lambda: Space((STRENGTH,)), "'method', which is no other choice"),
         (lambda: Space((METHOD, Real("x", 0, 1, 0, when={"method": "nln"}))), "'nln' is none of its options"),
+        (
+            lambda: Space((_with("a", b="x"), _with("b", c="x"), _with("c", a="x"))),
+            "a, b, c depend on each other",
+        ),
     ],
 )
 def test_rules_that_cannot_be_are_refused(make, message):

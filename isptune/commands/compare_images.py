@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 UNDECIDED = 0.55
 """Up to this probability, neither picture is called better."""
 
+RARELY = 0.25
+"""Where fewer people than this share see a difference, hardly anybody does."""
+
 
 @click.command("compare-images")
 @click.argument("first", metavar="A")
@@ -25,7 +28,9 @@ def compare_images(
 ) -> None:
     """Say which of two pictures is better, how sure the judge is, and what differs between them.
 
-    The pictures may be of different sizes, unless there is a reference. Turned around, the answer is the same.
+    The pictures may be of different sizes, unless there is a reference. Turned around, the answer is the same. Whatever
+    the judge, it is no surer than people can be: where pictures of one size hardly differ to the eye, the probability
+    is drawn to a half, and that is said.
 
     \b
     Examples:
@@ -35,6 +40,7 @@ def compare_images(
     check_plug_ins("judge", [spec])
     require_files([first, second, reference])
     from isptune.diagnosis.in_words import as_dict, in_words
+    from isptune.diagnosis.visible import drawn_to_chance, probability_of_seeing
     from isptune.errors import ScoreError, one_line
     from isptune.interfaces import Diagnoses
     from isptune.scenes.scene import Scene
@@ -44,9 +50,11 @@ def compare_images(
     judge, perfect = judge_and_scene(spec, reference, target)
     images = [told_image(path).to(target) for path in (first, second)]
     scene = perfect or Scene(first, images[0])
-    probability = float(judge.prefer(images[0], images[1], scene)[0])
-    if not 0 <= probability <= 1:
-        raise ScoreError(f"the judge {spec!r} gave {probability}, which is no probability")
+    by_judge = float(judge.prefer(images[0], images[1], scene)[0])
+    if not 0 <= by_judge <= 1:
+        raise ScoreError(f"the judge {spec!r} gave {by_judge}, which is no probability")
+    seen = probability_of_seeing(images[0], images[1])
+    probability = by_judge if seen is None else drawn_to_chance(by_judge, seen)
     found: list[Diagnosis] = []
     if isinstance(judge, Diagnoses):
         try:
@@ -59,6 +67,8 @@ def compare_images(
     if as_json:
         answer: dict[str, Any] = {"a": first, "b": second, "judge": spec, "better": better}
         answer["probability_a"] = round(probability, 6)
+        answer["probability_a_by_judge"] = round(by_judge, 6)
+        answer["difference_seen"] = None if seen is None else round(seen, 6)
         answer["a_is"], answer["b_is"] = [as_dict(d) for d in found] or (None, None)
         answer["differences"] = differences(*found) if found else None
         click.echo(json.dumps(answer))
@@ -69,6 +79,12 @@ def compare_images(
         if better
         else f"neither is clearly better (A with {100 * probability:.0f} %)"
     )
+    if seen is not None and round(100 * by_judge) != round(100 * probability):
+        who = "hardly anybody" if seen < RARELY else "not everybody"
+        click.echo(
+            f"  {who} tells them apart by eye: {100 * seen:.0f} % would see a difference, and the others pick either "
+            f"one; the judge alone says A with {100 * by_judge:.0f} %"
+        )
     for label, path, diagnosis in zip("AB", (first, second), found, strict=False):
         click.echo(f"  {label} {path}: {in_words(diagnosis)}")
     for line in differences(*found) if found else ():

@@ -57,6 +57,7 @@ def score(
     IMAGE is a file, a folder with all pictures below it, a pattern such as 'shots/**/*.png', or @LIST: a text file with
     a path a line, or a table with the columns image and reference. Pictures that cannot be read or scored are named on
     stderr and the exit status is 1; the others are scored. A line of --csv and --out is written as soon as it is known.
+    `judge:NAME` gives win rates among the pictures, see `isptune rank`.
     `iqa_pytorch:NAME` needs the extra isptune[pyiqa], which is licensed for non-commercial use only.
 
     \b
@@ -79,6 +80,7 @@ def score(
     from isptune.functions.stand_ins import own_names
     from isptune.scenes.picture_lists import named_pictures, read_references
     from isptune.system.device import choose_device
+    from isptune.tuning.win_rate import WinRate
 
     if len(references) > 1:
         raise ConfigError(
@@ -89,6 +91,12 @@ def score(
     wanted = parse_limits(limits, objectives)
     built: dict[str, Objective] = {spec: objective_of(spec) for spec in objectives}
     tell_warnings(built, [])
+    among = [spec for spec, objective in built.items() if isinstance(objective, WinRate)]
+    if out is not None and among:
+        raise ConfigError(
+            f"{among[0]}: win rates hold among the pictures that are given, so that --out could not go on with them; "
+            "--csv prints them"
+        )
     known = read_references(references[0]) if references else None
     pictures = list(named_pictures(images))
     scoring = Scoring(built, known, choose_device(device))

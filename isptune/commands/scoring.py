@@ -1,6 +1,6 @@
 """Scoring pictures one after another, for commands: each failure costs one line on stderr, never the others."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, final
 
 import click
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from isptune.interfaces import Objective
     from isptune.scenes.picture_lists import NamedPicture, References
     from isptune.scenes.scene import Scene
+    from isptune.tuning.win_rate import WinRate
 
     Row = tuple[str, dict[str, float]]  # a picture and its score by objective; what failed is left out
 
@@ -44,14 +45,16 @@ class Scoring:
     def all(self, pictures: "Iterable[NamedPicture | IsptuneError]", table: "ScoreTable | None") -> None:
         """Score what was named, and write each picture's scores into the table as soon as they are known."""
         from isptune.errors import IsptuneError, in_words
+        from isptune.tuning.win_rate import WinRate
 
         facts = {spec: objective.facts for spec, objective in self.objectives.items()}
+        among = {spec: one for spec, one in self.objectives.items() if isinstance(one, WinRate)}
         for picture in pictures:
             try:
                 if isinstance(picture, IsptuneError):
                     raise picture
                 reference = self._named_reference(picture)
-                wanted = self._wanted(picture.path, reference, table)
+                wanted = self._wanted(picture.path, reference, table, among)
                 scores = self._scores(picture.path, reference, wanted) if wanted else {}
             except IsptuneError as error:
                 self.problems += 1
@@ -64,6 +67,29 @@ class Scoring:
             self.rows.append((picture.path, there | scores))
             if table is not None:
                 table.write(picture.path, reference, scores, facts)
+        for spec, objective in among.items():
+            self._rank(spec, objective, table)
+
+    def _rank(self, spec: str, objective: "WinRate", table: "ScoreTable | None") -> None:
+        """Win rates of all pictures among themselves: none of them stands for itself, so that they are made anew."""
+        from isptune.errors import IsptuneError, in_words
+        from isptune.tuning.ranking import preferences, win_rates
+
+        paths = [path for path, _ in self.rows]
+        try:
+            images = [told_image(path).to(self.device) for path in paths]
+            perfect = None if self.references is None else self.references.single
+            scene = self._reference(perfect) if perfect else None
+            rates = win_rates(preferences(objective.judge, images, scene))
+        except IsptuneError as error:
+            self.problems += 1
+            click.echo(f"isptune: {spec}: {in_words(error)}", err=True)
+            return
+        self.new += len(paths)
+        for (path, scores), rate in zip(self.rows, rates.tolist(), strict=True):
+            scores[spec] = rate
+            if table is not None:
+                table.write(path, "", {spec: rate}, {spec: objective.facts})
 
     def _named_reference(self, picture: "NamedPicture") -> str:
         """The path of the picture's reference; empty where it has none. Raises SceneError."""
@@ -71,10 +97,13 @@ class Scoring:
             return self.references.of(picture)
         return picture.reference or ""
 
-    def _wanted(self, path: str, reference: str, table: "ScoreTable | None") -> "dict[str, Objective]":
+    def _wanted(
+        self, path: str, reference: str, table: "ScoreTable | None", left_out: "Container[str]"
+    ) -> "dict[str, Objective]":
         known = {} if table is None else table.known
-        wanted = {s: o for s, o in self.objectives.items() if (path, s, reference) not in known}
-        self.there += len(self.objectives) - len(wanted)
+        asked = {s: o for s, o in self.objectives.items() if s not in left_out}
+        wanted = {s: o for s, o in asked.items() if (path, s, reference) not in known}
+        self.there += len(asked) - len(wanted)
         return wanted
 
     def _scores(self, path: str, reference: str, wanted: "dict[str, Objective]") -> dict[str, float]:

@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from isptune.errors import ConfigError
-from isptune.parameter_set import ParameterSet, read_set
-from isptune.registry import build, installed
+from isptune.parameter_set import ParameterSet
+from isptune.registry import build
 from isptune.runs.settings import RunSettings
-from isptune.space import Value
-from isptune.spec import split_name
-from isptune.system.records import read_bytes
 from isptune.tuning.config import parse_assignments
+from isptune.tuning.set_files import read_for
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ def start_from(
         if "=" in item and not Path(item).exists():
             values |= parse_assignments([item], "--start")
             continue
-        chosen, own = _read(Path(item), beside, named, options)
+        chosen, own = read_for(Path(item), beside, named, options)
         values |= chosen.values
         base |= own
         notes += [f"{item}: {chosen.note}"] if chosen.note else []
@@ -88,45 +85,3 @@ def start_from(
             pipeline, brought = chosen.pipeline, dict(chosen.pipeline_options)
             source, own_file = item, chosen.file_format is not None
     return Start(values, pipeline, brought, source, own_file, base, files, notes)
-
-
-def _read(
-    path: Path, template: Path | None, named: str | None, options: Mapping[str, Any]
-) -> tuple[ParameterSet, Mapping[str, str]]:
-    """A set by what it holds; or a file that no set reader knows, or takes for another pipeline's, by the named one."""
-    try:
-        found = read_set(path, template)
-    except ConfigError:
-        own = _by_pipeline(path, named, options)
-        if own is None:
-            raise
-        return own
-    if (
-        path.is_file()
-        and named is not None
-        and found.pipeline is not None
-        and _name(found.pipeline) != _name(named)
-    ):
-        return _by_pipeline(path, named, options) or (found, {})
-    return found, {}
-
-
-def _by_pipeline(
-    path: Path, named: str | None, options: Mapping[str, Any]
-) -> tuple[ParameterSet, Mapping[str, str]] | None:
-    from isptune.interfaces import ReadsParameterFiles
-
-    if named is None or _name(named) not in installed("pipeline") or not path.is_file():
-        return None
-    pipeline = build("pipeline", named, **options)
-    facts, names = pipeline.facts, pipeline.space.names
-    if not isinstance(pipeline, ReadsParameterFiles) or not facts.file_formats:
-        return None
-    found = pipeline.set_of_file(read_bytes(path), path)
-    values: dict[str, Value] = dict(found.values)
-    nowhere = tuple(facts.without_any_place(names))
-    return ParameterSet(path.stem, values, named, without_place=nowhere), found.options
-
-
-def _name(spec: str) -> str:
-    return split_name(spec)[0]

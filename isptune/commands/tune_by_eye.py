@@ -39,6 +39,12 @@ from isptune.commands.options import DEVICE, PIPELINE_OPTION, TRUST
 @click.option(
     "--votes", type=click.IntRange(15, 100_000), default=300, show_default=True, help="At most so many votes."
 )
+@click.option(
+    "--viewing/--no-viewing",
+    default=True,
+    show_default=True,
+    help="Ask once, before the first vote, what you see of grey ramps and plates of coloured dots.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @DEVICE
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     "--pipeline",
     metavar="SPEC",
     shell_complete=completing.names_of("pipeline"),
-    help="Where the sets do not say.",
+    help="Where the sets do not say, or are files of your own ISP.",
 )
 @PIPELINE_OPTION
 @click.option("--crop", metavar="WxH[+X+Y]", help="Cut scenes, by default from the middle.")
@@ -86,6 +86,7 @@ def verify(new: str, out: str | None, as_json: bool, **options: Any) -> None:
       isptune verify runs/mine --scene night.dng --scene street.dng
       isptune verify tuned.toml --against factory.toml --scene 'unprocessed:a.png?iso=3200' --objective psnr
       isptune verify runs/mine --scene a.png --objective ssim --objective niqe --max-loss 0.01 --out verdict
+      isptune verify tuned.ini --pipeline command:isp.toml --scene b.png --objective ssim    a file of your own ISP
     """
     require_files([new, options["against"]], "file or run folder")
     check_plug_ins("objective", options["objectives"])

@@ -8,11 +8,12 @@ from isptune.report.aggregate_words import ALL_TOGETHER, optimised
 from isptune.report.changes import bounds_reached, changes
 from isptune.report.digits import limits_of, mean_of, number, over, percent
 from isptune.report.distance_words import distances_disagree
-from isptune.report.next_steps import link, next_steps, step_lines
+from isptune.report.next_steps import link, next_steps, step_lines, what_it_starts
 from isptune.report.tables import print_line, print_table
 from isptune.runs.answer import Answer, Interval
 from isptune.runs.files import REPORT
 from isptune.runs.record import RunRecord, read_run
+from isptune.trust import OPTION
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,8 +45,11 @@ def print_run(folder: Path, console: "Console") -> None:
 def print_next(record: RunRecord, console: "Console") -> None:
     """Print what to do with a run now."""
     print_line(console, "next:")
-    for line in step_lines(next_steps(record)):
+    steps = next_steps(record)
+    for line in step_lines(steps):
         print_line(console, line)
+    if any(OPTION in step for step in steps):
+        print_line(console, f"  ({OPTION} lets what this folder names {'; '.join(what_it_starts(record))})")
 
 
 def print_leaderboard(board: "Leaderboard", console: "Console") -> None:
@@ -82,7 +86,9 @@ def print_comparison(comparison: "Comparison", console: "Console") -> None:
     for row in comparison.rows:
         best = [*row.best.levels, row.best.l1, row.best.l1_normalised] if known else []
         means = [*row.level_means, row.l1, row.l1_normalised] if known else []
-        rows.append([row.objective, f"best ({row.best_repeat})", mean_of(row.best_score), *map(number, best)])
+        rows.append(
+            [row.objective, f"best ({row.best_repeat + 1})", mean_of(row.best_score), *map(number, best)]
+        )
         if means:
             rows.append(["", "mean", "", *(mean_of(mean) if mean else "" for mean in means)])
         if means and comparison.repeats > 1:

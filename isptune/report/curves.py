@@ -1,7 +1,8 @@
 """The curves of a run as numbers, for plots that answer to the mouse; `run_plots` draws the same for print."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,9 @@ def curves_of(record: RunRecord) -> dict[str, list[dict[str, Any]]]:
             *([_distance(record, kept)] if record.levels else []),
             *(_level(record, number, kept) for number in range(len(record.levels))),
         ],
+        "front": [_front(record, *pair) for pair in combinations(record.objectives, 2)],
     }
+    found["front"] = [plot for plot in found["front"] if plot["groups"]]
     return {name: plots for name, plots in found.items() if plots}
 
 
@@ -52,7 +55,7 @@ def listed(values: np.ndarray, kept: Sequence[int]) -> list[float | None]:
 def _plot(
     record: RunRecord, title: str, label: str, curves: list[dict[str, Any]], kept: Sequence[int]
 ) -> dict[str, Any]:
-    x = [record.generations[k].generation for k in kept]
+    x = series.indices(record)[list(kept)].tolist()
     return {"title": title, "x": x, "xLabel": "generation", "yLabel": label, "curves": curves}
 
 
@@ -118,3 +121,30 @@ def _level(record: RunRecord, number: int, kept: Sequence[int]) -> dict[str, Any
     curves = [*_population(record, measure, kept), *_best_dots(record, measure, kept)]
     title = f"d{number + 1} · {facts.name}" + (f" ({facts.unit})" if facts.unit else "")
     return _plot(record, title, facts.unit or "level", [*curves, *_rule("pristine", 0.0, kept)], kept)
+
+
+def _front(record: RunRecord, first: ObjectiveRecord, second: ObjectiveRecord) -> dict[str, Any]:
+    """Two scores of the trials against each other, of the front's members, the start and what is recommended."""
+
+    def point(scores: Mapping[str, float], name: str) -> list[Any]:
+        return [*(float(f"{scores[o.name]:.{DIGITS}g}") for o in (first, second)), name]
+
+    both = [(k, t) for k, t in enumerate(record.trials()) if {first.name, second.name} <= t.scores.keys()]
+    shown = [both[k] for k in thinned(len(both), MOST_POINTS)] if both else []
+    name = "all trials" if len(shown) == len(both) else f"{len(shown)} of {len(both)} trials"
+    groups = [(name, "faint", [point(trial.scores, f"trial {k}") for k, trial in shown])]
+    if answer := record.answer:
+        members = [point(m.scores, f"front {place}") for place, m in enumerate(answer.front, 1)]
+        groups.append(("front", "member", members))
+        for who, kind in (("default", "start"), ("recommended", "chosen")):
+            means = {o: getattr(pair, who).mean for o, pair in answer.objectives.items()}
+            known = all(math.isfinite(means.get(o.name, math.nan)) for o in (first, second))
+            groups.append((who, kind, [point(means, who)] if known else []))
+    words = {1: "higher is better", -1: "lower is better"}
+    return {
+        "kind": "scatter",
+        "title": f"{first.name} ({words[first.sign]}) and {second.name} ({words[second.sign]})",
+        "xLabel": first.name,
+        "yLabel": second.name,
+        "groups": [{"name": n, "kind": kind, "points": points} for n, kind, points in groups if points],
+    }

@@ -4,7 +4,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from isptune.deeds import deeds_of
 from isptune.runs.record import RunRecord
+from isptune.trust import OPTION, whole_bench
 
 
 def link(path: Path) -> str:
@@ -25,12 +27,18 @@ def next_steps(record: RunRecord) -> dict[str, str]:
             f"isptune list objectives {shlex.quote(record.objectives[0].name)}": "whether it may lead here at all",
             f"isptune run ... --out {folder} --generations {more} --extend": "the same search goes on",
         }
+    trust = f" {OPTION}" if what_it_starts(record) else ""
     return {
         f"isptune export {folder} --out tuned.toml": "the set as a file; --format for the one that your ISP loads",
-        f"isptune diff {folder}": "what changed, and what each change buys",
-        _verify(record, folder): "is it better on what the search never saw?",
-        f"isptune study new studies/mine --from-run {folder}": "let people look",
+        f"isptune diff {folder}{trust}": "what changed, and what each change buys",
+        f"{_verify(record, folder)}{trust}": "is it better on what the search never saw?",
+        f"isptune study new studies/mine --from-run {folder}{trust}": "let people look",
     }
+
+
+def what_it_starts(record: RunRecord) -> list[str]:
+    """What the run's plug-ins start and send, in words: what a command that names the folder alone needs leave for."""
+    return [deed.what for deed in deeds_of(whole_bench(record.config))]
 
 
 def step_lines(steps: dict[str, str]) -> Sequence[str]:

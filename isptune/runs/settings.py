@@ -1,7 +1,7 @@
 """config.json: the settings that determine a run's result, with their types checked."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from isptune.errors import ConfigError, IsptuneError, RunFolderError
 from isptune.runs.aggregate import parse_aggregate
 from isptune.runs.constraints import parse_constraint
-from isptune.runs.files import CONFIG, read_table, write_record
+from isptune.runs.files import CONFIG, IMAGES, read_table, write_record
 from isptune.space import Value
 from isptune.system.durations import parse_duration
 from isptune.system.faults import shown
@@ -26,6 +26,10 @@ BOUNDS: Mapping[str, tuple[int, int, str]] = {
     "confirm": (1, 10_000, "each noise seed renders the recommended candidate, and the start, once more"),
 }
 """The least and the most of what is counted, and why no more."""
+
+
+VOTES = "votes"
+"""The objective of a search that was led by eye; no plug-in has this name, and nothing can score by it anew."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,16 @@ def read_settings(folder: Path) -> RunSettings:
     """The settings of a run; those that came after its version stand at their defaults. Raises RunFolderError."""
     place = f"{folder / CONFIG}: is damaged"
     return from_mapping(read_table(folder, CONFIG), place, RunFolderError)
+
+
+def refuse_votes(folder: Path, objectives: Sequence[str]) -> None:
+    """Raise RunFolderError where a run's pictures would have to be scored anew, and people led it."""
+    if VOTES in objectives:
+        raise RunFolderError(
+            f"{folder}: was led by votes, which score no other picture; `isptune study new DIR --images "
+            f"{folder / IMAGES}` asks others of its pictures, and `isptune verify {folder} --objective NAME --scene "
+            "FILE` a metric"
+        )
 
 
 def write_settings(folder: Path, settings: RunSettings) -> None:

@@ -24,7 +24,7 @@ from isptune.tuning.holdout import parted
 from isptune.tuning.losses import LossRule
 from isptune.tuning.noise_seeds import NoiseSeeds
 from isptune.tuning.parts import RunParts
-from isptune.tuning.references import with_references
+from isptune.tuning.references import refuse_without_reference, with_references
 from isptune.tuning.together import check_scenes, require_fit
 
 
@@ -93,6 +93,7 @@ class Bench:
         self.scenes, self.held_out = (
             with_references(with_halves(part, asked, *making), *making) for part in both
         )
+        refuse_without_reference(asked, [*self.scenes, *self.held_out])
         self.evaluator = Evaluator(
             self.pipeline,
             asked,

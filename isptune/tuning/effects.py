@@ -6,7 +6,7 @@ from pathlib import Path
 from isptune.errors import RunFolderError
 from isptune.runs.answer import Interval
 from isptune.runs.provenance import read_provenance
-from isptune.runs.settings import read_settings
+from isptune.runs.settings import read_settings, refuse_votes
 from isptune.space import Candidate, Value
 from isptune.trust import NOTHING_NAMED, Trust, require_known_pictures, require_trust, whole_bench
 from isptune.tuning.bench import Bench
@@ -22,10 +22,11 @@ def bench_of(folder: Path, trust: Trust = NOTHING_NAMED) -> Bench:
     """The bench of a run, built again from its folder.
 
     Raises:
-        RunFolderError: it is no run folder, or a scene is not the picture that it was.
+        RunFolderError: it is no run folder, was led by votes, or a scene is not the picture that it was.
         ConfigError: something that the run used is not there any more, or would act and is not trusted.
     """
     settings = read_settings(folder)
+    refuse_votes(folder, settings.objectives)
     require_trust(folder, whole_bench(settings), trust)
     require_known_pictures(folder, settings, trust)
     bench = Bench(settings, at_hand=own_parts(settings) if trust.all else None)

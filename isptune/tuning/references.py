@@ -1,14 +1,14 @@
 """References that the pipeline itself renders: of the clean capture of a pair, before any objective sees the scene."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from isptune.arrays import Images
-from isptune.errors import SceneError, in_words
-from isptune.interfaces import Pipeline
+from isptune.errors import ConfigError, SceneError, in_words
+from isptune.interfaces import Objective, Pipeline
 from isptune.parameter_set import read_set
 from isptune.scenes.scene import RenderedReference, Scene
 from isptune.scenes.sliding import slid
@@ -38,6 +38,30 @@ def with_references(
         else _with_reference(scene, scene.rendered, pipeline, space, seed, device)
         for scene in scenes
     ]
+
+
+def refuse_without_reference(objectives: Mapping[str, Objective], scenes: Iterable[Scene]) -> None:
+    """Say before anything is rendered that an objective has nothing to compare a scene's pictures with.
+
+    Args:
+        objectives: by spec.
+        scenes: with the references that they will have.
+
+    Raises:
+        ConfigError: such an objective and scene are among them.
+    """
+    for scene in scenes:
+        needy = (
+            []
+            if scene.reference is not None
+            else [n for n, o in objectives.items() if o.facts.uses_reference]
+        )
+        if needy:
+            raise ConfigError(
+                f"{needy[0]} compares with a reference, and the scene {scene.name!r} has none; give a scene that "
+                "has one (`isptune list scenes`: pair, twin, file with reference=...), or an objective that needs none "
+                "(`isptune list objectives`)"
+            )
 
 
 def _with_reference(

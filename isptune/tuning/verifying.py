@@ -1,19 +1,18 @@
 """What `isptune verify` works with: two sets, scenes that took no part, and who judges."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from isptune.deeds import Named
 from isptune.errors import ConfigError
 from isptune.facts import Direction
 from isptune.interfaces import Pipeline
-from isptune.parameter_set import ParameterSet, build_pipeline, read_set
+from isptune.parameter_set import ParameterSet, build_pipeline
 from isptune.registry import build
 from isptune.runs.files import IMAGES, image_path
 from isptune.runs.provenance import read_provenance
-from isptune.runs.settings import read_settings
+from isptune.runs.settings import read_settings, refuse_votes
 from isptune.scenes.images import write_image
 from isptune.scenes.scene import Scene, load_scenes
 from isptune.space import Candidate
@@ -27,7 +26,8 @@ from isptune.tuning.halves import with_halves
 from isptune.tuning.holdout import parted
 from isptune.tuning.noise_seeds import NoiseSeeds
 from isptune.tuning.parts import OnPart
-from isptune.tuning.references import with_references
+from isptune.tuning.references import refuse_without_reference, with_references
+from isptune.tuning.set_files import read_for
 from isptune.tuning.together import check_scenes
 from isptune.tuning.verification import Verified, compare_on
 
@@ -90,7 +90,7 @@ def verifier(
     """Read the sets and the scenes, and build the rest.
 
     Args:
-        new: a run's folder or a set's file.
+        new: a run's folder, a set's file, or a file that the named pipeline reads.
         against: the same of what it is to replace; None for what `new` started from, else the defaults.
         scenes: specs; of a run none for those that it held out.
         objectives: specs; of a run none for its own.
@@ -105,9 +105,10 @@ def verifier(
         ConfigError: something is missing or does not fit, a scene took part in the search, or the set would act and is
             not trusted.
     """
-    chosen = read_set(new)
     options = parse_assignments(pipeline_options, "--pipeline-option")
+    chosen, _ = read_for(new, None, pipeline, options)
     names = objectives or (read_settings(new).objectives if new.is_dir() else ())
+    refuse_votes(new, names)
     said = Trust(
         (*([] if pipeline is None else [Named("pipeline", pipeline, options)]), *judging(objectives)), trust
     )
@@ -116,7 +117,8 @@ def verifier(
     require_trust(new, [*own, *judging(names)], said)
     built = build("pipeline", pipeline, **options) if pipeline is not None else build_pipeline(chosen)
     found = _scenes(new, scenes, crop, resize, said)
-    old_name, old = _old(built, chosen, against)
+    other = None if against is None else read_for(Path(against), None, pipeline, options)[0]
+    old_name, old = _old(built, chosen, other)
     if not names:
         raise ConfigError(f"{new}: does not say who judges; give --objective, such as ssim or niqe")
     judges = {name: build("objective", name) for name in names}
@@ -127,15 +129,14 @@ def verifier(
     making = (built, built.space.starting_at(old if at is None else at), seeds[0], where)
     found = with_references(with_halves(found, judges, *making), *making)
     evaluator = Evaluator(built, judges, found, where)
-    _refuse_without_reference(judges, found)
+    refuse_without_reference(judges, found)
     check_scenes(judges, found)
     candidate = built.space.complete(built.space.check(chosen.values, partial=True))
     return Verifier(evaluator, old_name, chosen.name, old, candidate, seeds, max_loss)
 
 
-def _old(pipeline: Pipeline, chosen: ParameterSet, against: str | None) -> tuple[str, Candidate]:
-    if against is not None:
-        other = read_set(Path(against))
+def _old(pipeline: Pipeline, chosen: ParameterSet, other: ParameterSet | None) -> tuple[str, Candidate]:
+    if other is not None:
         return other.name, pipeline.space.complete(pipeline.space.check(other.values, partial=True))
     if chosen.start:
         return "the start", pipeline.space.complete(pipeline.space.check(chosen.start, partial=True))
@@ -177,10 +178,3 @@ def _held_out(run: Path) -> list[Scene]:
 def _seen(run: Path) -> set[str]:
     """Hashes of the scenes of a run's search."""
     return set(read_provenance(run).scenes.values()) - {scene.sha256 for scene in _held_out(run)}
-
-
-def _refuse_without_reference(judges: Mapping[str, Any], scenes: Sequence[Scene]) -> None:
-    for name, judge in judges.items():
-        for scene in scenes:
-            if judge.facts.uses_reference and scene.reference is None:
-                raise ConfigError(f"{name} compares with a reference, and {scene.name} has none")

@@ -99,7 +99,10 @@ class ExportedFiles:
     def _elsewhere(self, file: str, name: str, start: Candidate, candidate: Candidate) -> str:
         """What to say of a change that a file has no place for: it may stand in another one."""
         others = dict.fromkeys(write.file for write in self.files.writes.get(name, ()))
-        change = f"{file} has no place for a change of {name}: {start[name]} -> {candidate[name]}"
+        before, after = (
+            f"{v:.6g}" if isinstance(v, float) else str(v) for v in (start[name], candidate[name])
+        )
+        change = f"{file} has no place for a change of {name}: {before} -> {after}"
         return f"{change}; that stands in {', '.join(others)}" if others else change
 
     def _with(self, values: Candidate) -> dict[str, bytes]:

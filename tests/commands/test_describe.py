@@ -133,3 +133,23 @@ def test_a_preference_that_the_judge_has_no_words_for_is_not_left_unexplained(is
     assert "b.png is better" in out
     assert out.count("Nothing is found wrong") == 2
     assert "why is not known" in out
+
+
+def test_no_judge_is_surer_of_two_pictures_than_people_can_be(isptune, pictures):
+    for name, red in (("a.png", 100), ("b.png", 101)):
+        pixels = np.full((24, 32, 3), 128, np.uint8)
+        pixels[..., 0] = red
+        Image.fromarray(pixels).save(pictures / name)
+    both = [("a.png", "b.png"), ("b.png", "a.png"), ("pale.png", "red.png")]
+    forth, back, seen = (
+        json.loads(isptune("compare-images", *pair, "--judge", "redder", "--json")[1]) for pair in both
+    )
+    assert forth["probability_a"] == pytest.approx(1 - back["probability_a"], abs=1e-6)
+    assert forth["difference_seen"] < 0.2
+    assert abs(forth["probability_a"] - 0.5) < 0.2 * abs(forth["probability_a_by_judge"] - 0.5)
+    assert seen["probability_a"] == pytest.approx(seen["probability_a_by_judge"], abs=1e-6)
+    assert (
+        "hardly anybody tells them apart by eye"
+        in isptune("compare-images", *both[0], "--judge", "redder")[1]
+    )
+    assert "by eye" not in isptune("compare-images", *both[2], "--judge", "redder")[1]

@@ -124,7 +124,17 @@ READING = [
 ]
 """And by those that only read it."""
 
-TAKES_NO_FOLDER = {"agree", "score", "describe", "compare-images", "distort", "list", "completion", "init"}
+TAKES_NO_FOLDER = {
+    "agree",
+    "score",
+    "rank",
+    "describe",
+    "compare-images",
+    "distort",
+    "list",
+    "completion",
+    "init",
+}
 TAKES_A_STUDY = {
     "mos", "serve", "fit", "correlate", "weights", "judge", "simulate", "hand-out", "collect", "import", "export",
 }  # fmt: skip

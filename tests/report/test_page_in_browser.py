@@ -1,5 +1,7 @@
 """The viewer of a report, in a real browser, from a file: what is chosen is shown pixel by pixel."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -60,13 +62,31 @@ def test_plots_say_their_values_where_the_mouse_and_the_arrow_keys_are_and_print
     for _ in range(9):
         page.keyboard.press("ArrowLeft")
     first = max(trial.scores["ssim"] for trial in generations[0].trials)
-    assert "generation 0" in said.inner_text()
+    assert "generation 1" in said.inner_text()
     assert f"best so far {float(f'{first:.4g}')}".replace("-", "\u2212") in said.inner_text()
     box = drawing.bounding_box()
     page.mouse.move(box["x"] + box["width"] - 14, box["y"] + 60)
-    assert "generation 5" in said.inner_text()
+    assert "generation 6" in said.inner_text()
     assert not page.locator("img.plot").first.is_visible()
     page.emulate_media(media="print")
     assert page.locator("img.plot").first.is_visible()
     assert page.locator("#cuts img").first.is_visible()
     assert not page.locator("#looking").is_visible()
+
+
+@pytest.mark.slow
+def test_the_front_says_which_member_is_under_the_mouse_and_the_arrow_keys(tmp_path, window):
+    write_run(tmp_path / "run", generations=3, objectives=("ssim", "tv"))
+    front = json.loads((tmp_path / "run" / "recommended.json").read_text())["front"]
+    page = window(write_report(tmp_path / "run").as_uri())
+    drawing, said = page.locator("[data-plots=front] svg"), page.locator("[data-plots=front] .said")
+    assert {"all trials", "default", "recommended"} <= set(said.locator("span").all_inner_texts())
+    assert drawing.locator(".member circle").count() == len(front)
+    drawing.focus()
+    for _ in range(len(front) + 2):
+        page.keyboard.press("ArrowRight")
+    assert "ssim" in said.inner_text()
+    page.keyboard.press("Home")  # a key that it does not use
+    drawing.locator(".start circle").hover()
+    assert said.locator("span").first.inner_text() == "default"
+    assert not page.locator("img.plot").first.is_visible()

@@ -218,7 +218,7 @@ def test_several_objectives_show_the_front_and_a_headline_each(tmp_path, read_pa
 def test_repeats_stand_in_a_table_with_the_chosen_one_marked(tmp_path, read_page):
     _, answer = write_run(tmp_path / "run", repeats=3, generations=3)
     page = read_page(write_report(tmp_path / "run"))
-    assert f"from repeat {answer['repeat']} of 3" in page.text
+    assert f"from repeat {answer['repeat'] + 1} of 3" in page.text
     for part in answer["repeats"]:
         assert f"{part['l1_normalised']:.4g}" in page.text
     assert [attributes.get("class") for attributes in page.named("tr")].count("chosen") == 1

@@ -172,3 +172,20 @@ def test_another_isp_gets_files_of_both_shots(photos, half_size):
     )
     assert low.error is None
     assert high.scores["psnr"] > low.scores["psnr"] + 0.5
+
+
+def test_an_objective_that_has_nothing_to_compare_with_is_refused_before_anything_is_rendered(
+    tmp_path, isptune
+):
+    (tmp_path / "shot.bin").write_bytes(b"1")
+    (tmp_path / "isp.toml").write_text(
+        'command = ["false", "{params}", "{out}"]\n[[param]]\nname = "a"\nrange = [0, 1]\ndefault = 0\n'
+    )
+    asked = ["--pipeline", "command:isp.toml", "--scene", "file:shot.bin", "--out", "r"]
+    for objective in ("ssim", "weighted:0.7*psnr+0.3*niqe"):
+        status, _, err = isptune("run", *asked, "--objective", objective)
+        assert status != 0
+        assert f"{objective} compares with a reference, and the scene 'shot' has none" in err
+    status, _, err = isptune("run", *asked, "--objective", "tv", "--constraint", "ssim>=0.5")
+    assert "ssim compares with a reference" in err
+    assert not (tmp_path / "r").exists()

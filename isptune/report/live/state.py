@@ -130,7 +130,7 @@ def _objective(record: RunRecord, objective: ObjectiveRecord) -> dict[str, Any]:
         "label": objective.label,
         "wanted": "higher is better" if objective.sign > 0 else "lower is better",
         "best": None if chosen is None else chosen.scores[objective.name],
-        "x": [record.generations[k].generation for k in kept],
+        "x": series.indices(record)[kept].tolist(),
         "curves": {
             "best": listed(best, kept),
             "median": listed(each.median, kept),

@@ -5,6 +5,6 @@ if (curveData) {
   document.documentElement.classList.add("plotting");
   for (const [section, plots] of Object.entries(JSON.parse(curveData.textContent))) {
     const box = document.querySelector(`[data-plots="${section}"]`);
-    for (const plot of plots) drawPlot(box.appendChild(document.createElement("div")), plot);
+    for (const plot of plots) (plot.kind === "scatter" ? drawScatter : drawPlot)(box.appendChild(document.createElement("div")), plot);
   }
 }

@@ -3,7 +3,7 @@
 // It is drawn as SVG, so that it is sharp at any size and takes the page's colours; what it says is also said to screen
 // readers. No library: those that work in one offline file take 50 to 1000 kB for what is done here in a few.
 
-const PLOT = { width: 640, height: 300, left: 62, right: 12, top: 12, bottom: 40 };
+const PLOT = { width: 640, height: 310, left: 84, right: 14, top: 14, bottom: 52 }; // text of 19 units has room, as phones need it
 const plotted = new WeakMap(); // element -> the curves that it shows
 
 // plot: {title, x, xLabel, yLabel, log, curves: [{name, kind: first | second | band | rule | chosen | dots, values | low, high}]}
@@ -59,15 +59,15 @@ function plotTicks([low, high], log, whole = false) {
   return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, k) => (first + k) * step);
 }
 
-function plotAxes(plot, ranges, across, up) {
+function plotAxes(plot, ranges, across, up, whole = true) {
   const bottom = PLOT.height - PLOT.bottom;
   const parts = [];
   for (const tick of plotTicks(ranges.y, plot.log)) {
     parts.push(plotPart("line", { class: "grid", x1: PLOT.left, x2: PLOT.width - PLOT.right, y1: up(tick), y2: up(tick) }));
-    parts.push(plotText(plotNumber(tick), { x: PLOT.left - 7, y: up(tick) + 4, "text-anchor": "end" }));
+    parts.push(plotText(plotNumber(tick), { x: PLOT.left - 7, y: up(tick) + 5, "text-anchor": "end" }));
   }
-  for (const tick of plotTicks(ranges.x, false, true))
-    parts.push(plotText(plotNumber(tick), { x: across(tick), y: bottom + 17, "text-anchor": "middle" }));
+  for (const tick of plotTicks(ranges.x, false, whole))
+    parts.push(plotText(plotNumber(tick), { x: across(tick), y: bottom + 20, "text-anchor": "middle" }));
   parts.push(plotPart("line", { class: "axis", x1: PLOT.left, x2: PLOT.width - PLOT.right, y1: bottom, y2: bottom }));
   parts.push(plotText(plot.xLabel, { x: PLOT.width - PLOT.right, y: PLOT.height - 6, "text-anchor": "end", class: "label" }));
   return parts;

@@ -9,6 +9,7 @@ from isptune.runs.facts import BenchRecord, ObjectiveRecord, write_bench
 from isptune.runs.files import CONFIG, IMAGES, PROVENANCE, RECOMMENDED, TABLE, image_path, write_record
 from isptune.runs.log import Generation, Trial, write_csv, write_log
 from isptune.runs.provenance import Provenance
+from isptune.runs.settings import VOTES as BY_VOTES
 from isptune.runs.settings import RunSettings
 from isptune.scenes.images import write_image
 from isptune.space import Candidate, Space
@@ -19,7 +20,7 @@ from isptune.tuning.evaluate import Evaluator
 from isptune.version import __version__
 
 VOTES = ObjectiveRecord(
-    name="votes",
+    name=BY_VOTES,
     direction="maximize",
     unit="JOD",
     source="Thurstone 1927, A law of comparative judgment: votes of one person on pairs of a generation",

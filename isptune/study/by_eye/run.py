@@ -218,7 +218,15 @@ def start(
 ) -> EyeRun:
     """Make the folder of a new search, with its first generation. Raises ConfigError if something is there."""
     name = slug(Path(settings.scene).stem if Path(settings.scene).suffix else settings.scene)
-    plan = Plan(title="Tuning by eye", training=0, repeats=0, anchors=0, break_every=60, seed=settings.seed)
+    plan = Plan(
+        title="Tuning by eye",
+        training=0,
+        repeats=0,
+        anchors=0,
+        break_every=60,
+        seed=settings.seed,
+        viewing=settings.viewing,
+    )
     evaluator, space = _bench(settings)
     names = [f"g000-{k:02d}" for k in range(population_for(space))]
     new_folder(folder)

@@ -22,6 +22,7 @@ class EyeSettings:
         votes: at most so many.
         seed: of candidates, pairs and the noise of the scene, which is the same for all pictures.
         scene_sha256: of the scene that it began with; empty where that was not written.
+        viewing: whether it asks once, before the first vote, how the screen is seen; see `Plan`.
     """
 
     pipeline: str = "synthetic"
@@ -34,6 +35,7 @@ class EyeSettings:
     seed: int = 0
     device: str = "auto"
     scene_sha256: str = optional("")
+    viewing: bool = optional(True)
 
 
 def is_search(folder: Path) -> bool:

@@ -9,7 +9,7 @@ import torch
 
 from isptune.arrays import Images
 from isptune.errors import ConfigError
-from isptune.scenes.images import read_image, to_uint8
+from isptune.scenes.images import read_fitting, to_uint8
 from objectives.checkpoints.reading import sha256_of
 from objectives.encoders.interface import ImageTextEncoder
 from objectives.no_reference.lightweight_metrics import LightweightMetrics
@@ -61,7 +61,7 @@ def extract(
     end, and when anything goes wrong. A cache that was made with another encoder or other metrics is replaced.
 
     Args:
-        pictures: name and path of each.
+        pictures: name and path of each; of one that is too large the middle is taken, as `score` does.
         encoder: frozen.
         metrics: to be measured.
         cache: file, which need not exist.
@@ -80,7 +80,7 @@ def extract(
         for done, (name, path) in enumerate(pictures, start=1):
             digest = _hash(path)
             if digest not in known:
-                measured = measure(read_image(path), encoder, metrics, [name])
+                measured = measure(read_fitting(path).image, encoder, metrics, [name])
                 tables.append(replace(measured, hashes=(digest,)))
                 known[digest] = total
                 total, new = total + 1, new + 1

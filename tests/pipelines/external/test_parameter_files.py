@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shlex
 
 import pytest
 
@@ -237,6 +238,47 @@ def test_a_file_of_the_users_own_is_what_a_search_starts_from(isp, folder, isptu
     assert "night" in json.loads((folder / "seen.json").read_text())["iq.xml"]
     status, out, _ = isptune("export", "r", "--format", "iq.xml")
     assert (status, out) == (0, night.read_bytes().decode())
+
+
+@pytest.mark.slow
+def test_a_file_of_the_users_own_is_verified_like_a_set(folder, isptune):
+    (folder / "tuned.xml").write_bytes(XML.replace("1.000", "0.5").encode())
+    asked = [
+        "--pipeline",
+        f"command:{folder / 'isp.toml'}",
+        "--scene",
+        "cat",
+        "--crop",
+        "16x16",
+        "--objective",
+        "tv",
+    ]
+    status, out, _ = isptune("verify", "tuned.xml", *asked, "--confirm", "1")
+    assert (status, out.splitlines()[-1]) == (
+        0,
+        "passes: tuned may replace the defaults",
+    )  # half as bright: less varies
+    status, out, _ = isptune("verify", "iq.xml", "--against", "tuned.xml", *asked, "--confirm", "1")
+    assert (status, out.splitlines()[-1][:14]) == (1, "does not pass:")
+
+
+@pytest.mark.slow
+def test_the_steps_after_a_run_by_a_program_can_be_given_as_they_are(folder, isptune):
+    spec = f"command:{folder / 'isp.toml'}"
+    short = ["--scene", "cat", "--crop", "16x16", "--objective", "tv", "--population", "4", "--generations", "2",
+             "--tune", "gain", "--confirm", "1", "--second-opinion", "none", "--device", "cpu"]  # fmt: skip
+    status, out, _ = isptune("run", "--pipeline", spec, *short, "--out", "r")
+    assert status == 0
+    assert "--trust lets what this folder names start" in out
+    steps = [
+        shlex.split(line.strip().split("  ")[0]) for line in out.splitlines() if line.startswith("  isptune ")
+    ]
+    assert [words[1] for words in steps] == ["export", "diff", "verify", "study"]
+    other = [word.replace("OTHER", "coffee") for word in steps[2][1:]]
+    for words in (steps[1][1:], [*other, "--crop", "16x16", "--confirm", "1"]):
+        status, _, err = isptune(*words)
+        assert "would start" not in err
+        assert status in (0, 1)
 
 
 @pytest.mark.slow

@@ -56,7 +56,7 @@ def test_the_state_has_curves_knobs_and_the_time_left(runs, client):
     assert (state["phase"], state["done"], state["asked"]) == ("running", 32, 80)
     assert state["time"] == "4 min so far, about 6 min left of the search"  # 48 trials of 7.5 s
     (objective,) = state["objectives"]
-    assert objective["x"] == [0, 1, 2, 3]
+    assert objective["x"] == [1, 2, 3, 4]
     best = objective["curves"]["best"]
     assert best == sorted(best)
     assert objective["best"] == pytest.approx(best[-1], rel=1e-4)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -144,6 +145,21 @@ def test_a_search_ends_when_its_voter_is_content_as_a_run_that_every_command_tak
         "study", "new", folder.parent / "both", "--images", folder / "images", "--schedule", "complete"
     )
     assert status == 0, error
+    for command in (
+        ("study", "new", folder.parent / "new", "--from-run", folder),
+        ("verify", folder, "--scene", "cat"),
+    ):
+        status, _, error = isptune(*command)
+        assert (status, error.count("\n")) == (1, 1), (command, error)
+        assert "was led by votes" in error
+
+
+def test_a_voter_who_has_seen_the_viewing_questions_can_leave_them_out(tmp_path):
+    settings = EyeSettings(crop="32x32", device="cpu")
+    for viewing in (True, False):
+        run = start(tmp_path / str(viewing), replace(settings, viewing=viewing), lambda _: None)
+        assert run.study.plan.viewing is viewing
+        assert ("viewing" in json.loads((run.study.folder / SETTINGS).read_text())) is not viewing
 
 
 def test_a_search_goes_on_where_it_was_also_from_the_middle_of_a_generation(small):
