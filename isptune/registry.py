@@ -25,7 +25,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from isptune.errors import ConfigError, UnknownName
 from isptune.spec import split_name, split_options, typed
@@ -43,6 +43,8 @@ class PlugIn(Protocol):
     This backport finds all packages in Python's stead once another package imports it, as mlflow does.
     """
 
+    dist: ClassVar[Any]
+
     @property
     def name(self) -> str: ...
 
@@ -51,9 +53,6 @@ class PlugIn(Protocol):
 
     @property
     def module(self) -> str: ...
-
-    @property
-    def dist(self) -> Any: ...
 
     def load(self) -> Any: ...
 
