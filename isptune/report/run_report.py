@@ -102,7 +102,7 @@ def _context(
         "bounds": bounds_reached(knobs),
         "fixed": fixed_values(record),
         "pictures": pictures,
-        "curves": curves_of(record),
+        "curves": curves_of(record, found),
         "pictures_left_out": left_out,
         "importance": _importance_notes(record, found),
         "opposed": gamed(answer.second_opinions) if answer else [],
