@@ -130,6 +130,32 @@ class ScoresAmong(Protocol):
 
 
 @runtime_checkable
+class ScoresTogether(Protocol):
+    """An objective whose score of several scenes is one of all of them together, such as a detector's mAP.
+
+    The score of several scenes is then no mean of their scores: from each picture it takes evidence, numbers of its own
+    meaning, and from one candidate's evidence on all scenes the score. It looks at whole pictures, and has no rivals.
+    """
+
+    def evidence(self, images: Images, scene: Scene) -> list[tuple[float, ...]]:
+        """What each image adds to the score of all scenes: finite numbers, as many as it likes. Raises ScoreError."""
+        ...
+
+    def together(self, evidence: Sequence[tuple[float, ...]]) -> float:
+        """The score from the evidence of one candidate, one a scene; of one scene alone it is what `score` gives."""
+        ...
+
+
+@runtime_checkable
+class ChecksScenes(Protocol):
+    """An objective that needs something of its scenes, such as a label: asked before any candidate is rendered."""
+
+    def check_scene(self, scene: Scene) -> None:
+        """Raises SceneError, in one line, where it could not score pictures of this scene."""
+        ...
+
+
+@runtime_checkable
 class Warns(Protocol):
     """An objective that may not fit what it is asked for; its warnings are told before a run and kept with its end."""
 

@@ -23,9 +23,9 @@ import os
 import sys
 from collections.abc import Callable
 from functools import lru_cache
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from isptune.errors import ConfigError, UnknownName
 from isptune.spec import split_name, split_options, typed
@@ -36,21 +36,42 @@ FUNCTION = "python"
 """`python:NAME` stands in a run's settings for a function that was given in Python."""
 
 
-def installed(kind: str) -> dict[str, EntryPoint]:
+@runtime_checkable
+class PlugIn(Protocol):
+    """An entry point, of Python's own kind or of that of importlib_metadata.
+
+    This backport finds all packages in Python's stead once another package imports it, as mlflow does.
+    """
+
+    dist: ClassVar[Any]
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def value(self) -> str: ...
+
+    @property
+    def module(self) -> str: ...
+
+    def load(self) -> Any: ...
+
+
+def installed(kind: str) -> dict[str, PlugIn]:
     """The entry points of one kind by name, sorted: `pipeline`, `objective`, `judge`, `optimizer`, `scene`, ..."""
     found = _entry_points(f"isptune.{kind}s", tuple((place, _changed_ns(place)) for place in sys.path))
     return {point.name: point for point in sorted(found, key=lambda point: point.name)}
 
 
 @lru_cache(maxsize=32)
-def _entry_points(group: str, places: tuple[tuple[str, int], ...]) -> EntryPoints:
+def _entry_points(group: str, places: tuple[tuple[str, int], ...]) -> tuple[PlugIn, ...]:
     """Those of all packages, looked for once: it takes 10 to 40 ms, and a file that is read asks several times.
 
     Args:
         group: of the entry points.
         places: where packages are found, and when each was changed: one that is installed meanwhile is found.
     """
-    return entry_points(group=group)
+    return tuple(entry_points(group=group))
 
 
 def _changed_ns(place: str) -> int:
@@ -121,7 +142,7 @@ def with_options(
     return argument, merged
 
 
-def _explain(kind: str, point: EntryPoint, error: Exception) -> str:
+def _explain(kind: str, point: PlugIn, error: Exception) -> str:
     import importlib.util
 
     package = point.module.partition(".")[0]

@@ -25,11 +25,12 @@ from isptune.facts import ObjectiveFacts
 from isptune.scenes.scene import Scene
 from objectives.checkpoints.own_files import BUNDLED, entry_in, read_own
 from objectives.checkpoints.reading import sha256_of
-from objectives.encoders.efficientnet_lite import FILE, SHA256, EfficientNetLite0, pretrained
+from objectives.encoders.efficientnet_lite import PUBLISHED, EfficientNetLite, pretrained
 from objectives.encoders.picture_features import SMALLEST_SIDE, Features, picture_features
 from objectives.no_reference.objective import require_side, score_finite
 from objectives.options import refuse_argument
 
+LITE0 = PUBLISHED["lite0"]
 REGRESSION_FILE = BUNDLED / "people_biq2021.safetensors"
 FORM = "isptune people 1"
 
@@ -62,7 +63,7 @@ class KernelRidge:
 class People:
     """Objective and Warns; see the module."""
 
-    def __init__(self, regression: KernelRidge, network: EfficientNetLite0, weights: Mapping[str, str]):
+    def __init__(self, regression: KernelRidge, network: EfficientNetLite, weights: Mapping[str, str]):
         self._regression, self._network = regression, network
         self.facts = ObjectiveFacts(
             direction="maximize",
@@ -125,5 +126,5 @@ def people(argument: str | None = None) -> People:
         ConfigError: the weights are other ones than were published.
     """
     refuse_argument("people", argument)
-    weights = {REGRESSION_FILE.name: sha256_of(REGRESSION_FILE), FILE: SHA256}
+    weights = {REGRESSION_FILE.name: sha256_of(REGRESSION_FILE), LITE0.file: LITE0.sha256}
     return People(read_regression(REGRESSION_FILE), pretrained(), weights)

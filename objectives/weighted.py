@@ -15,7 +15,7 @@ from isptune.deeds import Named
 from isptune.errors import ConfigError, UnknownName
 from isptune.facts import ObjectiveFacts, gathered_weights
 from isptune.functions.stand_ins import own_name
-from isptune.interfaces import Objective, Warns
+from isptune.interfaces import ChecksScenes, Objective, ScoresTogether, Warns
 from isptune.registry import build as build_plugin
 from isptune.scenes.scene import Scene
 from isptune.tuning.rivals import score_beside
@@ -78,6 +78,12 @@ class Weighted:
         """What its components find odd in what they were given, or in these pictures."""
         warning = [term.objective for term in self.terms if isinstance(term.objective, Warns)]
         return [text for objective in warning for text in objective.warnings(images)]
+
+    def check_scene(self, scene: Scene) -> None:
+        """Raises SceneError where a component could not score pictures of the scene."""
+        for term in self.terms:
+            if isinstance(term.objective, ChecksScenes):
+                term.objective.check_scene(scene)
 
     def score(self, images: Images, scene: Scene) -> Scores:
         """The weighted sum for each image; NaN where a component gives NaN. Raises ScoreError as they do."""
@@ -200,6 +206,11 @@ def _build_term(weight: float, written: str) -> Term:
         if error.kind == "objective":
             raise ConfigError(f"weighted: {error}; a sum looks like {EXAMPLE}") from error
         raise
+    if isinstance(objective, ScoresTogether):
+        raise ConfigError(
+            f"weighted: {spec} scores all scenes together, and a sum is made picture by picture; give it as one "
+            "of several objectives, or as a limit: --constraint"
+        )
     term = Term(weight, spec, objective, scaled)
     low, high = objective.facts.range
     if scaled and not math.isfinite(high - low):

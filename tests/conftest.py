@@ -52,6 +52,7 @@ def toys(monkeypatch):
         "objective": {
             "redness": "tests.toys:redness",
             "greenness": "tests.toys:greenness",
+            "red_of_all": "tests.toys:red_of_all",
             "paleness": "tests.toys:paleness",
             "picky": "tests.toys:picky",
             "judge": "isptune.tuning.win_rate:build",

@@ -14,7 +14,7 @@ from isptune.scenes.scene import load_scenes
 from isptune.testing import check_judge, check_objective, check_pipeline
 from tests import toys
 
-NEEDS_ARGUMENT = {"command", "iqa_pytorch", "judge", "promptiqa", "study", "task_guided", "weighted"}
+NEEDS_ARGUMENT = {"command", "iqa_pytorch", "judge", "promptiqa", "study", "task", "task_guided", "weighted"}
 NEEDS_CHART = {
     "acutance",
     "colorchecker",

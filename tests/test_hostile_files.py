@@ -35,6 +35,8 @@ from objectives.encoders.bundled_encoder import _read as read_bundled
 from objectives.promptiqa.compact import read_layers
 from objectives.scorenet.files import read_learned_for
 from objectives.study_weights import build as study_weights
+from objectives.task.boxes import read_annotations
+from objectives.task.labels import Labels
 from pipelines.external.command import build as command_pipeline
 
 ROOT = Path(__file__).parents[1]
@@ -190,6 +192,15 @@ READERS: dict[str, tuple[str, list[str], Callable[[Path], Any], Callable[[Path],
         '\n{"format": 1, "part": "ab", "results": [{"ssim": 1.0}, "no"], "render_s": 1.0, "score_s": 0.1}\n', TEXTS,
         lambda f: read_outcomes(f / "unfinished.jsonl"), _nothing,
     ),
+    "coco.json": (
+        '{"images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}], "annotations": [{"image_id": 1, '
+        '"category_id": 3, "bbox": [1, 2.5, 30, 20], "iscrowd": 0}], "categories": [{"id": 3, "name": "car"}]}', TEXTS,
+        lambda f: read_annotations(f / "coco.json"), _nothing,
+    ),
+    "yolo/a.txt": ("0 0.5 0.5 0.25 0.25\n2 0.1 0.1 0.2 0.1 0.2 0.3\n", [*TEXTS, "9" * 30 + " 0 0 1 1", "1 inf 0 1 1"],
+                   lambda f: read_annotations(f / "yolo"), lambda f: (f / "yolo").mkdir()),
+    "labels.csv": ("file,label,source\na.jpg,3,x\nb/c.png,7,y\n", TEXTS, lambda f: Labels(f / "labels.csv", 10),
+                   _nothing),
     "m_pictures/sitting.json": (SITTING, TEXTS, lambda f: go_on(f / "m.csv"), _sitting),
     "m_pictures/ratings.json": ('{"1": 3.5}', TEXTS, lambda f: go_on(f / "m.csv"), _sitting),
     "a.pp3": ("[Version]\nAppVersion=5.9\nVersion=349\n[Exposure]\nCompensation=0.5\nCurve=0;1;2;\n", TEXTS,

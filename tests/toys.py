@@ -78,6 +78,21 @@ class ChannelNear:
         return (images[:, self.channel].mean((1, 2)) - self.target).abs()
 
 
+class RedOfAll:
+    """How far red is from 0.8, root mean square over all scenes together: no mean of scores by scene."""
+
+    facts = ObjectiveFacts("minimize", range=(0.0, 1.0), source="a toy")
+
+    def score(self, images, scene):
+        return (images[:, 0].mean((1, 2)) - 0.8).abs()
+
+    def evidence(self, images, scene):
+        return [(distance**2, 1.0) for distance in self.score(images, scene).double().tolist()]
+
+    def together(self, evidence):
+        return float(np.sqrt(sum(one[0] for one in evidence) / sum(one[1] for one in evidence)))
+
+
 class Picky:
     """Gives NaN for dark pictures, raises for bright ones."""
 
@@ -152,6 +167,11 @@ def redness(argument):
 def paleness(argument):
     """Red as far from 0.8 as can be: the opposite of redness."""
     return ChannelNear(0, 0.8, "maximize")
+
+
+def red_of_all(argument):
+    """Red near 0.8 over all scenes together."""
+    return RedOfAll()
 
 
 def greenness(argument):

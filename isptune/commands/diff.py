@@ -1,12 +1,13 @@
 """`isptune diff`: two parameter sets knob by knob, and what each change buys."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from isptune.commands import completing
-from isptune.commands.early import require_files
-from isptune.commands.options import TRUST
+from isptune.commands.early import check_plug_ins, require_files
+from isptune.commands.options import PIPELINE_OPTION, TRUST
 
 
 @click.command()
@@ -23,6 +24,13 @@ from isptune.commands.options import TRUST
 @click.option(
     "--seeds", type=click.IntRange(1, 1000), default=3, show_default=True, help="Noise seeds for the effects."
 )
+@click.option(
+    "--pipeline",
+    metavar="SPEC",
+    shell_complete=completing.names_of("pipeline"),
+    help="Where the sets do not say, or are files of your own ISP.",
+)
+@PIPELINE_OPTION
 @TRUST
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def diff(
@@ -31,10 +39,13 @@ def diff(
     on: str | None,
     effects: bool | None,
     seeds: int,
+    pipeline: str | None,
+    pipeline_options: Sequence[str],
     trust: bool,
     as_json: bool,
 ) -> None:
-    """Compare parameter set A (old) with B (new): each a TOML or JSON file or a run's folder.
+    """Compare parameter set A (old) with B (new): each a TOML or JSON file, a run's folder, or with
+    --pipeline a file of your own ISP.
 
     Knobs are sorted by their change in per cent of the range (of its logarithm, where that is searched). "If it
     goes back" is by how much the objective's score changes when that knob alone takes its old value in B: what
@@ -46,13 +57,17 @@ def diff(
       isptune diff runs/mine
       isptune diff factory.toml runs/mine --json
       isptune diff mine.toml other.toml --on runs/mine
+      isptune diff factory.ini tuned.ini --pipeline command:isp.toml
     """
     require_files([old, new], "file or run folder")
+    check_plug_ins("pipeline", [pipeline] if pipeline else [])
     from isptune.report.differences import compare_sets, print_difference, to_dict
-    from isptune.trust import Trust
+    from isptune.tuning.config import parse_assignments
 
     run = _run_to_measure_on(old, new, on, effects)
-    difference = compare_sets(Path(old), None if new is None else Path(new), run, seeds, Trust(all=trust))
+    options = parse_assignments(pipeline_options, "--pipeline-option")
+    second = None if new is None else Path(new)
+    difference = compare_sets(Path(old), second, run, seeds, pipeline, options, trust)
     if as_json:
         import json
 

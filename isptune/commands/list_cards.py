@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import EntryPoint
 from typing import Any
 
 from isptune.cards import Card, Cards
 from isptune.errors import IsptuneError, UnknownName
-from isptune.registry import build, factory, installed
+from isptune.registry import PlugIn, build, factory, installed
 
 SEEN_BESIDE = {"scorenet-align": "scorenet", "scorenet-clip": "scorenet", "brisque": "brisque-refit"}
 NARROW = 24
@@ -98,7 +97,7 @@ def _table(cards: Cards, kind: str) -> dict[str, dict[str, Any]]:
     return {name: _said(known.get(name), points[name]) for name in order}
 
 
-def _said(card: Card | None, point: EntryPoint) -> dict[str, Any]:
+def _said(card: Card | None, point: PlugIn) -> dict[str, Any]:
     if card is None:
         card = Card(f"{point.value} of {point.dist.name if point.dist else 'an installed package'}")
     return asdict(card)

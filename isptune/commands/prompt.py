@@ -1,4 +1,4 @@
-"""`isptune prompt make`: rate a few pictures, for objectives that learn your taste from them."""
+"""`isptune prompt make` and `check`: rate a few pictures, for objectives that learn your taste from them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from isptune.rating.sitting import Sitting
 
 
+LARGEST_P = 0.1
+"""Above it, a correlation may well be chance."""
+
+
 @click.group()
 def prompt() -> None:
     """Show your taste: rate a few pictures.
 
     \b
     isptune prompt make mine.csv --from-run runs/first
+    isptune prompt check mine.csv
     isptune run --objective promptiqa --prompt mine.csv
     """
 
@@ -192,3 +197,64 @@ def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(console=console, transient=True, disable=not (label and console.is_terminal)) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, count: progress.update(task, completed=done, total=count)
+
+
+@prompt.command()
+@click.argument("rated", metavar="RATED.csv", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--objective", metavar="SPEC", default="promptiqa", show_default=True, help="That learns from them."
+)
+@click.option(
+    "--shuffles",
+    type=click.IntRange(0, 999),
+    default=19,
+    show_default=True,
+    metavar="N",
+    help="How often the same is done with shuffled scores, for comparison with chance.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, metavar="N")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable, on one line.")
+def check(rated: Path, objective: str, shuffles: int, seed: int, as_json: bool) -> None:
+    """Say what rated pictures are worth before a run: each is scored by the others, and that compared with its score.
+
+    Pictures teach a taste where the correlation is high and its p small. With few pictures both are uncertain: rate
+    more, or pictures that differ more.
+
+    \b
+    Examples:
+      isptune prompt check mine.csv
+      isptune prompt check mine.csv --shuffles 99
+    """
+    require_files([str(rated)])
+    import json
+
+    from isptune.commands.progress import counting
+    from isptune.commands.prompted import with_prompt
+    from isptune.functions.own_files import objective_of
+    from isptune.rating.worth import read_rated, worth_of
+
+    with_prompt([objective], str(rated))  # what cannot learn is told before any work
+    pictures = read_rated(rated)
+    with counting("checking", "pictures") as show:
+        worth = worth_of(
+            pictures, lambda path: objective_of(with_prompt([objective], str(path))[0]), shuffles, seed, show
+        )
+    if as_json:
+        told = {"objective": objective, "pictures": len(pictures), "srocc": worth.correlation}
+        told |= {"by_chance": worth.by_chance, "p": worth.p if shuffles else None}
+        told["scores"] = [
+            {"image": str(one.path), "score": one.score, "predicted": predicted}
+            for one, predicted in zip(pictures, worth.predicted, strict=True)
+        ]
+        click.echo(json.dumps(told))
+        return
+    click.echo(
+        f"{objective}, each of {len(pictures)} pictures scored by the others: SROCC {worth.correlation:.2f}"
+    )
+    if shuffles:
+        low, high = min(worth.by_chance), max(worth.by_chance)
+        click.echo(f"with shuffled scores, {shuffles} times: {low:.2f} to {high:.2f}; p = {worth.p:.2g}")
+        if worth.p > LARGEST_P:
+            click.echo(
+                "they say no more of your taste than chance would: rate more pictures, or some that differ more"
+            )

@@ -115,6 +115,8 @@ def score(
             rows = [row for row in scoring.rows if row[1]]
             if rows:
                 _print_table(rows, built)
+                for spec, value in scoring.together().items():
+                    click.echo(f"{spec}, all pictures together: {value:.4f}")
     directions = {spec: objective.facts.direction for spec, objective in built.items()}
     fail_if(
         [f"{path}: {line}" for path, scores in scoring.rows for line in broken(wanted, directions, scores)]

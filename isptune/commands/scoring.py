@@ -27,6 +27,7 @@ class Scoring:
 
     Attributes:
         rows: what was found, or was in the table already.
+        evidence: of the pictures that were scored now, by objective that scores all of them together.
         new, there, problems: scores that were made, were in the table, failed.
     """
 
@@ -35,6 +36,7 @@ class Scoring:
     ):
         self.objectives, self.references, self.device = objectives, references, device
         self.rows: list[Row] = []
+        self.evidence: dict[str, list[tuple[float, ...]]] = {}
         self.new = self.there = self.problems = 0
         self._perfect: dict[str, Scene] = {}  # the last one, which often is that of the next picture, too
         if references is not None and references.single is not None:
@@ -115,13 +117,35 @@ class Scoring:
         scores = {}
         for spec, objective in wanted.items():
             try:
-                value = float(objective.score(image, scene)[0])
+                value = self._score(spec, objective, image, scene)
                 if value != value:
                     raise ScoreError(f"{spec} is not defined for this picture (NaN)")
                 scores[spec] = value
             except Exception as error:  # a plug-in may raise anything, and it costs one score
                 click.echo(f"isptune: {about(path, error)}", err=True)
         return scores
+
+    def _score(self, spec: str, objective: "Objective", image: "Images", scene: "Scene") -> float:
+        from isptune.interfaces import ScoresTogether
+        from isptune.tuning.together import evidence_of
+
+        if not isinstance(objective, ScoresTogether):
+            return float(objective.score(image, scene)[0])
+        own = evidence_of(objective, image, scene)
+        value = float(objective.together(own))
+        self.evidence.setdefault(spec, []).extend(own)
+        return value
+
+    def together(self) -> dict[str, float]:
+        """The scores of all pictures together, of those objectives that have one, where there are several pictures."""
+        from isptune.interfaces import ScoresTogether
+
+        found = {}
+        for spec, evidence in self.evidence.items():
+            objective = self.objectives[spec]
+            if isinstance(objective, ScoresTogether) and len(evidence) > 1:
+                found[spec] = float(objective.together(evidence))
+        return found
 
     def _reference(self, path: str) -> "Scene":
         from isptune.scenes.scene import photograph

@@ -88,10 +88,10 @@ def _tell(scene: object, shown: int = 5) -> None:
                 click.echo(f"       ... {len(order) - shown - 1} more in scale.csv")
             if rank <= shown or rank == len(order):
                 known = scene.low[k] == scene.low[k]
-                interval = f" ({scene.low[k]:+.2f} to {scene.high[k]:+.2f})" if known else ""
+                interval = f" ({scene.low[k]:+z.2f} to {scene.high[k]:+z.2f})" if known else ""
                 wins = f"won {100 * scene.win_share[k]:.0f} %"
                 click.echo(
-                    f"  {rank:>3}  {scene.table.conditions[k]:<24} {scene.scale.scores[k]:+.2f} JOD{interval}, {wins}"
+                    f"  {rank:>3}  {scene.table.conditions[k]:<24} {scene.scale.scores[k]:+z.2f} JOD{interval}, {wins}"
                 )
 
 

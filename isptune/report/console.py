@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isptune.report import series
+from isptune.report.aggregate_words import ALL_TOGETHER, optimised
 from isptune.report.changes import bounds_reached, changes
 from isptune.report.digits import limits_of, mean_of, number, over, percent
 from isptune.report.distance_words import distances_disagree
@@ -162,7 +163,9 @@ def _print_answer(record: RunRecord, answer: Answer, console: "Console") -> None
             pair = answer.objectives[objective.name]
             rows.append(
                 [
-                    objective.label,
+                    f"{objective.label} {ALL_TOGETHER}"
+                    if objective.together and answer.scenes
+                    else objective.label,
                     _with_limits(pair.default),
                     _with_limits(pair.recommended),
                     objective.direction,
@@ -254,8 +257,7 @@ def _print_scenes(record: RunRecord, answer: Answer, console: "Console") -> None
         ]
         rows.append([scene, *cells])
     heads = [text for o in record.objectives for text in (f"{o.name} default", "recommended")]
-    aggregate = record.config.aggregate
-    print_table(console, f"scene by scene (optimised: {aggregate})", ["scene", *heads], rows)
+    print_table(console, f"scene by scene (optimised: {optimised(record)})", ["scene", *heads], rows)
 
 
 def _print_warnings(answer: Answer, bounds: list[str], console: "Console") -> None:

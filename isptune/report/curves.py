@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from isptune.report import series
-from isptune.report.run_plots import SPREAD
+from isptune.report.importance import Importance
+from isptune.report.run_plots import MOST_BARS, SPREAD
 from isptune.runs.facts import ObjectiveRecord
 from isptune.runs.log import Trial
 from isptune.runs.record import RunRecord
@@ -20,7 +21,7 @@ MOST_POINTS, MOST_NUMBERS = 400, 40_000
 DIGITS = 5
 
 
-def curves_of(record: RunRecord) -> dict[str, list[dict[str, Any]]]:
+def curves_of(record: RunRecord, important: Mapping[str, Importance]) -> dict[str, list[dict[str, Any]]]:
     """By section of the page its plots, as `templates/plot.js` takes them; empty before the first generation."""
     if not record.generations:
         return {}
@@ -35,6 +36,9 @@ def curves_of(record: RunRecord) -> dict[str, list[dict[str, Any]]]:
             *(_level(record, number, kept) for number in range(len(record.levels))),
         ],
         "front": [_front(record, *pair) for pair in combinations(record.objectives, 2)],
+        "importance": [
+            _importance(name, part) for name, part in important.items() if any(part.shares.values())
+        ],
     }
     found["front"] = [plot for plot in found["front"] if plot["groups"]]
     return {name: plots for name, plots in found.items() if plots}
@@ -148,3 +152,9 @@ def _front(record: RunRecord, first: ObjectiveRecord, second: ObjectiveRecord) -
         "yLabel": second.name,
         "groups": [{"name": n, "kind": kind, "points": points} for n, kind, points in groups if points],
     }
+
+
+def _importance(objective: str, part: Importance) -> dict[str, Any]:
+    """The parameters' shares, the largest first."""
+    bars = [[name, float(f"{share:.{DIGITS}g}")] for name, share in list(part.shares.items())[:MOST_BARS]]
+    return {"kind": "bars", "title": objective, "said": "of the explained variance", "bars": bars}

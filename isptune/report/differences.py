@@ -5,18 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isptune.deeds import Named
 from isptune.errors import ConfigError
 from isptune.facts import Direction
-from isptune.parameter_set import ParameterSet, build_pipeline, read_set
+from isptune.parameter_set import ParameterSet, build_pipeline
+from isptune.registry import build
 from isptune.report.changes import Change, between
 from isptune.report.digits import limits_of, mean_of, number, percent
 from isptune.runs.answer import Interval
 from isptune.runs.record import read_run
 from isptune.space import Choice, Param
 from isptune.system.records import plain
-from isptune.trust import NOTHING_NAMED, Trust
+from isptune.trust import Trust
 from isptune.tuning.bench import Bench
 from isptune.tuning.effects import Effects, bench_of, effects
+from isptune.tuning.set_files import read_for
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +52,13 @@ class Difference:
 
 
 def compare_sets(
-    old_path: Path, new_path: Path | None, run: Path | None, seeds: int, trust: Trust = NOTHING_NAMED
+    old_path: Path,
+    new_path: Path | None,
+    run: Path | None,
+    seeds: int,
+    pipeline: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    trust: bool = False,
 ) -> Difference:
     """Compare two sets, or a run with what it started from.
 
@@ -57,22 +66,29 @@ def compare_sets(
         old_path, new_path: files or run folders; without the second the first must be a run.
         run: whose pipeline, scenes and objectives the effects are measured on; None for no effects.
         seeds: noise seeds for the effects.
-        trust: what the run may start and send.
+        pipeline: spec of the one that the sets are for, where they do not say or only it can read them.
+        options: of that pipeline.
+        trust: whether the run may start and send what it names beyond that pipeline.
 
     Raises:
         ConfigError, RunFolderError: a set or the run cannot be read, or they are for different pipelines, or the run
             would act and is not trusted.
     """
-    first = read_set(old_path)
-    second = first if new_path is None else read_set(new_path)
+    options = options or {}
+    first = read_for(old_path, None, pipeline, options)[0]
+    second = first if new_path is None else read_for(new_path, None, pipeline, options)[0]
     if new_path is None:
         if not first.start:
             raise ConfigError(
                 f"{old_path}: does not say what it started from; name a second set to compare with"
             )
         first = ParameterSet(f"{first.name}, start", first.start, first.pipeline, first.pipeline_options)
-    bench = None if run is None else bench_of(run, trust)
-    params = _params(bench, [(new_path or old_path, second), (old_path, first)])
+    said = Trust(() if pipeline is None else (Named("pipeline", pipeline, options),), trust)
+    bench = None if run is None else bench_of(run, said)
+    if bench is None and pipeline is not None:
+        params = build("pipeline", pipeline, **options).space.params
+    else:
+        params = _params(bench, [(new_path or old_path, second), (old_path, first)])
     _check_names(params, first, second)
     both = [p for p in params if p.name in first.values and p.name in second.values]
     differing = [c for c in between(both, first.values, second.values) if c.default != c.recommended]

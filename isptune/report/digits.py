@@ -31,10 +31,16 @@ def limits_of(interval: Interval) -> str:
 
 def over(answer: Answer) -> str:
     """What the intervals of an answer are over: `, over 10 fresh noise seeds`; nothing where there are none."""
-    count = max((pair.recommended.n for pair in answer.objectives.values()), default=0)
+    count = next(
+        (pair.recommended.n for pair in answer.objectives.values()), 0
+    )  # it says that of the first one
     if not answer.over or count < 2:
         return ""
-    what = "fresh noise seeds" if answer.over == "noise seeds" else "crops (the pipeline draws no noise)"
+    what = (
+        "fresh noise seeds"
+        if answer.over == "noise seeds"
+        else f"{answer.over} (the pipeline draws no noise)"
+    )
     return f", over {count} {what}"
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 MANY_REPEATS = 1
 SPREAD = (0.1, 0.9)
+MOST_BARS = 20
 
 
 @in_our_style
@@ -99,7 +100,7 @@ def importances(record: RunRecord, found: dict[str, Importance]) -> bytes | None
     ]
     if not drawn:
         return None
-    rows = min(20, max(len(part.shares) for _, part in drawn))
+    rows = min(MOST_BARS, max(len(part.shares) for _, part in drawn))
     figure, axes = panels(len(drawn), 2, 0.8 + 0.24 * rows, 7.2 if len(drawn) == 1 else WIDTH_IN)
     for panel, (objective, part) in zip(axes, drawn, strict=True):
         names, shares = list(part.shares)[:rows], list(part.shares.values())[:rows]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isptune.report import run_plots, series
+from isptune.report.aggregate_words import in_a_sentence
 from isptune.report.changes import Change, bounds_reached, changes
 from isptune.report.curves import curves_of
 from isptune.report.digits import number
@@ -94,14 +95,14 @@ def _context(
         "held_out": _held_out(record, answer) if answer else [],
         "scene_rows": scene_rows(record, answer.scenes) if answer else [],
         "held_out_rows": scene_rows(record, answer.held_out.scenes) if answer and answer.held_out else [],
-        "aggregate": record.config.aggregate,
+        "optimised": in_a_sentence(record),
         "stay_near": record.config.stay_near,
         "knobs": knobs,
         "headline_knobs": _headline_knobs(record, knobs),
         "bounds": bounds_reached(knobs),
         "fixed": fixed_values(record),
         "pictures": pictures,
-        "curves": curves_of(record),
+        "curves": curves_of(record, found),
         "pictures_left_out": left_out,
         "importance": _importance_notes(record, found),
         "opposed": gamed(answer.second_opinions) if answer else [],

@@ -18,7 +18,7 @@ _SITE, _OWN = "isptune.study.site/page", "isptune.report/templates"
 VIEWER = (f"{_SITE}/viewer.js", f"{_SITE}/looking.js", f"{_OWN}/cuts.js")
 """Of a page on which pictures are looked at."""
 
-PLOTS = (f"{_OWN}/plot.js", f"{_OWN}/scatter.js", f"{_OWN}/curves.js")
+PLOTS = (f"{_OWN}/plot.js", f"{_OWN}/scatter.js", f"{_OWN}/bars.js", f"{_OWN}/curves.js")
 """Of a page whose plots answer to the mouse."""
 
 STYLE, VIEWER_STYLE = f"{_OWN}/style.css", (f"{_SITE}/viewer.css", f"{_OWN}/cuts.css")

@@ -292,7 +292,7 @@ class HeldOut:
     scenes: Mapping[str, Mapping[str, ScorePair]]
 
 
-Over = Literal["noise seeds", "crops", ""]
+Over = Literal["noise seeds", "crops", "scenes", ""]
 
 
 @dataclass(frozen=True, kw_only=True)

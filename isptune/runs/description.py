@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from isptune.interfaces import Objective
+from isptune.interfaces import Objective, ScoresTogether
 from isptune.runs.facts import ObjectiveRecord, ParamRecord, SceneRecord
 from isptune.scenes.scene import Scene
 from isptune.space import Choice, Integer, Param
@@ -28,7 +28,10 @@ def describe_objective(name: str, objective: Objective) -> ObjectiveRecord:
     """An objective's facts as bench.json has them."""
     facts = objective.facts
     low, high = (float(limit) if np.isfinite(limit) else None for limit in facts.range)
-    return ObjectiveRecord(name, facts.direction, facts.unit, (low, high), facts.source, facts.rivals > 0)
+    together = isinstance(objective, ScoresTogether)
+    return ObjectiveRecord(
+        name, facts.direction, facts.unit, (low, high), facts.source, facts.rivals > 0, together
+    )
 
 
 def _describe_param(param: Param) -> ParamRecord:

@@ -68,6 +68,8 @@ class ObjectiveRecord:
         range: least and largest score; None where there is no limit or none is known.
         source: authors, year, title.
         relative: whether scores hold within a generation only; left out where they do not.
+        together: whether its score of several scenes is one of all of them together; left out where it is made of
+            scores by scene.
     """
 
     name: str
@@ -76,6 +78,7 @@ class ObjectiveRecord:
     range: tuple[float | None, float | None] = (None, None)
     source: str = ""
     relative: bool = optional(False)
+    together: bool = optional(False)
 
     @property
     def best_is(self) -> str:

@@ -50,7 +50,7 @@ class Table:
         found = [k for k, name in enumerate(self.heads) if name == head]
         if len(found) == 1:
             return found[0]
-        shown, known = one_line(str(self.path)), one_line(", ".join(self.heads)) or "none"
+        shown, known = one_line(str(self.path)), one_line(", ".join(self.heads))[:500] or "none"
         if found:
             raise ConfigError(
                 f"{shown}: has the column {one_line(head)!r} {len(found)} times; it has: {known}"

@@ -10,10 +10,11 @@ import torch
 from isptune.arrays import Images, Params, Scores
 from isptune.errors import in_words
 from isptune.facts import ObjectiveFacts, PipelineFacts
-from isptune.interfaces import Objective, ScoresAmong
+from isptune.interfaces import Objective, ScoresAmong, ScoresTogether
 from isptune.scenes.scene import Scene
 from isptune.space import Integer, Space
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.together import evidence_of
 
 
 def check_objective(objective: Any, images: Images, scene: Scene, *, tolerance: float = 1e-4) -> None:
@@ -45,6 +46,8 @@ def check_objective(objective: Any, images: Images, scene: Scene, *, tolerance: 
     turned = [*range(1, len(images)), 0]
     several = _in_a_population(objective, images, scene, turned, 2)
     _check_equal(whole, several, tolerance, "in one order and", "in another")
+    if isinstance(objective, ScoresTogether):
+        _check_together(objective, objective.facts.range, images, scene, scores, tolerance)
     low, high = objective.facts.range
     slack = 1e-5 * max([1.0, *(abs(end) for end in (low, high) if math.isfinite(end))])
     inside = bool(((scores >= low - slack) & (scores <= high + slack)).all())
@@ -61,8 +64,34 @@ def _check_facts(objective: Objective) -> None:
     assert not facts.rivals or isinstance(objective, ScoresAmong), (
         "its facts have rivals, but it no score_among"
     )
+    assert not (facts.rivals and isinstance(objective, ScoresTogether)), (
+        "it compares with rivals and scores all scenes together: a score cannot be both"
+    )
     for file, digest in facts.weights.items():
         assert re.fullmatch("[0-9a-f]{64}", digest), f"weights: {file} has {digest!r}, which is no sha256"
+
+
+def _check_together(
+    objective: ScoresTogether,
+    limits: tuple[float, float],
+    images: Images,
+    scene: Scene,
+    scores: Scores,
+    tolerance: float,
+) -> None:
+    """What one scores that scores all scenes together: the same as alone of one, in any order of several."""
+    evidence = evidence_of(objective, images, scene)
+    assert evidence == evidence_of(objective, images, scene), "the same images gave other evidence"
+    alone = torch.tensor([objective.together([own]) for own in evidence], dtype=torch.float64)
+    _check_equal(scores, alone, tolerance, "by score and", "by the evidence of its scene alone")
+    several, backwards = objective.together(evidence), objective.together(evidence[::-1])
+    assert math.isfinite(several), f"the score of several scenes together is {several}"
+    assert abs(several - backwards) <= tolerance * max(1.0, abs(several)), (
+        f"scenes in one order score {several:.6g} together and {backwards:.6g} in another"
+    )
+    low, high = limits
+    slack = 1e-5 * max([1.0, *(abs(end) for end in (low, high) if math.isfinite(end))])
+    assert low - slack <= several <= high + slack, f"{several:.6g} together, outside {limits}"
 
 
 def _again(objective: Objective, images: Images, scene: Scene) -> Scores:

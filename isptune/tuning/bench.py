@@ -25,6 +25,7 @@ from isptune.tuning.losses import LossRule
 from isptune.tuning.noise_seeds import NoiseSeeds
 from isptune.tuning.parts import RunParts
 from isptune.tuning.references import refuse_without_reference, with_references
+from isptune.tuning.together import check_scenes, require_fit
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,9 @@ class Bench:
             settings.aggregate,
             run_parts,
         )
+        for part in (self.scenes, self.held_out):
+            require_fit(asked, part, settings.aggregate)
+            check_scenes(asked, part)
         directions: dict[str, Direction] = {
             name: objective.facts.direction for name, objective in self.objectives.items()
         }

@@ -1,7 +1,8 @@
 """How far the score of a pipeline without noise holds: the spread of the scores of crops of its pictures.
 
 Rendered again such a picture is the same, so that there is no noise to take an interval over. What may differ is the
-content: the candidate will be used on other pictures. The crops of those that are there are a small sample of it.
+content: the candidate will be used on other pictures. The crops of those that are there are a small sample of it; of a
+score of all scenes together, the scenes are (`isptune.tuning.together`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from isptune.scenes.focus import Region
 from isptune.scenes.scene import Scene
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.masks import compared
-from isptune.tuning.recommend import Reevaluated
+from isptune.tuning.recommend import Reevaluated, with_jackknife
 from isptune.tuning.regions import part_of, regions_of
 
 SMALLEST = 128
@@ -30,7 +31,8 @@ def with_crops(evaluator: Evaluator, entries: Sequence[Reevaluated], seed: int) 
     """The same candidates, with the scores of crops of their pictures where a pipeline draws no noise.
 
     Crops of all pictures of a scene lie at the same places. Where an objective can score none of them (it measures a
-    given part of a chart, compares among rivals, needs more pixels) there are none.
+    given part of a chart, compares among rivals, needs more pixels) there are none. What scores all scenes together
+    gets the jackknife over them.
 
     Args:
         evaluator: knows pipeline, scenes and objectives; its pictures are rendered or remembered.
@@ -45,7 +47,7 @@ def with_crops(evaluator: Evaluator, entries: Sequence[Reevaluated], seed: int) 
     objectives = {
         name: one
         for name, one in evaluator.objectives.items()
-        if not one.facts.rivals and not one.facts.whole_pictures
+        if not one.facts.rivals and not one.facts.whole_pictures and name not in evaluator.together
     }
     found: list[dict[str, Mapping[str, Sequence[float]]]] = [{} for _ in working]
     for scene in evaluator.scenes:
@@ -58,7 +60,8 @@ def with_crops(evaluator: Evaluator, entries: Sequence[Reevaluated], seed: int) 
         for one, table in zip(found, tables, strict=True):
             one[scene.name] = table
     pooled = evaluator.pooled
-    done = iter([replace(e, crops=c, pooled=pooled) for e, c in zip(working, found, strict=True)])
+    cropped = [replace(e, crops=c, pooled=pooled) for e, c in zip(working, found, strict=True)]
+    done = iter(with_jackknife(evaluator, cropped))
     return [entry if entry.error is not None else next(done) for entry in entries]
 
 

@@ -3,7 +3,7 @@
 import math
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isptune.arrays import Images, OtherImages, Scores
 from isptune.errors import RenderError, ScoreError, in_words
-from isptune.interfaces import Objective, Pipeline
+from isptune.interfaces import Objective, Pipeline, ScoresTogether
 from isptune.runs.aggregate import parse_aggregate
 from isptune.runs.log import Trial
 from isptune.runs.times import Span
@@ -27,9 +27,19 @@ from isptune.tuning.parts import OnPart, Part, RunParts, Stopwatch
 from isptune.tuning.regions import part_of, regions_of, weights_of
 from isptune.tuning.rivals import RivalPictures, Rivals, rivals_among, score_beside
 from isptune.tuning.spans import Spans
+from isptune.tuning.together import Evidence, evidence_of, require_fit, together_among
 
-Result = Mapping[str, float] | str
-"""Scores by objective, or why there are none."""
+
+@dataclass(frozen=True)
+class Found:
+    """Of a picture its scores by objective, and the evidence of those that score all scenes together."""
+
+    scores: Mapping[str, float]
+    evidence: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+Result = Found | str
+"""What was found, or why there is nothing."""
 
 
 @final
@@ -47,8 +57,13 @@ class Evaluator:
     Attributes:
         weights: of the scenes' scores, a mean of 1.
         pooled: whether the score of several scenes is their plain mean.
+        together: the objectives that score all scenes together.
         render_s, score_s: seconds spent in pipelines and objectives so far; of all workers together.
         spans: when each candidate of the last call of `evaluate` was evaluated.
+        evidence: of each of these candidates, by objective of `together`, one a scene; of one that failed none.
+
+    Raises:
+        ConfigError: an aggregate, weights or regions of scenes that an objective cannot do with.
     """
 
     def __init__(
@@ -66,10 +81,13 @@ class Evaluator:
         self.scenes = tuple(scene.to(self.device) for scene in scenes)
         self.aggregate, self.weights = parse_aggregate(aggregate), weights_of(self.scenes, aggregate)
         self.pooled = aggregate == "mean" and len(set(self.weights)) == 1
+        require_fit(self.objectives, self.scenes, aggregate)
+        self.together = together_among(self.objectives)
         self.run_parts: RunParts = run_parts or (lambda parts: enumerate(map(self.evaluate_part, parts)))
         self.memory = memory or Memory(pipeline.facts.uses_seed)
         self.render_s = self.score_s = 0.0
         self.spans: list[Span] = []
+        self.evidence: list[Evidence] = []
         self._known: dict[Key, Result] = {}
         self._rivals = RivalPictures(self._render)
 
@@ -108,7 +126,7 @@ class Evaluator:
             self.score_s += outcome.score_s
             own = [self.memory.key(candidate, part.scene, seed) for candidate in part.candidates]
             spans.add(own, outcome.render_s + outcome.score_s)
-            results.update(zip(own, outcome.results, strict=True))
+            results.update(zip(own, _found(outcome), strict=True))
             done += len(part.candidates)
             on_part(done / len(scenes), len(candidates))
         known.update((key, new) for key, new in results.maps[0].items() if not isinstance(new, str))
@@ -117,16 +135,20 @@ class Evaluator:
             for i in range(len(candidates))
         ]
         self.spans = [spans.of(row[i] for row in keys) for i in range(len(candidates))]
+        self.evidence = [self._evidence(own) for own in found]
         levels = known_levels(self.pipeline, candidates)
         return [self._trial(*one) for one in zip(candidates, found, levels, strict=True)]
 
     def learn(self, trial: Trial, candidate: Candidate) -> None:
-        """What an earlier session found of a complete candidate need not be found again where no noise is drawn."""
-        if not self._scores_stand or trial.error is not None:
+        """What an earlier session found of a complete candidate need not be found again where no noise is drawn.
+
+        The log holds no evidence: what scores all scenes together finds it again.
+        """
+        if not self._scores_stand or trial.error is not None or self.together:
             return
         for number, scene in enumerate(self.scenes):
             scores = trial.scenes.get(scene.name) or trial.scores
-            self._known[self.memory.key(candidate, number, 0)] = scores
+            self._known[self.memory.key(candidate, number, 0)] = Found(scores)
 
     @property
     def _rivals_asked(self) -> int:
@@ -150,7 +172,10 @@ class Evaluator:
     def evaluate_part(self, part: Part) -> Outcome:
         """Render and score one part; on failure halve it, down to the candidates that fail."""
         clock = Stopwatch()
-        return Outcome(tuple(self._results(part, clock)), clock.render_s, clock.score_s)
+        results = self._results(part, clock)
+        scores = tuple(one if isinstance(one, str) else one.scores for one in results)
+        evidence = tuple({} if isinstance(one, str) else one.evidence for one in results)
+        return Outcome(scores, clock.render_s, clock.score_s, evidence if self.together else ())
 
     @torch.inference_mode()
     def render_one(self, candidate: Candidate, scene: Scene, seed: int, keep: bool = True) -> Images:
@@ -161,15 +186,18 @@ class Evaluator:
         (number,) = (i for i, own in enumerate(self.scenes) if own is scene)
         return self._render((candidate,), number, seed, keep)
 
-    def _results(self, part: Part, clock: Stopwatch) -> list[dict[str, float] | str]:
+    def _results(self, part: Part, clock: Stopwatch) -> list[Result]:
         try:
-            columns = self._scores(part, clock)
+            columns, evidence = self._scores(part, clock)
         except Exception as error:  # a plug-in may raise anything, and it costs one trial
             if len(part.candidates) == 1:
                 return [in_words(error)]
         else:
             rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-            return [_finite(row) for row in rows]
+            return [
+                _finite(Found(row, {name: own[i] for name, own in evidence.items()}))
+                for i, row in enumerate(rows)
+            ]
         # Out here, since an error that is being handled keeps the batch that ran out of memory alive.
         return [
             r
@@ -177,7 +205,10 @@ class Evaluator:
             for r in self._results(replace(part, candidates=half), clock)
         ]
 
-    def _scores(self, part: Part, clock: Stopwatch) -> dict[str, list[float]]:
+    def _scores(
+        self, part: Part, clock: Stopwatch
+    ) -> tuple[dict[str, list[float]], dict[str, list[tuple[float, ...]]]]:
+        """By objective one score a candidate, and by objective of all scenes together one piece of evidence."""
         scene = self.scenes[part.scene]
         with clock.rendering():
             images = self._render(part.candidates, part.scene, part.seed, part.keep)
@@ -187,14 +218,20 @@ class Evaluator:
                 torch.cuda.synchronize(self.device)
         with clock.scoring():
             scores: dict[str, list[float]] = {}
+            evidence: dict[str, list[tuple[float, ...]]] = {}
             for name, objective in self.objectives.items():
+                if isinstance(objective, ScoresTogether):
+                    shown = compared(objective.facts, images, scene)
+                    evidence[name] = evidence_of(objective, shown, scene)
+                    scores[name] = [float(objective.together([own])) for own in evidence[name]]
+                    continue
                 others = rivals.others(part.candidates) if rivals else None
                 found = _where_it_counts(objective, images, scene, rivals, others)
                 if found.shape != (len(images),):
                     raise ScoreError(f"gave scores of shape {tuple(found.shape)} for {len(images)} images")
                 scores[name] = found.double().cpu().tolist()
             del images  # giving their memory back takes time too, and belongs here
-        return scores
+        return scores, evidence
 
     def _render(self, candidates: tuple[Candidate, ...], scene: int, seed: int, keep: bool = False) -> Images:
         def anew(wanted: tuple[Candidate, ...]) -> Images:
@@ -216,21 +253,49 @@ class Evaluator:
     def _trial(
         self,
         candidate: Candidate,
-        found: Mapping[str, Mapping[str, float] | str],
+        found: Mapping[str, Result],
         levels: tuple[float, ...],
     ) -> Trial:
         l1, l1_normalised = level_errors(levels, self.pipeline.facts)
-        scenes = {name: result for name, result in found.items() if not isinstance(result, str)}
+        scenes = {name: result.scores for name, result in found.items() if not isinstance(result, str)}
         if len(scenes) < len(found):
             error = next(f"{name}: {result}" for name, result in found.items() if isinstance(result, str))
             return Trial(0, candidate, {}, {}, levels, l1, l1_normalised, error)
-        scores = {
-            name: self.aggregate(
-                [row[name] for row in scenes.values()], objective.facts.direction, self.weights
-            )
-            for name, objective in self.objectives.items()
-        }
+        try:
+            scores = self._of_all_scenes(scenes, self._evidence(found))
+        except Exception as error:  # a plug-in may raise anything, and it costs one trial
+            return Trial(0, candidate, {}, {}, levels, l1, l1_normalised, f"all scenes: {in_words(error)}")
         return Trial(0, candidate, scores, scenes if len(scenes) > 1 else {}, levels, l1, l1_normalised)
+
+    def _of_all_scenes(
+        self, scenes: Mapping[str, Mapping[str, float]], evidence: Evidence
+    ) -> dict[str, float]:
+        """By objective one score of all scenes. Raises ScoreError for one that is no number."""
+        scores: dict[str, float] = {}
+        for name, objective in self.objectives.items():
+            if name in self.together:
+                scores[name] = float(self.together[name].together(evidence[name]))
+                if not math.isfinite(scores[name]):
+                    raise ScoreError(f"{name} gave {scores[name]}")
+            else:
+                rows = [row[name] for row in scenes.values()]
+                scores[name] = self.aggregate(rows, objective.facts.direction, self.weights)
+        return scores
+
+    def _evidence(self, found: Mapping[str, Result]) -> Evidence:
+        """Of a candidate, by objective that scores all scenes together; nothing where it failed on any."""
+        whole = [result for result in found.values() if not isinstance(result, str)]
+        if len(whole) < len(found):
+            return {}
+        return {name: tuple(result.evidence[name] for result in whole) for name in self.together}
+
+
+def _found(outcome: Outcome) -> list[Result]:
+    evidence = outcome.evidence or ({},) * len(outcome.results)
+    return [
+        result if isinstance(result, str) else Found(result, own)
+        for result, own in zip(outcome.results, evidence, strict=True)
+    ]
 
 
 def _where_it_counts(
@@ -259,6 +324,6 @@ def _where_it_counts(
     return torch.stack(parts).mean(0)
 
 
-def _finite(scores: dict[str, float]) -> dict[str, float] | str:
-    bad = [name for name, value in scores.items() if not math.isfinite(value)]
-    return f"{bad[0]} gave {scores[bad[0]]}" if bad else scores
+def _finite(found: Found) -> Result:
+    bad = [name for name, value in found.scores.items() if not math.isfinite(value)]
+    return f"{bad[0]} gave {found.scores[bad[0]]}" if bad else found

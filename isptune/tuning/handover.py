@@ -225,7 +225,9 @@ def _over(bench: Bench, entry: Reevaluated) -> Over:
     name, _ = bench.first_objective
     if entry.interval(name).n < 2:
         return ""
-    return "noise seeds" if bench.pipeline.facts.uses_seed else "crops"
+    if bench.pipeline.facts.uses_seed:
+        return "noise seeds"
+    return "scenes" if name in entry.over_scenes else "crops"
 
 
 def _against(bench: Bench, start: Reevaluated, chosen: Reevaluated) -> dict[str, ScorePair]:

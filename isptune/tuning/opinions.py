@@ -23,6 +23,7 @@ from isptune.tuning.further_pictures import further, show_further
 from isptune.tuning.halves import with_halves
 from isptune.tuning.parts import OnPart
 from isptune.tuning.recommend import Reevaluated, reevaluate, verdict
+from isptune.tuning.together import check_scenes
 
 OPINION_SEEDS = 3
 """Second opinions are asked on this many of the confirmation seeds: they only have to see a trend."""
@@ -70,12 +71,13 @@ def _asked(
         return []
     try:
         scenes = with_halves(bench.scenes, objectives, bench.pipeline, bench.space, seeds[0], bench.device)
+        memory = bench.evaluator.memory if scenes == bench.scenes else None
+        evaluator = Evaluator(
+            bench.pipeline, objectives, scenes, bench.device, bench.settings.aggregate, memory=memory
+        )
+        check_scenes(objectives, scenes)
     except IsptuneError as error:
         return [Reevaluated(one, {}, (), None, None, str(error)) for one in candidates]
-    memory = bench.evaluator.memory if scenes == bench.scenes else None
-    evaluator = Evaluator(
-        bench.pipeline, objectives, scenes, bench.device, bench.settings.aggregate, memory=memory
-    )
     return with_crops(evaluator, reevaluate(evaluator, candidates, seeds, on_part), seeds[0])
 
 

@@ -1,7 +1,7 @@
 """Which candidate to hand over when scores are noisy: evaluated again, on noise that no search has seen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from isptune.runs.log import Trial
 from isptune.space import Candidate
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.parts import OnPart
+from isptune.tuning.together import ENOUGH_SCENES, Evidence, pseudo_values
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class Reevaluated:
         crops: of a pipeline that draws no noise, by scene and objective the scores of crops of its picture, see
             `isptune.tuning.crops`; the same crops for all candidates.
         pooled: whether the score of all scenes is their mean, so that their crops say how sure it is.
+        evidence: by objective that scores all scenes together, one a seed of one a scene.
+        over_scenes: by objective pseudo-values of the jackknife, one a scene, where they are to say how sure its score
+            of all scenes is: `with_jackknife`.
     """
 
     candidate: Candidate
@@ -35,6 +39,8 @@ class Reevaluated:
     scenes: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     crops: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     pooled: bool = True
+    evidence: Mapping[str, Sequence[Sequence[tuple[float, ...]]]] = field(default_factory=dict)
+    over_scenes: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def means(self) -> dict[str, float]:
@@ -43,17 +49,17 @@ class Reevaluated:
 
     def interval(self, objective: str, scene: str | None = None) -> Interval:
         """The score with its interval; of all scenes, or of one."""
-        values, crops = self._scores(objective, scene), self._crops(objective, scene)
-        return Interval.about(float(np.mean(values)), crops) if crops else Interval.of(values)
+        values, parts = self._scores(objective, scene), self._parts(objective, scene)
+        return Interval.about(float(np.mean(values)), parts) if parts else Interval.of(values)
 
     def gain(self, before: "Reevaluated", objective: str, scene: str | None = None) -> Interval:
-        """This score less that of another candidate, paired over seeds or crops."""
+        """This score less that of another candidate, paired over seeds, crops or scenes."""
         own, other = self._scores(objective, scene), before._scores(objective, scene)
         gains = [new - old for new, old in zip(own, other, strict=True)]
-        crops, others = self._crops(objective, scene), before._crops(objective, scene)
-        if crops and len(crops) == len(others):
+        parts, others = self._parts(objective, scene), before._parts(objective, scene)
+        if parts and len(parts) == len(others):
             return Interval.about(
-                float(np.mean(gains)), [new - old for new, old in zip(crops, others, strict=True)]
+                float(np.mean(gains)), [new - old for new, old in zip(parts, others, strict=True)]
             )
         return Interval.of(gains)
 
@@ -67,9 +73,12 @@ class Reevaluated:
     def _scores(self, objective: str, scene: str | None) -> Sequence[float]:
         return self.scores[objective] if scene is None else self.scenes[scene][objective]
 
-    def _crops(self, objective: str, scene: str | None) -> Sequence[float]:
+    def _parts(self, objective: str, scene: str | None) -> Sequence[float]:
+        """What the score is made of and an interval is over, where that is not seeds: crops, or scenes."""
         if scene is not None:
             return self.crops.get(scene, {}).get(objective, ())
+        if objective in self.over_scenes:
+            return self.over_scenes[objective]
         return [one for table in self.crops.values() for one in table.get(objective, ()) if self.pooled]
 
 
@@ -80,18 +89,21 @@ def reevaluate(
     on_part: OnPart = lambda done, total: None,
 ) -> list[Reevaluated]:
     """Evaluate complete candidates under each of the seeds; one that fails under any seed has failed."""
-    rounds, count = [], len(candidates)
+    rounds, evidence, count = [], [], len(candidates)
     for number, seed in enumerate(seeds):
 
         def told(done: float, total: int, before: int = number * count) -> None:
             on_part(before + done, count * len(seeds))
 
         rounds.append(evaluator.evaluate(candidates, seed, told, keep=True))
+        evidence.append(evaluator.evidence)
         told(count, count)
-    return [_gather(candidates[i], [row[i] for row in rounds]) for i in range(count)]
+    return [
+        _gather(candidates[i], [row[i] for row in rounds], [row[i] for row in evidence]) for i in range(count)
+    ]
 
 
-def _gather(candidate: Candidate, evaluations: Sequence[Trial]) -> Reevaluated:
+def _gather(candidate: Candidate, evaluations: Sequence[Trial], evidence: Sequence[Evidence]) -> Reevaluated:
     error = next((e.error for e in evaluations if e.error is not None), None)
     names = list(evaluations[0].scores) if error is None else []
     scores = {name: [e.scores[name] for e in evaluations] for name in names}
@@ -100,7 +112,32 @@ def _gather(candidate: Candidate, evaluations: Sequence[Trial]) -> Reevaluated:
         scene: {name: [e.scenes[scene][name] for e in evaluations] for name in names}
         for scene in (first.scenes if error is None else ())
     }
-    return Reevaluated(candidate, scores, first.levels, first.l1, first.l1_normalised, error, scenes)
+    seen = {name: [row[name] for row in evidence] for name in (evidence[0] if error is None else ())}
+    return Reevaluated(
+        candidate, scores, first.levels, first.l1, first.l1_normalised, error, scenes, evidence=seen
+    )
+
+
+def with_jackknife(evaluator: Evaluator, entries: Sequence[Reevaluated]) -> list[Reevaluated]:
+    """The same candidates, with intervals over scenes, where these are enough, for what has no crops.
+
+    That is a score of all scenes together, and the mean of scores of whole pictures: of a mean the jackknife's
+    pseudo-values are the scores by scene.
+    """
+    return [replace(entry, over_scenes=_pseudo_values(evaluator, entry)) for entry in entries]
+
+
+def _pseudo_values(evaluator: Evaluator, entry: Reevaluated) -> dict[str, list[float]]:
+    """By objective, one a scene, the mean over the seeds."""
+    found: dict[str, list[float]] = {}
+    for name, objective in evaluator.objectives.items():
+        if name in entry.evidence:
+            rows = [pseudo_values(evaluator.together[name], row) for row in entry.evidence[name]]
+            if all(rows):
+                found[name] = np.mean(rows, axis=0).tolist()
+        elif objective.facts.whole_pictures and evaluator.pooled and len(entry.scenes) >= ENOUGH_SCENES:
+            found[name] = [float(np.mean(table[name])) for table in entry.scenes.values()]
+    return found
 
 
 def best(

@@ -65,7 +65,7 @@ def run(
         lanes = [Lane(bench.optimizer(repeat), settings.budget) for repeat in range(settings.repeats)]
         live = LivePictures(bench, folder)
         loop = _Loop(bench, lanes, SearchClock(folder, settings.budget_time), on_generation, on_part, live)
-        unfinished = Unfinished(folder, bench.evaluator.run_parts)
+        unfinished = Unfinished(folder, bench.evaluator.run_parts, bench.evaluator.together)
         with log.open() as writer:
             generations = loop.replay(log.generations(), extended)
             if extended:

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import final
@@ -23,11 +23,13 @@ class Unfinished:
     Args:
         folder: of the run.
         run_parts: finds outcomes that are not known.
+        together: names of the objectives that score all scenes together: an outcome without their evidence is none.
     """
 
-    def __init__(self, folder: Path, run_parts: RunParts):
+    def __init__(self, folder: Path, run_parts: RunParts, together: Collection[str] = ()):
         self.path, self._run_parts = folder / UNFINISHED, run_parts
-        self._known = read_outcomes(self.path)
+        read = read_outcomes(self.path)
+        self._known = {key: outcome for key, outcome in read.items() if outcome.has_evidence(together)}
 
     def run(self, parts: Sequence[Part]) -> Iterable[tuple[int, Outcome]]:
         """Outcomes of the parts: those that are known, then the others, each kept as it comes."""

@@ -10,10 +10,8 @@ from isptune.space import Candidate
 from isptune.tuning.crops import with_crops
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.parts import OnPart
-from isptune.tuning.recommend import Reevaluated, reevaluate
-
-ENOUGH_SCENES = 3
-"""From so many scenes on, an interval is over scenes: that is what other scenes will be like."""
+from isptune.tuning.recommend import Reevaluated, reevaluate, with_jackknife
+from isptune.tuning.together import ENOUGH_SCENES
 
 
 def compare_on(
@@ -38,7 +36,7 @@ def compare_on(
     for entry, which in zip(evaluated, ("old", "new"), strict=True):
         if entry.error is not None:
             raise AllFailed(f"the {which} set cannot be evaluated: {entry.error}")
-    before, after = with_crops(evaluator, evaluated, seeds[0])
+    before, after = with_crops(evaluator, with_jackknife(evaluator, evaluated), seeds[0])
     names = [scene.name for scene in evaluator.scenes]
     alone = names[0] if len(names) == 1 else None
     scenes = {
@@ -51,9 +49,9 @@ def compare_on(
 def _overall(
     scenes: Mapping[str, Mapping[str, ScorePair]], before: Reevaluated, after: Reevaluated, name: str
 ) -> ScorePair:
-    """The mean over the scenes, with an interval over them where they are enough."""
+    """The mean over the scenes, or the score of all together, with an interval over them where they are enough."""
     pairs = [table[name] for table in scenes.values()]
-    if len(pairs) < ENOUGH_SCENES:
+    if len(pairs) < ENOUGH_SCENES or name in after.evidence:
         return after.against(before, name)
     columns = zip(*((p.recommended.mean, p.default.mean, p.difference.mean) for p in pairs), strict=True)
     return ScorePair(*(Interval.of(column) for column in columns))

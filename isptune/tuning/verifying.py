@@ -28,6 +28,7 @@ from isptune.tuning.noise_seeds import NoiseSeeds
 from isptune.tuning.parts import OnPart
 from isptune.tuning.references import refuse_without_reference, with_references
 from isptune.tuning.set_files import read_for
+from isptune.tuning.together import check_scenes
 from isptune.tuning.verification import Verified, compare_on
 
 
@@ -129,6 +130,7 @@ def verifier(
     found = with_references(with_halves(found, judges, *making), *making)
     evaluator = Evaluator(built, judges, found, where)
     refuse_without_reference(judges, found)
+    check_scenes(judges, found)
     candidate = built.space.complete(built.space.check(chosen.values, partial=True))
     return Verifier(evaluator, old_name, chosen.name, old, candidate, seeds, max_loss)
 

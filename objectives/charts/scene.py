@@ -7,22 +7,20 @@ several times finer than the picture and averaged, as a pixel gathers light, the
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 
-from isptune.errors import ConfigError
+from isptune.errors import ConfigError, one_line
 from isptune.scenes.color import linear_to_srgb, srgb_to_linear
 from isptune.scenes.scene import Corner, Scene, photograph
+from objectives.charts.codes_chart import codes_chart
 from objectives.charts.colour import COLUMNS, published_patches
-from objectives.charts.regions import Quad
+from objectives.charts.drawing import BACKGROUND, FINER, Part, Plane, gathered, whole_number
 from objectives.options import parse_options
 
 WIDTH, HEIGHT = 768, 576
-BACKGROUND = 0.18
-"""Relative luminance of the ground, the grey that exposure meters take for the mean of a scene."""
 TILT_DEGREES = 5.0
 EDGE_SIDES = (0.1, 0.4)
 """Luminance inside and outside the tilted square: a contrast of 4 to 1, as ISO 12233 has it since 2014."""
@@ -30,32 +28,6 @@ GREY_STEPS = 12
 LEAVES = 6000
 LEAF_RADII_PX = (1.0, 48.0)
 WORDS = "Hamburgefonts 0123456789 quick brown fox jumps over a lazy dog"
-FINER = 4
-"""Each pixel is the mean of so many places each way; edges have twice as many."""
-
-Plane = np.ndarray
-
-
-@dataclass(frozen=True)
-class Part:
-    """A square or a rectangle of the chart: left, top, width, height in pixels at scale 1."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-
-    def at(self, scale: int) -> tuple[slice, slice]:
-        """Its rows and columns in the picture."""
-        rows = slice(scale * self.top, scale * (self.top + self.height))
-        return rows, slice(scale * self.left, scale * (self.left + self.width))
-
-    def corners(self, scale: int) -> Quad:
-        """Clockwise from the top left one."""
-        left, top = float(scale * self.left), float(scale * self.top)
-        right, bottom = left + scale * self.width, top + scale * self.height
-        return ((left, top), (right, top), (right, bottom), (left, bottom))
-
 
 CHECKER = Part(24, 24, 288, 192)
 SQUARE = Part(336, 16, 208, 208)
@@ -75,16 +47,24 @@ SIDE = 120
 
 
 def chart(argument: str | None = None) -> list[Scene]:
-    """The test chart as a scene that is its own reference: `chart:`, `chart:scale=2`, `chart:seed=7`.
+    """A chart as a scene that is its own reference: `chart:`, `chart:scale=2`, `chart:seed=7`, `chart:codes`.
 
     Args:
-        argument: `scale`: 1 (768 x 576 pixels) to 4. `seed`: of the dead leaves.
+        argument: `codes`: the chart of QR codes and markers of `objectives.charts.codes_chart`. `scale`: 1 (768 x 576
+            pixels) to 4. `seed`: of the dead leaves, or of what the codes say.
 
     Raises:
         ConfigError: an unknown option, or a value that is not allowed.
     """
-    options = parse_options("chart", argument, {"scale": "1", "seed": "0"})
-    scale, seed = _whole("scale", options["scale"], 1, 4), _whole("seed", options["seed"], 0, 2**31 - 1)
+    options = parse_options("chart", argument, {"scale": "1", "seed": "0", "which": ""}, first="which")
+    scale = whole_number("scale", options["scale"], 1, 4)
+    seed = whole_number("seed", options["seed"], 0, 2**31 - 1)
+    if options["which"] == "codes":
+        return [codes_chart(scale, seed)]
+    if options["which"]:
+        raise ConfigError(
+            f"chart: {one_line(options['which'][:80])!r} is no chart: there are chart: and chart:codes"
+        )
     light = np.full((HEIGHT * scale, WIDTH * scale, 3), BACKGROUND, dtype=np.float64)
     for part, drawn in _parts(scale, seed).items():
         light[part.at(scale)] = drawn if drawn.ndim == 3 else drawn[:, :, None]
@@ -122,12 +102,6 @@ def _parts(scale: int, seed: int) -> dict[Part, Plane]:
     }
 
 
-def _mean(fine: Plane, finer: int) -> Plane:
-    """The mean over squares of `finer` x `finer`: light gathered by pixels."""
-    height, width = fine.shape[0] // finer, fine.shape[1] // finer
-    return fine.reshape(height, finer, width, finer, *fine.shape[2:]).mean((1, 3))
-
-
 def _checker(scale: int) -> Plane:
     """24 patches with a dark border around each."""
     colours = srgb_to_linear(published_patches())[0].flatten(1).T.numpy()
@@ -149,7 +123,7 @@ def _square(scale: int) -> Plane:
     across, down = x * math.cos(turn) + y * math.sin(turn), y * math.cos(turn) - x * math.sin(turn)
     inside = (np.abs(across) < SIDE / 2) & (np.abs(down) < SIDE / 2)
     dark, bright = EDGE_SIDES
-    return _mean(np.where(inside, dark, bright).astype(np.float32), finer).astype(np.float64)
+    return gathered(np.where(inside, dark, bright).astype(np.float32), finer).astype(np.float64)
 
 
 def _star(scale: int) -> Plane:
@@ -158,7 +132,7 @@ def _star(scale: int) -> Plane:
     places = (np.arange(side) + 0.5) / FINER / scale - STAR.width / 2
     angle, radius = np.arctan2(places[:, None], places[None, :]), np.hypot(places[:, None], places[None, :])
     spokes = 0.225 + 0.175 * np.sin(36 * angle)
-    return _mean(np.where(radius < STAR.width / 2 - 4, spokes, BACKGROUND), FINER)
+    return gathered(np.where(radius < STAR.width / 2 - 4, spokes, BACKGROUND), FINER)
 
 
 def _leaves(scale: int, seed: int) -> Plane:
@@ -179,7 +153,7 @@ def _leaves(scale: int, seed: int) -> Plane:
     for (x, y), radius, grey in zip(places, radii, greys, strict=True):
         middle = (round(x * sixteenths), round(y * sixteenths))
         cv2.circle(fine, middle, round(radius * sixteenths), float(grey), -1, cv2.LINE_8, 4)
-    return _mean(fine, FINER).astype(np.float64)
+    return gathered(fine, FINER).astype(np.float64)
 
 
 def _text(scale: int) -> Plane:
@@ -198,10 +172,4 @@ def _text(scale: int) -> Plane:
             )
     upper = np.arange(shape[0])[:, None] < shape[0] // 2
     ground, ink = np.where(upper, 0.6, 0.05), np.where(upper, 0.04, 0.7)
-    return _mean(np.where(letters > 0, ink, ground), FINER)
-
-
-def _whole(key: str, text: str, low: int, high: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 9) or not low <= int(text) <= high:
-        raise ConfigError(f"chart: {key}={text} is not a whole number from {low} to {high}")
-    return int(text)
+    return gathered(np.where(letters > 0, ink, ground), FINER)

@@ -24,7 +24,7 @@ from objectives.checkpoints.reading import sha256_of
 from objectives.encoders.bundled_encoder import at_least
 from objectives.encoders.bundled_network import TextNetwork, Widths
 from objectives.encoders.dual_files import Dual, read_dual, write_dual
-from objectives.encoders.efficientnet_lite import BLOCK_MEANS, FILE, SHA256, pretrained
+from objectives.encoders.efficientnet_lite import BLOCK_MEANS, PUBLISHED, pretrained
 from objectives.encoders.interface import Embeddings, Prompts
 from objectives.encoders.picture_features import (
     FEATURES,
@@ -35,6 +35,7 @@ from objectives.encoders.picture_features import (
 )
 from objectives.encoders.quality_words import QualityWords
 
+LITE0 = PUBLISHED["lite0"]
 WEIGHTS_FILE = BUNDLED / "lite_encoder.safetensors"
 FORMAT = "isptune lite encoder 1"
 
@@ -135,7 +136,7 @@ class LiteEncoder:
     def __init__(self, path: Path, name: str = "lite"):
         found = _read(path)
         self.name = name
-        self.weights: Mapping[str, str] = {path.name: sha256_of(path), FILE: SHA256}
+        self.weights: Mapping[str, str] = {path.name: sha256_of(path), LITE0.file: LITE0.sha256}
         self.temperature = found.temperature
         self._image, self._network = found.image, pretrained()
         self._words = QualityWords(found.text, found.words, found.widths.length)

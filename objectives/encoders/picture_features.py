@@ -12,7 +12,7 @@ from torch import Tensor
 from isptune.arrays import Images
 from objectives.encoders.bundled_encoder import crops_of
 from objectives.encoders.bundled_network import TONE_FEATURES, tone_shares
-from objectives.encoders.efficientnet_lite import BLOCK_MEANS, EfficientNetLite0
+from objectives.encoders.efficientnet_lite import BLOCK_MEANS, EfficientNetLite
 from objectives.no_reference.scene_statistics import brisque_features
 from objectives.no_reference.texture_shares import TEXTURE_FEATURES, texture_shares
 
@@ -31,7 +31,7 @@ FEATURES = BLOCK_MEANS + STATISTICS
 Features = Float[Tensor, "batch features"]
 
 
-def picture_features(images: Images, network: EfficientNetLite0) -> Features:
+def picture_features(images: Images, network: EfficientNetLite) -> Features:
     """Means over the network's blocks at half the size, then statistics of the pixels, `FEATURES` in all.
 
     Tones are those of all pixels; texture and BRISQUE's features those of up to 576x576 pixels, or, on average, of nine

@@ -15,6 +15,9 @@ by name each file with the values in it, as base64. A server that needs the scen
 
 Where no answer comes, or 408, 429, 502, 503 or 504, the request is sent again with the same ID after a while: a
 server that remembers the last few answers by their ID need not do the work twice.
+
+A server is taken to draw noise by the seed, so that what is found is confirmed over several. One whose picture depends
+on scene and values alone says `uses_seed = false` in the TOML file: no picture is asked for twice.
 """
 
 import json
@@ -60,6 +63,7 @@ class Remote:
         versions = {description.path.name: description.sha256, **self.files.versions}
         self.facts = PipelineFacts(
             max_batch=1,
+            uses_seed=self.settings.uses_seed,
             versions=versions,
             file_formats=self.files.formats,
             left_out=self.files.left_out,
@@ -182,7 +186,7 @@ def build(argument: str | None, **options: Any) -> Remote:
 
     Args:
         argument: path of the TOML file.
-        options: `url`, `timeout_s` of each attempt, `retries`, `max_picture_mb`, `size`, `base`.
+        options: `url`, `timeout_s` of each attempt, `retries`, `uses_seed`, `max_picture_mb`, `size`, `base`.
 
     Raises:
         ConfigError: no file is named, or the file or an option is wrong.

@@ -41,6 +41,7 @@ class RemoteSettings:
         url: of the server.
         timeout_s: of each attempt, seconds.
         retries: further attempts where no answer comes.
+        uses_seed: False where the same values always give the same picture; nothing is then asked for twice.
         max_picture_mb: no picture may be larger, megabytes.
         size: width and height of every picture, pixels; None for any.
         base: files in the place of those that parameters are written to, from the folder of the description.
@@ -49,6 +50,7 @@ class RemoteSettings:
     url: str = ""
     timeout_s: Seconds = 60.0
     retries: Attempts = 3
+    uses_seed: bool = True
     max_picture_mb: Megabytes = 256.0
     size: tuple[Pixels, Pixels] | None = None
     base: str | tuple[str, ...] = ()

@@ -44,6 +44,14 @@ def test_a_card_lists_the_options_that_an_objective_takes(name):
     assert set(known) == set(read_cards().objective[name].options)
 
 
+@pytest.mark.parametrize("kind", ["imagenet", "detection", "codes"])
+def test_the_card_of_tasks_lists_the_options_of_each(kind):
+    with pytest.raises(ConfigError, match="no option 'nonsense'") as refused:
+        build("objective", f"task:{kind}?nonsense=1")
+    known = set(str(refused.value).partition("there are: ")[2].split(", ")) - {"task"}
+    assert known <= set(read_cards().objective["task"].options)
+
+
 def test_every_figure_of_a_card_stands_in_the_file_that_it_names():
     cards = read_cards()
     for name, card in cards.objective.items():

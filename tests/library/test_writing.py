@@ -118,8 +118,10 @@ def test_tensorboard_gets_the_curves_at_the_times_of_the_trials_and_the_pictures
     assert recommended == pytest.approx(answer["objectives"]["ssim"]["recommended"]["mean"], rel=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore")  # MLflow and what it stands on warn of each other
 def test_mlflow_gets_settings_curves_and_pictures(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
+    monkeypatch.chdir(tmp_path)  # MLflow puts artifacts into ./mlruns
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/ml.db")
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/ml.db")
     generations, _ = write_run(tmp_path / "run", generations=2)

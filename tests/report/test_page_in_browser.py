@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from isptune.report.importance import importance
 from isptune.report.run_report import write_report
+from isptune.runs.record import read_run
 from tests.report.folders import write_run
 from tests.study.site.driven_page import middle_row
 
@@ -72,6 +74,22 @@ def test_plots_say_their_values_where_the_mouse_and_the_arrow_keys_are_and_print
     assert page.locator("img.plot").first.is_visible()
     assert page.locator("#cuts img").first.is_visible()
     assert not page.locator("#looking").is_visible()
+
+
+@pytest.mark.slow
+def test_the_bars_of_importance_say_whose_and_how_large_they_are(tmp_path, window):
+    write_run(tmp_path / "run", generations=12)
+    page = window(write_report(tmp_path / "run").as_uri())
+    part = importance(record := read_run(tmp_path / "run"), record.objectives[0])
+    names, shares = list(part.shares), list(part.shares.values())
+    drawing, said = page.locator("[data-plots=importance] svg"), page.locator("[data-plots=importance] .said")
+    assert said.inner_text() == f"{names[0]}: {100 * shares[0]:.1f} % of the explained variance"
+    drawing.focus()
+    page.keyboard.press("ArrowDown")
+    assert said.inner_text().startswith(f"{names[1]}: ")
+    drawing.locator(".bar rect").last.hover()
+    assert said.inner_text().startswith(f"{names[drawing.locator('.bar').count() - 1]}: ")
+    assert drawing.locator(".bar.at").count() == 1
 
 
 @pytest.mark.slow

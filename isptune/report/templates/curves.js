@@ -3,8 +3,9 @@
 const curveData = document.getElementById("curve-data");
 if (curveData) {
   document.documentElement.classList.add("plotting");
+  const drawn = { scatter: drawScatter, bars: drawBars };
   for (const [section, plots] of Object.entries(JSON.parse(curveData.textContent))) {
     const box = document.querySelector(`[data-plots="${section}"]`);
-    for (const plot of plots) (plot.kind === "scatter" ? drawScatter : drawPlot)(box.appendChild(document.createElement("div")), plot);
+    for (const plot of plots) (drawn[plot.kind] ?? drawPlot)(box.appendChild(document.createElement("div")), plot);
   }
 }

@@ -17,7 +17,7 @@ from torch import Tensor
 from isptune.arrays import Images
 from isptune.scenes.images import read_image, to_images
 from isptune.system.disk import replacing
-from objectives.encoders.efficientnet_lite import EfficientNetLite0
+from objectives.encoders.efficientnet_lite import EfficientNetLite
 from objectives.encoders.picture_features import picture_features
 from objectives.full_reference.objective import OneImage
 from objectives.no_reference.lightweight_metrics import DEFAULT, LightweightMetrics
@@ -95,7 +95,7 @@ class Maker:
         seed: of all that is drawn.
     """
 
-    network: EfficientNetLite0
+    network: EfficientNetLite
     photographs: Sequence[Photograph]
     seed: int
     measures: LightweightMetrics = field(default_factory=lambda: LightweightMetrics(DEFAULT))

@@ -103,9 +103,9 @@ def test_the_view_is_the_centre_of_the_resized_picture():
 
 
 def test_options_change_the_preparation(file):
-    assert build(f"{file}").preparation == Preparation()
-    assert build(f"{file},crop=112").preparation == Preparation(128, 112)
-    plain = build(f"{file},crop=112,resize=112,normalize=none").preparation
+    assert build(f"{file}").classifier.preparation == Preparation()
+    assert build(f"{file},crop=112").classifier.preparation == Preparation(128, 112)
+    plain = build(f"{file},crop=112,resize=112,normalize=none").classifier.preparation
     assert plain == Preparation(112, 112, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
@@ -113,7 +113,7 @@ def test_wrong_options_and_weights_are_refused(file, tmp_path):
     for spec, reason in (
         (None, "weights=FILE names"),
         (f"{tmp_path / 'absent.pth'}", "no such checkpoint"),
-        (f"{file},model=vgg", "model is resnet"),
+        (f"{file},model=vgg", "network is lite0, lite1, lite2, resnet:FILE"),
         (f"{file},view=half", "view is crop or whole"),
         (f"{file},temperature=-1", "temperature is a number above 0"),
         (f"{file},crop=1.5", "crop is a number above 0"),
@@ -189,7 +189,7 @@ def test_classifiers_of_packages_are_built_on_weights_from_a_file(stand_ins, ima
         ("model=timm:net", Preparation(50, 40, (0.1, 0.2, 0.3), (1, 1, 1))),
     ):
         objective = build(f"weights={tmp_path / 'net-0123abcd.pth'},{spec},classes=5,score=l")
-        assert objective.preparation == preparation
+        assert objective.classifier.preparation == preparation
         with torch.no_grad():
             theirs = network(prepared(images, preparation, whole=False)).amax(1).double()
         torch.testing.assert_close(objective.score(images, photograph("x", images[:1])), theirs)

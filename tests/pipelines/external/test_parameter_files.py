@@ -262,6 +262,19 @@ def test_a_file_of_the_users_own_is_verified_like_a_set(folder, isptune):
     assert (status, out.splitlines()[-1][:14]) == (1, "does not pass:")
 
 
+def test_files_of_the_users_own_are_told_apart_knob_by_knob(folder, isptune):
+    (folder / "tuned.ini").write_text(INI.replace("20", "30"))
+    named = ["--pipeline", f"command:{folder / 'isp.toml'}"]
+    status, out, _ = isptune("diff", "noise.ini", "tuned.ini", *named, "--json")
+    found = json.loads(out)
+    assert (status, found["old"], found["new"], found["missing"]) == (0, "noise", "tuned", {})
+    assert [(c["knob"], c["old"], c["new"]) for c in found["changes"]] == [("noise.mid", 20.0, 30.0)]
+    (folder / "set.toml").write_text("[values]\n'noise.mid' = 30.0\n")
+    status, out, _ = isptune("diff", "set.toml", "tuned.ini", *named)
+    assert (status, out.splitlines()[1]) == (0, "the sets are equal in all 1 knobs that both hold")
+    assert isptune("diff", "noise.ini", "tuned.ini")[0] == 2
+
+
 @pytest.mark.slow
 def test_the_steps_after_a_run_by_a_program_can_be_given_as_they_are(folder, isptune):
     spec = f"command:{folder / 'isp.toml'}"

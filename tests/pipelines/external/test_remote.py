@@ -119,6 +119,19 @@ def test_the_server_gets_values_and_scene_and_its_picture_comes_back(board, spec
     assert (asked["seed"], asked["scene"]["name"]) == (3, "cat")
 
 
+def test_a_description_says_whether_the_seed_changes_pictures(board, spec, tmp_path, isptune):
+    assert build("pipeline", spec).facts.uses_seed
+    assert not build("pipeline", spec, uses_seed=False).facts.uses_seed
+    (tmp_path / "board.toml").write_text(f'url = "{board.url}"\nuses_seed = false\n{SPACE}')
+    short = ["--scene", "cat", "--crop", "24x16", "--population", "4", "--generations", "2", "--confirm", "4",
+             "--second-opinion", "none", "--device", "cpu"]  # fmt: skip
+    status, out, _ = isptune("run", "--pipeline", spec, "--objective", "tv", *short, "--out", "r")
+    assert status == 0, out
+    rendered = list({asked["id"]: asked["params"] for *_, asked in board.requests}.values())
+    assert len(rendered) >= 8
+    assert [values for values in rendered if rendered.count(values) > 1] == []
+
+
 def test_the_file_of_a_scene_is_sent_once(board, spec):
     isp = build("pipeline", spec)
     for gain in (0.5, 0.6):
