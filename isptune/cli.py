@@ -1,6 +1,7 @@
 """The command line: finds the commands, and turns errors into one line and an exit status."""
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -96,8 +97,8 @@ def main() -> None:
     except click.exceptions.Exit as leaving:
         status = leaving.exit_code
     except click.ClickException as error:
-        error.message = without_passwords(error.message)
-        error.show()
+        error.show(file=(said := io.StringIO()))
+        click.echo(without_passwords(said.getvalue()), nl=False, err=True)
         status = error.exit_code
     except IsptuneError as error:
         click.echo(f"isptune: {_short(without_passwords(one_line(str(error))))}", err=True)
