@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 @click.option(
     "--out", metavar="CSV", help="Write these into a file; the same command again goes on where it was."
 )
+@click.option(
+    "--distribution",
+    metavar="FILE.png",
+    help="Draw how scores are distributed for each IMAGE argument, such as a folder, and say how far these lie apart.",
+)
 @click.option("--device", metavar="NAME", default="cpu", show_default=True, help="cpu, cuda, cuda:1 or auto.")
 @fail_below
 def score(
@@ -49,6 +54,7 @@ def score(
     references: tuple[str, ...],
     as_csv: bool,
     out: str | None,
+    distribution: str | None,
     device: str,
     limits: tuple[str, ...],
 ) -> None:
@@ -68,10 +74,12 @@ def score(
       isptune score *.jpg --objective brisque-refit --csv > scores.csv
       isptune score render.png --objective ssim --reference perfect.png --fail-below 0.95
       isptune score @list.txt --objective promptiqa --prompt mine.csv
+      isptune score clean noisy --objective niqe --out scores.csv --distribution niqe.png
     """
     check_plug_ins("objective", objectives)
     require_files([*references, None if prompt and ":" in prompt else prompt])
     check_writable(out)
+    check_writable(distribution)
     tell_missing(images)
     from isptune.commands.score_table import in_file, on_stdout
     from isptune.commands.scoring import Scoring, tell_warnings
@@ -121,8 +129,52 @@ def score(
     fail_if(
         [f"{path}: {line}" for path, scores in scoring.rows for line in broken(wanted, directions, scores)]
     )
+    if distribution is not None:
+        _show_distribution(Path(distribution), images, scoring.rows, built)
     if scoring.problems:
         click.get_current_context().exit(1)
+
+
+def _show_distribution(
+    path: Path, arguments: Sequence[str], rows: "Sequence[Row]", objectives: "dict[str, Objective]"
+) -> None:
+    """Draw and tell it; pictures that are named one by one, as a shell's pattern does, are one set."""
+    from isptune.errors import ConfigError
+    from isptune.report.digits import limits_of, mean_of, number
+    from isptune.report.distribution import Summary, apart, plotted
+    from isptune.scenes.picture_lists import NamedPicture, named_pictures
+    from isptune.system.disk import write_atomically
+
+    whose: dict[str, str] = {}
+    for argument in arguments:
+        for picture in named_pictures([argument]):
+            if isinstance(picture, NamedPicture):
+                whose.setdefault(picture.path, "files" if argument == picture.path else argument)
+    found: dict[str, dict[str, list[float]]] = {spec: {} for spec in objectives}
+    for picture_path, scores in rows:
+        for spec, value in scores.items():
+            found[spec].setdefault(whose[picture_path], []).append(value)
+    known = {spec: groups for spec, groups in found.items() if groups}
+    if not known:
+        raise ConfigError(f"{path}: no picture was scored: there is no distribution")
+    facts = {spec: objective.facts for spec, objective in objectives.items()}
+    write_atomically(path, plotted(known, facts))
+    for spec, groups in known.items():
+        for group, values in groups.items():
+            told = Summary.of(values)
+            quantiles = ", ".join(map(number, told.quantiles))
+            click.echo(
+                f"{spec}, {group}: {told.count} pictures, mean {mean_of(told.mean)} ({limits_of(told.mean)}), "
+                f"quantiles {quantiles}",
+                err=True,
+            )
+        for pair in apart(groups, facts[spec]):
+            click.echo(
+                f"{spec}: {pair.first} beside {pair.second}: distance {number(pair.wasserstein)} (Wasserstein), better "
+                f"with {100 * pair.better:.0f} %, largest difference of shares {pair.largest:.2f}, p = {pair.p:.2g}",
+                err=True,
+            )
+    click.echo(f"plot: {path}", err=True)
 
 
 def _print_table(rows: "Sequence[Row]", objectives: "dict[str, Objective]") -> None:
