@@ -190,7 +190,8 @@ class Checks:
     def _agreement(self, found: Any, expected: Any) -> float:
         from scipy.stats import kendalltau
 
-        return round(float(kendalltau(found.numpy(), expected.numpy()).statistic), 4)
+        agreement: Any = kendalltau(found.numpy(), expected.numpy())  # scipy's stubs do not know its result
+        return round(float(agreement.statistic), 4)
 
     def judges(self) -> None:
         """The judges that need no argument: each picture against the next."""

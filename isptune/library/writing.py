@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, final
 
 from isptune.errors import in_words, without_passwords
+from isptune.facts import Direction
 from isptune.interfaces import RunWriter, WrittenRun, WrittenTrial
 from isptune.registry import build
 from isptune.runs.answer import read_answer
@@ -32,7 +33,7 @@ class _Told:
 
 def written_run(folder: Path, bench: Bench) -> WrittenRun:
     """A bench's run as writers get it."""
-    directions = {name: one.facts.direction for name, one in bench.objectives.items()}
+    directions: dict[str, Direction] = {name: one.facts.direction for name, one in bench.objectives.items()}
     return WrittenRun(folder.resolve().name, bench.settings.as_dict(), tuple(bench.space), directions)
 
 

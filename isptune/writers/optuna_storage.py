@@ -82,8 +82,8 @@ def opened(address: str, to_write: bool = True) -> Iterator[Any]:
     if "://" not in address:
         yield journal_storage(Path(address).expanduser())
         return
-    import sqlalchemy
     from optuna.storages import RDBStorage
+    from sqlalchemy.exc import NoSuchModuleError
 
     kind, _, place = address.partition("://")
     if (
@@ -105,7 +105,7 @@ def opened(address: str, to_write: bool = True) -> Iterator[Any]:
             )
     except ImportError as error:
         raise ConfigError(f"{kind}: {error}; install the database's driver") from error
-    except sqlalchemy.exc.NoSuchModuleError as error:
+    except NoSuchModuleError as error:
         raise ConfigError(f"{kind}: no such database: {error}") from error
     try:
         yield storage
