@@ -7,6 +7,7 @@ which need no choice of bins or of a bandwidth.
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def apart(scores: Scores, facts: ObjectiveFacts) -> list[Apart]:
 
     found = []
     for (first, own), (second, other) in itertools.combinations(scores.items(), 2):
-        test = ks_2samp(own, other)
+        test: Any = ks_2samp(own, other)  # scipy's stubs do not know its result
         ranks = rankdata([*own, *other])[: len(own)]
         above = (float(ranks.sum()) - len(own) * (len(own) + 1) / 2) / (len(own) * len(other))
         better = above if facts.direction == "maximize" else 1 - above
