@@ -8,7 +8,7 @@ picture needs neither where it is the one whose hash the run has: whoever made t
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isptune.deeds import Named, deeds_of
 from isptune.errors import ConfigError, RunFolderError, SceneError, one_line
@@ -16,8 +16,10 @@ from isptune.runs.constraints import parse_constraint
 from isptune.runs.provenance import read_provenance
 from isptune.runs.settings import RunSettings
 from isptune.scenes.names import BUNDLED
-from isptune.scenes.scene import Scene, load_scenes
 from isptune.spec import split_name, split_options
+
+if TYPE_CHECKING:  # what a report asks of this file needs no torch
+    from isptune.scenes.scene import Scene
 
 OPTION = "--trust"
 
@@ -102,10 +104,12 @@ def require_known_pictures(folder: Path, settings: RunSettings, trust: Trust) ->
     held_out = [] if _is_share(settings.holdout) else settings.holdout
     specs = [spec for spec in [*settings.scenes, *held_out] if names_a_file(spec)]
     if specs and not trust.all:
+        from isptune.scenes.scene import load_scenes
+
         refuse_unknown_pictures(folder, load_scenes(specs, settings.crop, settings.resize))
 
 
-def refuse_unknown_pictures(folder: Path, scenes: Sequence[Scene]) -> None:
+def refuse_unknown_pictures(folder: Path, scenes: "Sequence[Scene]") -> None:
     """Raise RunFolderError for a picture whose hash the run in a folder does not have."""
     known = set(read_provenance(folder).scenes.values())
     for scene in scenes:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, final
 from isptune.errors import ConfigError
 from isptune.interfaces import RunWriter, WrittenEnd, WrittenRun, WrittenTrial
 from isptune.space import Choice, Integer, Param
+from isptune.system.records import parse_json
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -204,7 +205,10 @@ def _study_of(storage: Any, run: WrittenRun) -> Any:
     """The run's own study, or a new one with the first name that is free."""
     import optuna
 
-    own = {SETTINGS: json.loads(json.dumps(dict(run.settings))), BY: socket.gethostname()}
+    own = {
+        SETTINGS: parse_json(json.dumps(dict(run.settings)), SETTINGS, ConfigError),
+        BY: socket.gethostname(),
+    }
     number = 1
     while True:
         name = run.name if number == 1 else f"{run.name} ({number})"

@@ -36,6 +36,7 @@ MAIN = "import sys; sys.argv[0] = 'isptune'; from isptune.cli import main; main(
 ONE_CALL = """
 import pathlib, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup
 import click
 from isptune.cli import COMMANDS, main
 from isptune.system.program import run_program

@@ -50,6 +50,10 @@ def test_the_page_follows_a_run_over_a_restart_of_the_server_and_axe_finds_nothi
         page.wait_for_function("() => document.querySelector('.curves') !== null")
         assert page.locator("#knobs tbody tr").count() == 3
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        for _ in range(100):  # a busy machine draws it late
+            if max(green_on(page)) > 0:
+                break
+            page.wait_for_timeout(100)
         assert max(green_on(page)) > 0
         found = axe.Axe().run(page).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"][:90]) for one in found] == []
