@@ -64,9 +64,8 @@ def print_leaderboard(board: "Leaderboard", console: "Console") -> None:
             row = [place, one.run, one.by, one.optimizer, one.seed, f"{one.trials} of {one.budget}", *scores]
             rows.append([str(value) for value in (*row, opinions, note)])
         order = "gain on scenes not seen" if group.by_held_out else "score"
-        title = (
-            f"{' + '.join(group.objectives)} on {group.pipeline}, {len(group.scenes)} scene(s), by {order}"
-        )
+        scenes = "1 scene" if len(group.scenes) == 1 else f"{len(group.scenes)} scenes"
+        title = f"{' + '.join(group.objectives)} on {group.pipeline}, {scenes}, by {order}"
         head = ["", "run", "by", "optimizer", "seed", "trials", "start", "score", "better by", "not seen", "l1",
                 "second opinions", ""]  # fmt: skip
         filled = [
