@@ -7,7 +7,7 @@ import click
 
 from isptune.commands import completing
 from isptune.commands.early import check_plug_ins, require_files
-from isptune.commands.options import PIPELINE_OPTION, TRUST
+from isptune.commands.options import PIPELINE_OF_SETS, PIPELINE_OPTION, TRUST
 
 
 @click.command()
@@ -24,12 +24,7 @@ from isptune.commands.options import PIPELINE_OPTION, TRUST
 @click.option(
     "--seeds", type=click.IntRange(1, 1000), default=3, show_default=True, help="Noise seeds for the effects."
 )
-@click.option(
-    "--pipeline",
-    metavar="SPEC",
-    shell_complete=completing.names_of("pipeline"),
-    help="Where the sets do not say, or are files of your own ISP.",
-)
+@PIPELINE_OF_SETS
 @PIPELINE_OPTION
 @TRUST
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -23,6 +23,13 @@ PIPELINE_OPTION = click.option(
     help="Option of the pipeline, such as map=coupled; may be repeated.",
 )
 
+PIPELINE_OF_SETS = click.option(
+    "--pipeline",
+    metavar="SPEC",
+    shell_complete=completing.names_of("pipeline"),
+    help="Where the sets do not say, or are files of your own ISP.",
+)
+
 DEVICE = click.option(
     "--device", metavar="NAME", default="auto", show_default=True, help="cpu, cuda, cuda:1 or auto."
 )

@@ -7,7 +7,7 @@ import click
 
 from isptune.commands import completing
 from isptune.commands.early import check_plug_ins, check_scenes, check_writable, require_files
-from isptune.commands.options import DEVICE, PIPELINE_OPTION, TRUST
+from isptune.commands.options import DEVICE, PIPELINE_OF_SETS, PIPELINE_OPTION, TRUST
 
 if TYPE_CHECKING:
     from isptune.tuning.verification import Verified
@@ -37,12 +37,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="Who judges; the first one must call the new set better, no other worse. [the run's objectives]",
 )
-@click.option(
-    "--pipeline",
-    metavar="SPEC",
-    shell_complete=completing.names_of("pipeline"),
-    help="Where the sets do not say, or are files of your own ISP.",
-)
+@PIPELINE_OF_SETS
 @PIPELINE_OPTION
 @click.option("--crop", metavar="WxH[+X+Y]", help="Cut scenes, by default from the middle.")
 @click.option("--resize", metavar="N|WxH", help="Resize scenes; one number is the longer side.")

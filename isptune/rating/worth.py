@@ -20,6 +20,7 @@ from isptune.errors import ConfigError, one_line
 from isptune.interfaces import Objective
 from isptune.scenes.images import read_fitting
 from isptune.scenes.scene import Scene
+from isptune.study.scale.estimates import srocc
 from isptune.system.tables import read_table
 
 FEWEST, MOST = 5, 40
@@ -116,7 +117,7 @@ def worth_of(
             predicted.append(_by_the_others(rated, given, i, build))
             on_scored(number * len(rated) + i + 1, total)
         found.append((given, np.array(predicted)))
-    correlations = [_spearman(given, predicted) for given, predicted in found]
+    correlations = [srocc(predicted, given) for given, predicted in found]
     return Worth(
         tuple(scores.tolist()), tuple(found[0][1].tolist()), correlations[0], tuple(correlations[1:])
     )
@@ -141,11 +142,3 @@ def _by_the_others(
         image = rated[left_out].image
         score = float(objective.score(image, Scene("", image))[0])
     return score if objective.facts.direction == "maximize" else -score
-
-
-def _spearman(first: Float64[np.ndarray, " n"], second: Float64[np.ndarray, " n"]) -> float:
-    from scipy.stats import rankdata
-
-    ranks = [rankdata(one) for one in (first, second)]
-    spread = [float(np.std(one)) for one in ranks]
-    return 0.0 if 0.0 in spread else float(np.corrcoef(*ranks)[0, 1])

@@ -18,13 +18,7 @@ export function drawBars(box, plot) {
     return row;
   });
   drawing.append(...rows);
-  const title = document.createElement("h3");
-  title.textContent = plot.title;
-  const said = document.createElement("p");
-  said.className = "said";
-  said.setAttribute("role", "status");
-  box.classList.add("plotted");
-  box.replaceChildren(title, drawing, said);
+  const said = plotShown(box, plot.title, drawing);
   barReading(plot, drawing, rows, said, height);
 }
 

@@ -19,14 +19,20 @@ export function drawPlot(box, plot) {
   drawing.append(...plotAxes(plot, ranges, across, up), ...plot.curves.map((curve) => plotCurve(plot, curve, across, up)));
   const cursor = plotPart("line", { class: "cursor", y1: PLOT.top, y2: PLOT.height - PLOT.bottom, visibility: "hidden" });
   drawing.append(cursor);
+  const said = plotShown(box, plot.title, drawing);
+  plotReading(plot, drawing, cursor, said, across);
+}
+
+// Puts a drawing under its title, and gives the line in which it says what is read off it.
+function plotShown(box, text, drawing) {
   const title = document.createElement("h3");
-  title.textContent = plot.title;
+  title.textContent = text;
   const said = document.createElement("p");
   said.className = "said";
   said.setAttribute("role", "status");
   box.classList.add("plotted");
   box.replaceChildren(title, drawing, said);
-  plotReading(plot, drawing, cursor, said, across);
+  return said;
 }
 
 function plotRanges(plot) {

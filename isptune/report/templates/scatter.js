@@ -17,13 +17,7 @@ export function drawScatter(box, plot) {
   }
   const cursor = plotPart("circle", { class: "ring", r: 10, visibility: "hidden" });
   drawing.append(cursor);
-  const title = document.createElement("h3");
-  title.textContent = plot.title;
-  const said = document.createElement("p");
-  said.className = "said";
-  said.setAttribute("role", "status");
-  box.classList.add("plotted");
-  box.replaceChildren(title, drawing, said);
+  const said = plotShown(box, plot.title, drawing);
   scatterReading(plot, points, drawing, cursor, said, across, up);
 }
 
