@@ -90,8 +90,8 @@ class Setting:
     scenes: Callable[[Sequence[Path]], list[Scene]]
 
 
-def _synthetic(seed: int) -> Bench:
-    isp = synthetic.build("warped", map_seed=seed)
+def synthetic_bench(isp: synthetic.SyntheticISP) -> Bench:
+    """Places are signed levels as shares of their ranges."""
 
     def places(candidates: Sequence[Candidate]) -> Float64[np.ndarray, "candidates levels"]:
         params = {name: torch.tensor([float(one[name]) for one in candidates]) for name in candidates[0]}
@@ -115,7 +115,7 @@ SETTINGS: Mapping[str, Setting] = {
             "crisp": Taste((0.0, 0.0, 0.6, 0.3, 0.0), (1.0, 0.5, 1.5, 0.5, 0.7)),
             "soft": Taste((0.25, 0.0, -0.5, -0.2, 0.0), (1.0, 1.5, 1.5, 0.5, 0.7)),
         },
-        _synthetic,
+        lambda seed: synthetic_bench(synthetic.build("warped", map_seed=seed)),
         lambda files: load_scenes([str(file) for file in files], crop="384x384", resize="256"),
     ),
     "raw": Setting(

@@ -24,7 +24,7 @@ from isptune.registry import build
 from isptune.scenes.images import to_images
 from isptune.scenes.scene import Scene
 from objectives.training.pictures.agreement import difference, estimate, rank_correlation, resamples
-from objectives.training.pictures.photographs import Photograph, read_photographs
+from objectives.training.pictures.photographs import Photograph, read_kept_out, read_validation
 
 HERE = Path(__file__).parent
 SETS = ("arniqa", "kadid10k", "depictqa")
@@ -42,11 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     names = options.objective or ["scorenet", "clipiqa", "qalign:bundled", "niqe", "brisque"]
     objectives = {name: build("objective", name) for name in names}
-    _, validation, kept_out = read_photographs(options.data)
-    people = {name: _on_people(one, validation) for name, one in objectives.items()}
+    validation, kept_out = read_validation(options.data), read_kept_out(options.data)
+    people = {name: on_people(one, validation) for name, one in objectives.items()}
     opinions = np.array([float(one.opinion or 0.0) for one in validation])
     drawn = resamples(len(opinions), seed=0)
-    severity = _on_severity(objectives, kept_out[: options.photographs])
+    severity = on_severity(objectives, kept_out[: options.photographs])
 
     lines = [
         "| objective | SROCC with people | first minus this one | severity, all photographs together | severity, "
@@ -73,32 +73,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
             writer.writerow([one, *(f"{figure:.4f}" for figure in figures.flatten())])
 
 
-def _signed(objective: Objective, images: torch.Tensor) -> Float[np.ndarray, " images"]:
+def _signed(
+    objective: Objective, images: torch.Tensor, pristine: torch.Tensor | None = None
+) -> Float[np.ndarray, " images"]:
     """Scores, turned so that higher is better."""
     sign = 1.0 if objective.facts.direction == "maximize" else -1.0
     with torch.inference_mode():
-        return sign * objective.score(images, Scene("", images[:1])).double().cpu().numpy()
+        scores = objective.score(images, Scene("", images[:1] if pristine is None else pristine, pristine))
+        return sign * scores.double().cpu().numpy()
 
 
-def _on_people(objective: Objective, photographs: Sequence[Photograph]) -> Float[np.ndarray, " photographs"]:
+def on_people(objective: Objective, photographs: Sequence[Photograph]) -> Float[np.ndarray, " photographs"]:
+    """Its scores of photographs, higher being better."""
     return np.array([_signed(objective, to_images(one.pixels, one.name))[0] for one in photographs])
 
 
-def _on_severity(
-    objectives: Mapping[str, Objective], photographs: Sequence[Photograph]
+def on_severity(
+    objectives: Mapping[str, Objective],
+    photographs: Sequence[Photograph],
+    sets: Sequence[str] = SETS,
+    side: int = CROP,
 ) -> dict[str, dict[str, tuple[float, ...]]]:
-    """By type and objective, the three `FIGURES`. Every picture is spoilt once, for all objectives."""
-    pictures = [_centre(one) for one in photographs]
+    """By type and objective, the three `FIGURES`. Every picture is spoilt once, for all objectives.
+
+    Args:
+        objectives: those that compare with a reference see the pristine picture.
+        photographs: pristine ones.
+        sets: published sets of distortions.
+        side: of the square out of each photograph's middle that is spoilt, pixels.
+    """
+    pictures = [_centre(one, side) for one in photographs]
     pristine = {
-        name: np.array([_signed(one, x)[0] for x in pictures])[:, None] for name, one in objectives.items()
+        name: np.array([_signed(one, x, x)[0] for x in pictures])[:, None] for name, one in objectives.items()
     }
     severities = np.tile(np.arange(1.0, 6.0), (len(pictures), 1))
     figures = {}
-    for kind in [(source, name) for source in SETS for name in presets_of(source)]:
+    for kind in [(source, name) for source in sets for name in presets_of(source)]:
         spoilt = [_of_severities(*kind, i, x) for i, x in enumerate(pictures)]
         found = {}
         for name, one in objectives.items():
-            scores = np.array([_signed(one, five) for five in spoilt])
+            scores = np.array([_signed(one, *both) for both in zip(spoilt, pictures, strict=True)])
             together = -rank_correlation(scores.reshape(1, -1), severities.reshape(1, -1))[0]
             within = -rank_correlation(scores, severities).mean()
             first = (scores[:, 2:] < pristine[name]).mean()
@@ -112,10 +126,10 @@ def _of_severities(source: str, name: str, seed: int, picture: torch.Tensor) -> 
     return preset(source, name).apply(picture.expand(5, -1, -1, -1), [1, 2, 3, 4, 5], generator=generator)
 
 
-def _centre(one: Photograph) -> torch.Tensor:
+def _centre(one: Photograph, side: int) -> torch.Tensor:
     height, width = one.pixels.shape[:2]
-    top, left = (height - CROP) // 2, (width - CROP) // 2
-    return to_images(one.pixels[top : top + CROP, left : left + CROP], one.name)
+    top, left = (height - side) // 2, (width - side) // 2
+    return to_images(one.pixels[top : top + side, left : left + side], one.name)
 
 
 if __name__ == "__main__":

@@ -58,30 +58,43 @@ class Photograph:
 
 def read_photographs(data: Path) -> tuple[list[Photograph], list[Photograph], list[Photograph]]:
     """Photographs to train on, with opinions to validate on, and pristine ones that are kept out."""
-    rated, validation = _read_rated(data / "biq2021")
-    train = rated + _tiles_of_large(data / "photos" / "unsplash_4k")
-    kept_out = []
-    for folder, names in KEPT_OUT.items():
-        for path in sorted((data / "photos" / folder).glob("*.png")):
-            photograph = Photograph(f"{folder}/{path.stem}", _read(path), None, True, 1.0, path)
-            (kept_out if path.stem in names else train).append(photograph)
-    return train, validation, kept_out
+    train, validation = _read_part(data / "biq2021", "train"), read_validation(data)
+    thumbnails = [np.stack([thumbnail(p.pixels) for p in part]) for part in (train, validation)]
+    alike = like_any(*thumbnails)
+    train = [photograph for photograph, same in zip(train, alike, strict=True) if not same]
+    train += _tiles_of_large(data / "photos" / "unsplash_4k")
+    return train + _read_pristine(data, kept_out=False), validation, read_kept_out(data)
 
 
-def _read_rated(folder: Path) -> tuple[list[Photograph], list[Photograph]]:
+def read_validation(data: Path) -> list[Photograph]:
+    """Photographs with opinions to validate on."""
+    return _read_part(data / "biq2021", "validation")
+
+
+def read_kept_out(data: Path) -> list[Photograph]:
+    """Pristine photographs that are kept out."""
+    return _read_pristine(data, kept_out=True)
+
+
+def _read_pristine(data: Path, kept_out: bool) -> list[Photograph]:
+    return [
+        Photograph(f"{folder}/{path.stem}", _read(path), None, True, 1.0, path)
+        for folder, names in KEPT_OUT.items()
+        for path in sorted((data / "photos" / folder).glob("*.png"))
+        if (path.stem in names) == kept_out
+    ]
+
+
+def _read_part(folder: Path, part: str) -> list[Photograph]:
     with (folder / "scores.csv").open(newline="") as table:
-        rows = list(csv.DictReader(table))
-    found: dict[str, list[Photograph]] = {"train": [], "validation": []}
+        rows = [row for row in csv.DictReader(table) if row["part"] == part]
+    found = []
     for row in rows:
         opinion = float(row["mos"])
         pristine = opinion >= GOOD_OPINION and row["subset"] != "ss02"
-        pixels = _read(folder / row["file"])
-        name, file = f"biq2021/{row['file']}", folder / row["file"]
-        found[row["part"]].append(Photograph(name, pixels, opinion, pristine, 0.85, file))
-    thumbnails = {part: np.stack([thumbnail(p.pixels) for p in rated]) for part, rated in found.items()}
-    alike = like_any(thumbnails["train"], thumbnails["validation"])
-    train = [photograph for photograph, same in zip(found["train"], alike, strict=True) if not same]
-    return train, found["validation"]
+        file = folder / row["file"]
+        found.append(Photograph(f"biq2021/{row['file']}", _read(file), opinion, pristine, 0.85, file))
+    return found
 
 
 def _tiles_of_large(folder: Path, width: int = 1600) -> list[Photograph]:

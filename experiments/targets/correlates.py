@@ -1,0 +1,143 @@
+"""What is usually asked of a metric: does it agree with people, and with the severity of distortions?
+
+    python -m experiments.targets.correlates --data DIR [--only NAME ...] [--photographs 4]
+
+People: SROCC on the validation part of BIQ2021 with a 95 % bootstrap interval over pictures, of objectives that need no
+reference. Severity: each type of KADID-10k at severities 1 to 5 on photographs that are kept out, the middle 256x256
+pixels: the median over types of the rank correlation within a photograph, and of that over all photographs together;
+and how often the pristine picture comes before its version of severity 3 or more. DIR has `biq2021/` and `photos/`.
+
+It writes correlates.csv into --out, a row as soon as an objective is done; objectives that stand there are not done
+again. Those whose scores hold within a generation only have no row: a single picture has no score.
+"""
+
+import argparse
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from experiments.scorenet.on_people_and_severity import on_people, on_severity
+from experiments.targets.prompt import spec_of
+from experiments.targets.protocol import GROUPS, Budget
+from isptune.interfaces import Objective, ScoresTogether
+from isptune.registry import build
+from isptune.system.disk import make_folder, write_atomically
+from objectives.training.pictures.agreement import estimate, rank_correlation, resamples
+from objectives.training.pictures.photographs import Photograph, read_kept_out, read_validation
+
+HERE = Path(__file__).parent
+CORRELATES = "correlates.csv"
+SETS = ("kadid10k",)
+SIDE = 256
+
+
+@dataclass(frozen=True)
+class Correlates:
+    """What one objective has in common with people and with severities.
+
+    Attributes:
+        objective: as tables name it.
+        people, people_low, people_high: SROCC with its interval; NaN where it needs a reference.
+        pictures: that people rated.
+        severity: SROCC within a photograph, median over types.
+        severity_together: over all photographs together.
+        pristine_first: a share.
+        photographs: that were spoilt.
+    """
+
+    objective: str
+    people: float
+    people_low: float
+    people_high: float
+    pictures: int
+    severity: float
+    severity_together: float
+    pristine_first: float
+    photographs: int
+
+
+def correlates(
+    name: str, objective: Objective, rated: Sequence[Photograph], pristine: Sequence[Photograph]
+) -> Correlates:
+    """Score both kinds of pictures."""
+    people = (math.nan,) * 3
+    if not objective.facts.uses_reference:
+        opinions = np.array([float(one.opinion or 0.0) for one in rated])
+        scores = on_people(objective, rated)
+        found = estimate(rank_correlation, scores[None], opinions, resamples(len(opinions), seed=0))
+        people = (found.value, found.low, found.high)
+    types = np.array([own[name] for own in on_severity({name: objective}, pristine, SETS, SIDE).values()])
+    together, within = np.median(types[:, :2], axis=0)
+    pictures = 0 if math.isnan(people[0]) else len(rated)
+    first = float(types[:, 2].mean())
+    return Correlates(name, *people, pictures, float(within), float(together), first, len(pristine))
+
+
+def read_correlates(path: Path) -> dict[str, Correlates]:
+    """By objective; none where there is no file."""
+    if not path.exists():
+        return {}
+    with path.open(newline="") as file:
+        return {row["objective"]: _of(row) for row in csv.DictReader(file)}
+
+
+def write_correlates(path: Path, rows: Mapping[str, Correlates]) -> None:
+    """Write a row an objective. Raises DiskError."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([one.name for one in fields(Correlates)])
+    for _, row in sorted(rows.items()):
+        writer.writerow(_short(value) for value in asdict(row).values())
+    write_atomically(path, text.getvalue().encode())
+
+
+def _short(value: float | str) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.4f}"
+    return str(value)
+
+
+def _of(row: Mapping[str, str]) -> Correlates:
+    kinds = {one.name: one.type for one in fields(Correlates)}
+    values = {
+        name: text if kinds[name] is str else int(text) if kinds[name] is int else float(text or "nan")
+        for name, text in row.items()
+    }
+    return Correlates(**values)  # pyright: ignore[reportArgumentType] - each by its field's own type
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do what is missing, a row at a time."""
+    parser = argparse.ArgumentParser(description="Agreement of objectives with people and with severity.")
+    parser.add_argument("--data", type=Path, required=True, help="folder with biq2021/ and photos/")
+    parser.add_argument("--runs", type=Path, default=Path("runs/targets"), help="folder of the rated pictures")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder for correlates.csv")
+    parser.add_argument("--only", nargs="+", metavar="OBJECTIVE", help="specs [all that are ours]")
+    parser.add_argument("--photographs", type=int, default=4, help="that are spoilt")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    make_folder(options.out)
+    path = options.out / CORRELATES
+    rows = read_correlates(path)
+    rated, pristine = read_validation(options.data), read_kept_out(options.data)[: options.photographs]
+    for name in options.only or [name for names in GROUPS.values() for name in names]:
+        if name in rows:
+            continue
+        objective = build("objective", spec_of(name, "default", "warped", Budget(), options.runs))
+        if objective.facts.rivals or isinstance(objective, ScoresTogether):
+            print(f"{name}: a single picture has no score", flush=True)
+            continue
+        rows[name] = correlates(name, objective, rated, pristine)
+        write_correlates(path, rows)
+        print(rows[name], flush=True)
+
+
+if __name__ == "__main__":
+    main()
