@@ -10,11 +10,12 @@ Source: Drenkow and Unberath 2025, A causal framework for aligning image quality
 robustness, sections 4.2 and 5.1.
 """
 
+import argparse
 import csv
 import io
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -168,8 +169,13 @@ def predictability(
         )
 
 
-def main(archive: Path, table: Path) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train, corrupt, score, and write the table."""
+    parser = argparse.ArgumentParser(description="Does a classifier's confidence say whether it is right?")
+    parser.add_argument("archive", type=Path, help="CIFAR10_TEST.tar, ten class folders")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.csv"))
+    options = parser.parse_args(arguments)
+    archive, table = options.archive, options.out
     images, labels = read_pictures(archive)
     network = train(images[:TRAINING], labels[:TRAINING])
     scored, truth = images[-SCORED:], labels[-SCORED:]
@@ -198,6 +204,4 @@ def main(archive: Path, table: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m experiments.causal.confidence_and_correctness CIFAR10_TEST.tar")
-    main(Path(sys.argv[1]), Path(__file__).with_name("results.csv"))
+    main()

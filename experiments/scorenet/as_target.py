@@ -1,14 +1,12 @@
-"""Where objectives lead an optimizer on the synthetic ISP whose truth is known (Rashidi et al. 2026, table 1).
+"""Where ScoreNet and others led on the synthetic ISP (Rashidi et al. 2026, table 1): the tables of what was measured.
 
-    python -m experiments.scorenet.as_target --photos DIR --runs DIR [--objective NAME ...]
+    python -m experiments.scorenet.as_target
 
-All three families of the hidden map, the four bundled photographs and four of `photos/` (never trained on), CMA-ES,
-several seeds; a run for each photograph, or with --together one for all eight, as one tunes a camera. Every run is kept
-in --runs, and finished ones are not done again. It writes, beside this file, `as_target.csv` (every repeat) and
-`as_target.md` (means with bootstrap intervals, paired differences to the first objective).
+It writes `as_target.md` and `as_target_others.md` from the CSV files beside this one, which have every repeat: means with
+bootstrap intervals, paired differences to the first objective. They were measured on older weights (README.md says which).
+`experiments.targets.run` measures anew, by this protocol too; README.md has its command.
 """
 
-import argparse
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,17 +15,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from isptune.runs.answer import read_answer
-from isptune.runs.settings import RunSettings
-from isptune.tuning.bench import Bench
-from isptune.tuning.run import run
-
 HERE = Path(__file__).parent
-FAMILIES = ("identity", "warped", "coupled")
-BUNDLED = ("bundled:astronaut", "bundled:cat", "bundled:coffee", "bundled:rocket")
-OTHERS = ("kodak/15.png", "kodak/23.png", "cid22/1624307.png", "cid22/2387532.png")
 NAMES = ("blur", "noise", "contrast", "saturation", "jpeg")
 RESAMPLES = 4000
+AT_ONCE = 2
+"""Seeds in one run; of others a run each."""
 
 
 @dataclass(frozen=True)
@@ -45,88 +37,33 @@ class End:
     loss: float
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what is missing, then write the tables."""
-    parser = argparse.ArgumentParser(description="Where objectives lead on the synthetic ISP.")
-    parser.add_argument("--photos", type=Path, required=True, help="folder with kodak/ and cid22/")
-    parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
-    parser.add_argument("--objective", action="append", help="the first one is compared with the others")
-    parser.add_argument("--repeats", type=int, default=10, help="how many seeds")
-    parser.add_argument(
-        "--at-once", type=int, default=2, help="seeds in one run; the others have runs of their own"
-    )
-    parser.add_argument(
-        "--first-seed", type=int, default=0, help="a multiple of --at-once; for a part of the work"
-    )
-    parser.add_argument(
-        "--repeats-of", action="append", default=[], metavar="NAME=COUNT", help="fewer, to save time"
-    )
-    parser.add_argument("--family", action="append", choices=FAMILIES, help="only these maps")
-    parser.add_argument("--together", action="store_true", help="one run for all photographs")
-    parser.add_argument("--generations", type=int, default=50)
-    parser.add_argument("--resize", default="384", help="longer side of the scenes, pixels")
-    parser.add_argument(
-        "--out", type=Path, default=HERE / "as_target", help="of the tables, without an ending"
-    )
-    options = parser.parse_args(arguments)
-    repeats = {name: int(count) for name, _, count in (one.rpartition("=") for one in options.repeats_of)}
-
-    photographs = (*BUNDLED, *(str(options.photos / name) for name in OTHERS))
-    scenes = [photographs] if options.together else [(one,) for one in photographs]
-    objectives = options.objective or ["scorenet", "ssim", "niqe"]
-    asked = {objective: repeats.get(objective) or options.repeats for objective in objectives}
-    ends = [
-        end
-        for seed in range(options.first_seed, options.first_seed + max(asked.values()), options.at_once)
-        for objective in objectives
-        if (left := min(options.at_once, options.first_seed + asked[objective] - seed)) > 0
-        for family in options.family or FAMILIES
-        for some in scenes
-        for end in _ends(objective, family, some, (seed, left), options)
-    ]
-    _write_csv(ends, options.out.with_suffix(".csv"))
-    text = table(ends, objectives, options.at_once)
-    options.out.with_suffix(".md").write_text(text)
-    print(text)
+def main() -> None:
+    """Write the tables."""
+    for name in ("as_target", "as_target_others"):
+        (HERE / name).with_suffix(".md").write_text(written(HERE / f"{name}.csv"))
 
 
-def _ends(
-    objective: str,
-    family: str,
-    scenes: tuple[str, ...],
-    seeds: tuple[int, int],  # the first, and how many
-    options: argparse.Namespace,
-) -> list[End]:
-    seed, repeats = seeds
-    settings = RunSettings(
-        pipeline=f"synthetic:{family}",
-        objectives=(objective,),
-        scenes=scenes,
-        resize=options.resize,
-        generations=options.generations,
-        seed=seed,
-        repeats=repeats,
-        second_opinions=("none",),
-        confirm=2,
-        device="cpu",
-    )
-    name = Path(scenes[0]).stem.replace("bundled:", "") if len(scenes) == 1 else "together"
-    folder = options.runs / f"{objective.replace(':', '-').replace('/', '-')}_{family}_{name}"
-    if seed:
-        folder = folder.with_name(f"{folder.name}_{seed}")
-    bench = Bench(settings)
-    answer = read_answer(run(bench, folder))
-    ranges = np.array([level.limit for level in bench.pipeline.facts.levels])
-    ends = []
-    for repeat in answer.repeats:
-        relative = tuple((np.array(repeat.levels) / ranges).round(5).tolist())
-        sign = 1.0 if bench.objectives[objective].facts.direction == "minimize" else -1.0
-        loss = sign * repeat.objectives[objective].mean
-        assert repeat.l1_normalised is not None, "the synthetic pipeline knows its levels"
-        ends.append(End(objective, family, name, repeat.seed, relative, repeat.l1_normalised, loss))
-    mean = np.mean([end.l1_normalised for end in ends])
-    print(f"{objective} {family} {name}: l1 normalised {mean:.4f}", flush=True)
-    return ends
+def written(path: Path) -> str:
+    """The table of a CSV file; objectives in its order."""
+    ends = read(path)
+    return table(ends, list(dict.fromkeys(end.objective for end in ends)), AT_ONCE)
+
+
+def read(path: Path) -> list[End]:
+    """Every repeat."""
+    with path.open(newline="") as file:
+        return [
+            End(
+                row["objective"],
+                row["family"],
+                row["scene"],
+                int(row["seed"]),
+                tuple(float(row[name]) for name in NAMES),
+                float(row["l1_normalised"]),
+                float(row["loss"]),
+            )
+            for row in csv.DictReader(file)
+        ]
 
 
 def table(ends: Sequence[End], objectives: Sequence[str], at_once: int) -> str:
@@ -191,16 +128,6 @@ def _difference(
     differences = [[np.mean(first[place]) - np.mean(other[place])] for place in shared]
     mean, low, high = interval(np.array(differences))
     return f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
-
-
-def _write_csv(ends: Sequence[End], path: Path) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["objective", "family", "scene", "seed", *NAMES, "l1_normalised", "loss"])
-        for end in ends:
-            row = [end.objective, end.family, end.scene, end.seed, *end.relative, f"{end.l1_normalised:.5f}"]
-            row.append(f"{end.loss:.5f}")
-            writer.writerow(row)
 
 
 if __name__ == "__main__":

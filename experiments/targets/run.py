@@ -112,22 +112,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--chains", nargs="+", choices=list(CHAINS), default=list(CHAINS))
     parser.add_argument("--maps", nargs="+", choices=MAPS, default=list(MAPS))
     parser.add_argument("--photographs", type=int, default=len(PHOTOGRAPHS), help="so many of the 18")
-    parser.add_argument("--photograph", nargs="+", metavar="SPEC", help="others: files, or bundled:NAME")
+    parser.add_argument("--photograph", nargs="+", metavar="SPEC", help="others: bundled:NAME, or files")
     parser.add_argument("--together", action="store_true", help="one search for all, as one tunes a camera")
     plain = Budget()
     parser.add_argument("--seeds", type=int, default=plain.seeds)
     parser.add_argument("--first-seed", type=int, default=plain.first_seed)
     parser.add_argument("--population", type=int, default=plain.population)
     parser.add_argument("--generations", type=int, default=plain.generations)
-    parser.add_argument("--crop", default=plain.crop, help="WxH from the centre, before resizing")
+    parser.add_argument("--crop", default=plain.crop, help="WxH from the centre, before resizing; or none")
     parser.add_argument("--resize", default=plain.resize, help="longer side, pixels")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     if options.data is None and not options.photograph:
         parser.error("--data names the folder with photos/, or --photograph other photographs")
     torch.set_num_threads(options.threads)
+    crop = None if options.crop == "none" else options.crop
     budget = Budget(
-        options.population, options.generations, options.first_seed, options.seeds, options.crop, options.resize
+        options.population, options.generations, options.first_seed, options.seeds, crop, options.resize
     )
     failed = list(led(Leading(options.data, options.runs, budget), cases(options)))
     make_folder(options.out)
