@@ -1,4 +1,4 @@
-"""`python -m experiments list | run NAME [--quick] | data`: from a checkout, since experiments are no part of the wheel."""
+"""`python -m experiments list | run NAME [--quick] | data`, from a checkout: experiments are no part of the wheel."""
 
 import sys
 import tempfile
@@ -32,7 +32,11 @@ def list_all() -> None:
 @click.option("--quick", is_flag=True, help="A minute at most, on data that is bundled or made by code.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data; see `data` and data.toml.")
 @click.option(
-    "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of the runs."
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of the runs.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Of what --quick writes. [a folder that is removed again]"

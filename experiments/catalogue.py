@@ -82,7 +82,9 @@ def run_step(step: Step) -> None:
             main()
         except SystemExit as leaving:
             if leaving.code not in (None, 0):
-                raise ConfigError(f"python -m {module} {' '.join(arguments)}: ended with {leaving.code}") from leaving
+                raise ConfigError(
+                    f"python -m {module} {' '.join(arguments)}: ended with {leaving.code}"
+                ) from leaving
 
 
 @contextmanager

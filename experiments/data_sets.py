@@ -49,7 +49,8 @@ def read_data_sets() -> dict[str, DataSet]:
     """By name, in the order of the file. Raises ConfigError."""
     table = parse_toml(DATA.read_bytes(), DATA.name)
     return {
-        name: convert(entry, DataSet, f"{DATA.name}: {name}", known_only=True) for name, entry in table.items()
+        name: convert(entry, DataSet, f"{DATA.name}: {name}", known_only=True)
+        for name, entry in table.items()
     }
 
 

@@ -2,8 +2,8 @@
 
     python -m experiments.scorenet.as_target
 
-It writes `as_target.md` and `as_target_others.md` from the CSV files beside this one, which have every repeat: means with
-bootstrap intervals, paired differences to the first objective. They were measured on older weights (README.md says which).
+It writes `as_target.md` and `as_target_others.md` from the CSV files beside this one, which have every repeat: means
+with bootstrap intervals, paired differences to the first objective. README.md says on which weights it was measured.
 `experiments.targets.run` measures anew, by this protocol too; README.md has its command.
 """
 

@@ -116,7 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Do what is missing, a row at a time."""
     parser = argparse.ArgumentParser(description="Agreement of objectives with people and with severity.")
     parser.add_argument("--data", type=Path, required=True, help="folder with biq2021/ and photos/")
-    parser.add_argument("--runs", type=Path, default=Path("runs/targets"), help="folder of the rated pictures")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs/targets"), help="folder of the rated pictures"
+    )
     parser.add_argument("--out", type=Path, default=HERE, help="folder for correlates.csv")
     parser.add_argument("--only", nargs="+", metavar="OBJECTIVE", help="specs [all that are ours]")
     parser.add_argument("--photographs", type=int, default=4, help="that are spoilt")

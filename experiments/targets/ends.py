@@ -1,4 +1,4 @@
-"""Where one search ended and how it got there: a row of ends.csv, made from a run's folder and read back from the table.
+"""Where one search ended and how it got there: a row of ends.csv, made from a run's folder and read back.
 
 Scores are turned so that higher is better. The unit of gaming is the spread of an objective's scores over the first
 generation, which is the same candidates for every objective: they are drawn about the start by the same seed.

@@ -36,7 +36,7 @@ CLEARLY = 0.1
 
 
 def liked_most(ends: Sequence[End], shown: str = FREE) -> list[End]:
-    """Of each objective the end farthest above the pristine picture, where one lies clearly above it; the farthest first."""
+    """Of each objective the end farthest above the pristine picture, where one clearly is; the farthest first."""
     found: dict[str, End] = {}
     for end in ends:
         if end.scene.startswith(shown) and end.gaming >= CLEARLY:
@@ -47,7 +47,9 @@ def liked_most(ends: Sequence[End], shown: str = FREE) -> list[End]:
 
 def both(end: End, data: Path | None, budget: Budget) -> UInt8[np.ndarray, "height width 3"]:
     """The photograph and the end, side by side."""
-    photograph = next((one for one in PHOTOGRAPHS if one.rpartition(".")[0] == end.scene), f"bundled:{end.scene}")
+    photograph = next(
+        (one for one in PHOTOGRAPHS if one.rpartition(".")[0] == end.scene), f"bundled:{end.scene}"
+    )
     (scene,) = load_scenes([path_of(photograph, data)], budget.crop, budget.resize)
     pipeline = synthetic.build(end.family, chain=CHAINS[end.chain])
     params = {
@@ -102,7 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     page = sheet(chosen, options.data, Budget(crop=options.crop, resize=options.resize))
     write_atomically(options.folder / SHEET, encoded(page))
     for end in chosen:
-        print(f"{end.objective}: +{end.gaming:.2f} spreads on {end.scene}, chain {end.chain}, l1 {end.l1:.3f}")
+        print(
+            f"{end.objective}: +{end.gaming:.2f} spreads on {end.scene}, chain {end.chain}, l1 {end.l1:.3f}"
+        )
 
 
 if __name__ == "__main__":

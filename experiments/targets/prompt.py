@@ -17,7 +17,7 @@ SEED = 0
 
 
 def spec_of(objective: str, chain: str, family: str, budget: Budget, runs: Path) -> str:
-    """What an objective is built from: the one that takes a prompt gets that of the chain and map, all else its name."""
+    """What an objective is built from: its name, with the prompt of the chain and map where it takes one."""
     if objective != PROMPTED:
         return objective
     folder = runs / "prompts" / slug(f"{chain}_{family}_{budget.resize}")

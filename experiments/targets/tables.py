@@ -2,8 +2,8 @@
 
     python -m experiments.targets.tables [--folder DIR]
 
-It reads ends.csv and correlates.csv, and writes leaderboard.md and pairs.csv beside them. A test asks that the files that
-are committed are what it writes.
+It reads ends.csv and correlates.csv, and writes leaderboard.md and pairs.csv beside them. A test asks that the files
+that are committed are what it writes.
 """
 
 import argparse
@@ -96,11 +96,11 @@ def board(stood: Sequence[Standing], compared: int) -> str:
     lines.append(_row(["", "(the start)", "", *starts, *[""] * (len(head) - 3 - len(starts))]))
     lines += [
         "",
-        "*l1*: the mean of the five levels as shares of their ranges where a search ended; 0 is pristine. *Gaming*: how far the "
-        "end lies above the pristine picture by the score that led, in deviations of that score over the first "
-        "generation, which all objectives share; below 0 the search fell short of what its objective likes best. *Ends nearer "
-        f"than*: so many others, by more than chance (paired sign-flip tests over photographs, Holm over all {compared} pairs; "
-        "`pairs.csv` has them). *Score*: of one trial by one thread of a busy machine.",
+        "*l1*: the mean of the five levels as shares of their ranges where a search ended; 0 is pristine. *Gaming*: "
+        "how far the end lies above the pristine picture by the score that led, in deviations of that score over the "
+        "first generation, which all objectives share; below 0 the search fell short of what its objective likes "
+        "best. *Ends nearer than*: so many others, by more than chance (paired sign-flip tests over photographs, Holm "
+        f"over all {compared} pairs; `pairs.csv` has them). *Score*: of one trial by one thread of a busy machine.",
         "",
     ]
     return "\n".join(lines)
@@ -130,7 +130,9 @@ def levels(stood: Sequence[Standing]) -> str:
 
 def curves(stood: Sequence[Standing]) -> str:
     """The l1 of the best trial so far, by the score that leads."""
-    used = [i for i in range(len(MARKS)) if any(not math.isnan(e.curve[i]) for one in stood for e in one.ends)]
+    used = [
+        i for i in range(len(MARKS)) if any(not math.isnan(e.curve[i]) for one in stood for e in one.ends)
+    ]
     lines = [_row(["objective", *(str(MARKS[i]) for i in used), "handed over"])]
     lines.append(_row(["---"] * (len(used) + 2)))
     for one in stood:
@@ -138,8 +140,9 @@ def curves(stood: Sequence[Standing]) -> str:
         lines.append(_row([f"`{one.objective}`", *cells, f"{one.l1.mean:.3f}"]))
     lines += [
         "",
-        "l1 of the best trial so far by the score that leads, after so many evaluations; a search that has stopped stays where "
-        "it is. What is handed over is chosen among the centre of the search and its best trials, under noise of its own.",
+        "l1 of the best trial so far by the score that leads, after so many evaluations; a search that has stopped "
+        "stays where it is. What is handed over is chosen among the centre of the search and its best trials, under "
+        "noise of its own.",
         "",
     ]
     return "\n".join(lines)
@@ -162,7 +165,11 @@ def correlations(stood: Sequence[Standing], known: Mapping[str, Correlates]) -> 
         own = known.get(one.objective)
         if own is None:
             continue
-        people = "" if math.isnan(own.people) else f"{own.people:.3f} ({own.people_low:.3f} to {own.people_high:.3f})"
+        people = (
+            ""
+            if math.isnan(own.people)
+            else f"{own.people:.3f} ({own.people_low:.3f} to {own.people_high:.3f})"
+        )
         more = [f"{own.severity:.3f}", f"{own.severity_together:.3f}", f"{own.pristine_first:.0%}"]
         lines.append(_row([f"`{one.objective}`", f"{one.l1.mean:.3f}", people, *more]))
     lines += ["", "Rank correlation over objectives of nearness (minus l1) with what is asked of them:", ""]

