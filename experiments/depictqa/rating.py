@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     opinions = pictures.opinion.double().numpy()
     logits = {"depictqa": logits_of(network, pictures, pictures)}
     train, validation, _ = read_photographs(options.data)
-    columns = _read_scores(options.out / "scores.csv", validation)
+    columns = read_scores(options.out / "scores.csv", validation)
     for name in options.objective or OBJECTIVES:
         if name not in columns:
             objective = _with_prompt(train) if name == "promptiqa" else build("objective", name)
@@ -120,7 +120,7 @@ def _scores(
     return np.array(scores)
 
 
-def _read_scores(path: Path, photographs: Sequence[Photograph]) -> dict[str, np.ndarray]:
+def read_scores(path: Path, photographs: Sequence[Photograph]) -> dict[str, np.ndarray]:
     """What an earlier call found, if it was about the same photographs."""
     if not path.is_file():
         return {}

@@ -1,7 +1,7 @@
 """Lead the same optimizer by every objective in turn, and write where each search ended.
 
     python -m experiments.targets.run --data DIR --runs DIR [--only NAME ...] [--photographs N] [--seeds N]
-        [--chains NAME ...] [--maps NAME ...] [--generations N]
+        [--chains NAME ...] [--maps NAME ...] [--one-each] [--generations N]
 
 DIR of the data has `photos/kodak` and `photos/cid22`. Every search is a run of its own in --runs, whose seeds go in
 lockstep; finished ones are not done again, one that was cut off goes on, and more --generations go on from where a
@@ -74,9 +74,13 @@ def cases(options: argparse.Namespace) -> list[Case]:
     photographs = options.photograph or in_turn(PHOTOGRAPHS)[: options.photographs]
     scenes = [tuple(photographs)] if options.together else [(one,) for one in photographs]
     objectives = options.only or [name for names in GROUPS.values() for name in names]
+    # A chain changes with every photograph, a map once all chains were there, so that each goes with each.
+    ways = [(chain, family) for family, chain in product(options.maps, options.chains)]
     return [
-        Case(objective, chain, family, own)
-        for own, chain, family, objective in product(scenes, options.chains, options.maps, objectives)
+        Case(objective, *way, own)
+        for number, own in enumerate(scenes)
+        for way in ([ways[number % len(ways)]] if options.one_each else ways)
+        for objective in objectives
     ]
 
 
@@ -113,6 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--maps", nargs="+", choices=MAPS, default=list(MAPS))
     parser.add_argument("--photographs", type=int, default=len(PHOTOGRAPHS), help="so many of the 18")
     parser.add_argument("--photograph", nargs="+", metavar="SPEC", help="others: bundled:NAME, or files")
+    parser.add_argument(
+        "--one-each", action="store_true", help="one chain and map a photograph, in turn: a part of the whole"
+    )
     parser.add_argument("--together", action="store_true", help="one search for all, as one tunes a camera")
     plain = Budget()
     parser.add_argument("--seeds", type=int, default=plain.seeds)

@@ -42,7 +42,9 @@ def test_the_chains_are_what_they_are_called():
     }
     assert kinds["functions"] == kinds["default"]
     names = {name: {part.partition(":")[0] for part in text.split(",")} for name, text in CHAINS.items()}
-    assert not names["functions"] & names["default"]
+    assert names["functions"] & names["default"] == {
+        "jpeg"
+    }  # the one other codec takes ten times as long as all else
     assert not names["kinds"] & (names["default"] | names["functions"])
     for text in CHAINS.values():
         assert len(build("pipeline", "synthetic", chain=text).space.names) == 5
@@ -81,6 +83,7 @@ def test_the_curve_is_that_of_the_best_trial_so_far_by_its_own_score():
         assert curve(generations, repeat, "x", 1.0, relative=True)[0] == last[np.argmax(scores[last])] / 120
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_with_a_larger_budget_and_is_not_done_twice(tmp_path, monkeypatch):
     case = Case("tv", "default", "warped", ("bundled:coffee",))
     first = running.Leading(None, tmp_path, SMALL).ends(case)
@@ -92,13 +95,14 @@ def test_a_search_goes_on_with_a_larger_budget_and_is_not_done_twice(tmp_path, m
     assert [one.start for one in longer] == [one.start for one in first]
     monkeypatch.setattr(running, "run", None)  # would be called
     again = more.ends(case)
-    assert [one.levels for one in again] == pytest.approx([one.levels for one in longer], abs=1e-4)
+    np.testing.assert_allclose([one.levels for one in again], [one.levels for one in longer], atol=1e-4)
     assert running.collected(tmp_path) == again
     monkeypatch.undo()
     with pytest.raises(RunFolderError, match="takes more"):
         running.Leading(None, tmp_path, SMALL).ends(case)
 
 
+@pytest.mark.slow
 def test_gaming_says_whether_the_end_lies_above_the_pristine_picture(tmp_path):
     leading = running.Leading(None, tmp_path, replace(SMALL, generations=3))
     gamed, kept = (
@@ -116,6 +120,7 @@ def test_gaming_says_whether_the_end_lies_above_the_pristine_picture(tmp_path):
     assert params[0] == params[1]
 
 
+@pytest.mark.slow
 def test_an_objective_that_compares_within_a_generation_has_no_pristine_score(tmp_path):
     case = Case("judge:depictqa", "kinds", "identity", ("bundled:cat",))
     (found,) = running.Leading(None, tmp_path, replace(SMALL, seeds=1, generations=1)).ends(case)
