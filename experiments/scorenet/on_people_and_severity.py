@@ -28,6 +28,7 @@ from objectives.training.pictures.photographs import Photograph, read_kept_out, 
 
 HERE = Path(__file__).parent
 SETS = ("arniqa", "kadid10k", "depictqa")
+TYPES = tuple((source, name) for source in SETS for name in presets_of(source))
 FIGURES = ("all photographs together", "within a photograph", "pristine first")
 CROP = 384
 """Centre of the photographs on which severities are looked at, pixels."""
@@ -91,7 +92,7 @@ def on_people(objective: Objective, photographs: Sequence[Photograph]) -> Float[
 def on_severity(
     objectives: Mapping[str, Objective],
     photographs: Sequence[Photograph],
-    sets: Sequence[str] = SETS,
+    types: Sequence[tuple[str, str]] = TYPES,
     side: int = CROP,
 ) -> dict[str, dict[str, tuple[float, ...]]]:
     """By type and objective, the three `FIGURES`. Every picture is spoilt once, for all objectives.
@@ -99,7 +100,7 @@ def on_severity(
     Args:
         objectives: those that compare with a reference see the pristine picture.
         photographs: pristine ones.
-        sets: published sets of distortions.
+        types: of distortions, published set and name.
         side: of the square out of each photograph's middle that is spoilt, pixels.
     """
     pictures = [_centre(one, side) for one in photographs]
@@ -108,7 +109,7 @@ def on_severity(
     }
     severities = np.tile(np.arange(1.0, 6.0), (len(pictures), 1))
     figures = {}
-    for kind in [(source, name) for source in sets for name in presets_of(source)]:
+    for kind in types:
         spoilt = [_of_severities(*kind, i, x) for i, x in enumerate(pictures)]
         found = {}
         for name, one in objectives.items():

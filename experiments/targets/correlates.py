@@ -28,6 +28,7 @@ from experiments.depictqa.rating import read_scores
 from experiments.scorenet.on_people_and_severity import on_people, on_severity
 from experiments.targets.prompt import spec_of
 from experiments.targets.protocol import GROUPS, Budget
+from isptune.distortions import presets_of
 from isptune.interfaces import Objective, ScoresTogether
 from isptune.registry import build
 from isptune.system.disk import make_folder, write_atomically
@@ -36,9 +37,12 @@ from objectives.training.pictures.photographs import Photograph, read_kept_out, 
 
 HERE = Path(__file__).parent
 CORRELATES = "correlates.csv"
-SETS = ("kadid10k",)
+TYPES = [("kadid10k", name) for name in presets_of("kadid10k")]
 SIDE = 256
 SCORED = HERE.parent / "depictqa" / "scores.csv"
+Figures = tuple[float, ...]
+"""See `experiments.scorenet.on_people_and_severity.FIGURES`."""
+
 FIRST = 5
 """Pictures that tell whether scores are of the same weights."""
 
@@ -72,24 +76,26 @@ class Correlates:
 
 
 def correlates(
-    name: str,
-    objective: Objective,
-    rated: Sequence[Photograph],
-    pristine: Sequence[Photograph],
-    scored: np.ndarray | None = None,
+    name: str, people: tuple[float, float, float], rated: int, by_type: Sequence[Figures], spoilt: int
 ) -> Correlates:
-    """Score both kinds of pictures, but for the rated ones that are `scored` already."""
-    people = (math.nan,) * 3
-    if not objective.facts.uses_reference:
-        opinions = np.array([float(one.opinion or 0.0) for one in rated])
-        scores = on_people(objective, rated) if scored is None else scored
-        found = estimate(rank_correlation, scores[None], opinions, resamples(len(opinions), seed=0))
-        people = (found.value, found.low, found.high)
-    types = np.array([own[name] for own in on_severity({name: objective}, pristine, SETS, SIDE).values()])
-    together, within = np.median(types[:, :2], axis=0)
-    pictures = 0 if math.isnan(people[0]) else len(rated)
-    first = float(types[:, 2].mean())
-    return Correlates(name, *people, pictures, float(within), float(together), first, len(pristine))
+    """A row of the SROCC with people on `rated` pictures, and of figures by type on `spoilt` photographs."""
+    together, within, _ = np.median(np.array(by_type), axis=0)
+    first = float(np.mean([figures[2] for figures in by_type]))
+    pictures = 0 if math.isnan(people[0]) else rated
+    return Correlates(name, *people, pictures, float(within), float(together), first, spoilt)
+
+
+def with_people(
+    objective: Objective, rated: Sequence[Photograph], scored: np.ndarray | None
+) -> tuple[float, float, float]:
+    """SROCC and its interval; NaN for an objective that needs a reference. `scored` are scores that are known."""
+    if objective.facts.uses_reference:
+        return (math.nan,) * 3
+    known = still_true(objective, rated, scored)
+    scores = on_people(objective, rated) if known is None else known
+    opinions = np.array([float(one.opinion or 0.0) for one in rated])
+    found = estimate(rank_correlation, scores[None], opinions, resamples(len(opinions), seed=0))
+    return found.value, found.low, found.high
 
 
 def still_true(
@@ -136,7 +142,7 @@ def _of(row: Mapping[str, str]) -> Correlates:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what is missing, a row at a time."""
+    """Do what is missing; severities of all objectives at once, since spoiling takes longer than scoring."""
     parser = argparse.ArgumentParser(description="Agreement of objectives with people and with severity.")
     parser.add_argument("--data", type=Path, required=True, help="folder with biq2021/ and photos/")
     parser.add_argument(
@@ -145,6 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=HERE, help="folder for correlates.csv")
     parser.add_argument("--only", nargs="+", metavar="OBJECTIVE", help="specs [all that are ours]")
     parser.add_argument("--photographs", type=int, default=4, help="that are spoilt")
+    parser.add_argument("--types", type=int, default=len(TYPES), help="of distortions")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
@@ -153,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = read_correlates(path)
     rated, pristine = read_validation(options.data), read_kept_out(options.data)[: options.photographs]
     scored = read_scores(SCORED, rated)
+    objectives: dict[str, Objective] = {}
     for name in options.only or [name for names in GROUPS.values() for name in names]:
         if name in rows:
             continue
@@ -160,12 +168,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if objective.facts.rivals or isinstance(objective, ScoresTogether):
             print(f"{name}: a single picture has no score", flush=True)
             continue
-        known = (
-            None
-            if objective.facts.uses_reference
-            else still_true(objective, rated, scored.get(FORMERLY.get(name, name)))
+        objectives[name] = objective
+    types = on_severity(objectives, pristine, TYPES[: options.types], SIDE)
+    for name, objective in objectives.items():
+        people = with_people(objective, rated, scored.get(FORMERLY.get(name, name)))
+        rows[name] = correlates(
+            name, people, len(rated), [own[name] for own in types.values()], len(pristine)
         )
-        rows[name] = correlates(name, objective, rated, pristine, known)
         write_correlates(path, rows)
         print(rows[name], flush=True)
 

