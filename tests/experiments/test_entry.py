@@ -13,8 +13,10 @@ from experiments.catalogue import experiment_called, filled, read_catalogue
 from experiments.data_sets import DataSet, digest, files_of, read_data_sets, require, verdict
 from experiments.stand_in import MAKERS, make
 from isptune.errors import ConfigError, UnknownName
+from tests.raw_captures import shared
 
 FOLDER = Path(__file__).parents[2] / "experiments"
+DATA = shared("data")
 NO_EXPERIMENT = {"readme"}  # pictures of the README
 ELSEWHERE = {
     "task": "two networks and raw files take a quarter of a minute",
@@ -131,3 +133,9 @@ def test_a_hash_is_that_of_what_sha256sum_prints(tmp_path):
     import hashlib
 
     assert digest([tmp_path / "a"], tmp_path) == hashlib.sha256(f"{known}  a\n".encode()).hexdigest()
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data beside the project")
+@pytest.mark.parametrize("name", ["kodak", "measured"])
+def test_the_data_at_hand_are_those_that_the_results_were_measured_on(name):
+    assert "those that the results were measured on" in verdict(read_data_sets()[name], DATA)
