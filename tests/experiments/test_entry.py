@@ -20,6 +20,7 @@ DATA = shared("data")
 NO_EXPERIMENT = {"readme"}  # pictures of the README
 ELSEWHERE = {
     "task": "two networks and raw files take a quarter of a minute",
+    "metrics_without_weights": "it is one isptune compare, which tests/commands runs",
     "black_box": "test_black_box.py runs the same program",
 }
 QUICK = [name for name, one in read_catalogue().items() if one.quick and name not in ELSEWHERE]
