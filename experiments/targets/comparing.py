@@ -140,8 +140,10 @@ def pairs(ends: Sequence[End]) -> list[Pair]:
             differences.append([one[scene] - two[scene] for scene in one])
     p_values = [sign_flip_p(values) for values in differences]
     return [
-        Pair(*names, mean_interval(values), p, corrected)
-        for names, values, p, corrected in zip(compared, differences, p_values, holm(p_values), strict=True)
+        Pair(first, second, mean_interval(values), p, corrected)
+        for (first, second), values, p, corrected in zip(
+            compared, differences, p_values, holm(p_values), strict=True
+        )
     ]
 
 

@@ -90,7 +90,7 @@ def with_people(
 ) -> tuple[float, float, float]:
     """SROCC and its interval; NaN for an objective that needs a reference. `scored` are scores that are known."""
     if objective.facts.uses_reference:
-        return (math.nan,) * 3
+        return math.nan, math.nan, math.nan
     known = still_true(objective, rated, scored)
     scores = on_people(objective, rated) if known is None else known
     opinions = np.array([float(one.opinion or 0.0) for one in rated])
@@ -133,12 +133,20 @@ def _short(value: float | str) -> str:
 
 
 def _of(row: Mapping[str, str]) -> Correlates:
-    kinds = {one.name: one.type for one in fields(Correlates)}
-    values = {
-        name: text if kinds[name] is str else int(text) if kinds[name] is int else float(text or "nan")
-        for name, text in row.items()
-    }
-    return Correlates(**values)  # pyright: ignore[reportArgumentType] - each by its field's own type
+    def number(name: str) -> float:
+        return float(row[name] or "nan")
+
+    return Correlates(
+        objective=row["objective"],
+        people=number("people"),
+        people_low=number("people_low"),
+        people_high=number("people_high"),
+        pictures=int(row["pictures"]),
+        severity=number("severity"),
+        severity_together=number("severity_together"),
+        pristine_first=number("pristine_first"),
+        photographs=int(row["photographs"]),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

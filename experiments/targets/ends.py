@@ -215,10 +215,22 @@ def _end(row: dict[str, str]) -> End:
         return float(row[name] or "nan")
 
     return End(
-        **{name: row[name] for name in TEXT},
-        **{name: int(row[name]) for name in WHOLE},
-        **{name: number(name) for name in NUMBERS},
+        objective=row["objective"],
+        group=row["group"],
+        chain=row["chain"],
+        family=row["family"],
+        scene=row["scene"],
+        seed=int(row["seed"]),
+        evaluations=int(row["evaluations"]),
         levels=tuple(number(f"d_{i + 1}") for i in range(STAGES)),
+        l1=number("l1"),
+        start=number("start"),
+        psnr=number("psnr"),
+        score=number("score"),
+        pristine=number("pristine"),
+        spread=number("spread"),
         curve=tuple(number(f"l1_at_{mark}") for mark in MARKS),
+        render_ms=number("render_ms"),
+        score_ms=number("score_ms"),
         params=tuple(number(f"x{i + 1}") for i in range(STAGES)),
     )
