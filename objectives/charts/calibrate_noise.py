@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from objectives.charts.photon_transfer import Transfer
 
 OFF = 0.5
-"""Relative deviation of variances from the line above which something else was shot; texture in single shots made 0.26."""
+"""Relative deviation of variances from the line above which it is not one noise; texture in single shots made 0.26."""
 
 
 @click.command()
