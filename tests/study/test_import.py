@@ -15,7 +15,7 @@ def test_votes_come_in_and_go_out_in_the_columns_of_pwcmp(isptune, tmp_path):
     (tmp_path / "votes.csv").write_text(TABLE)
     status, out, err = isptune("study", "import", "s", "votes.csv")
     assert status == 0, err
-    assert "4 votes of 2 observers on 3 conditions in 1 scenes" in out
+    assert "4 votes of 2 observers on 3 conditions in 1 scene;" in out
     assert isptune("study", "export", "s", "--out", "back.csv")[0] == 0
     text = TABLE.replace("session_id", "session").replace("a b", "a-b")
     assert (tmp_path / "back.csv").read_text() == text
