@@ -76,7 +76,7 @@ def test_bad_rows_are_refused_or_skipped_and_counted(isptune, tmp_path):
     assert status == 0, err
     assert "skipped 1 of 4 rows" in err
     assert "skipped 1 votes on pictures that are not there: s/lost" in err
-    assert "s: 2 votes of 1 observers on 3 conditions" in out
+    assert "s: 2 votes of 1 observer on 3 conditions" in out
     assert all(stimulus.file for stimulus in read_study(tmp_path / "s").stimuli)
 
 
