@@ -100,15 +100,16 @@ def board(stood: Sequence[Standing], compared: int) -> str:
         "*l1*: the mean of the five levels as shares of their ranges where a search ended; 0 is pristine. *Gaming*: "
         "how far the end lies above the pristine picture by the score that led, in deviations of that score over the "
         "first generation, which all objectives share; below 0 the search fell short of what its objective likes "
-        "best (of psnr that is its cap of 100 dB). *Ends nearer than*: so many others, by more than chance (paired sign-flip tests over photographs, Holm "
+        "best (of psnr that is its cap of 100 dB). *Ends nearer than*: so many others, by more than chance (paired sign-flip "
+        "tests over photographs, Holm "
         f"over all {compared} pairs; `pairs.csv` has them). *Score*: of one trial by one thread of a busy machine.",
         "",
     ]
     photographs = max(one.l1.n for one in stood)
     if compared and smallest_p(photographs, compared) > LEVEL:
         lines += [
-            f"{photographs} photographs cannot show any of {compared} differences to be larger than chance, however clear: "
-            f"the smallest corrected p that they can give is {smallest_p(photographs, compared):.2f}.",
+            f"{photographs} photographs cannot show any of {compared} differences to be larger than chance, however "
+            f"clear: the smallest corrected p that they can give is {smallest_p(photographs, compared):.2f}.",
             "",
         ]
     return "\n".join(lines)
