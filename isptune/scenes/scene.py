@@ -74,6 +74,15 @@ class Halves:
 
 
 @dataclass(frozen=True, eq=False)
+class Cut:
+    """Says of a scene that it is a part of a larger one and is to be rendered as it is there: noise, lens and all."""
+
+    whole: "Scene"
+    left: int  # pixels
+    top: int
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """One pristine photograph or raw capture, with what is known of it.
 
@@ -95,6 +104,7 @@ class Scene:
     rendered: RenderedReference | None = None
     masked: Bool[Tensor, "1 1 _ _"] | None = None
     halves: Halves | None = None
+    cut: Cut | None = None
 
     @property
     def sha256(self) -> str:

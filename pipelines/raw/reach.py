@@ -1,0 +1,58 @@
+"""How far around a part of its picture the raw ISP looks, at which values."""
+
+from torch import Tensor
+
+from isptune.arrays import Params
+from isptune.space import Space
+from pipelines.raw.stages.demosaic import REACH_PX as DEMOSAIC
+from pipelines.raw.stages.local_contrast import reach_px
+from pipelines.raw.stages.planes import gaussian
+from pipelines.raw.stages.raw_denoise import SCALES
+from pipelines.raw.stages.shrinkage import reach_of
+
+CELL = 2
+"""Pixels on a side of what the first stages work on."""
+
+JPEG = 17
+"""Its blocks with chroma are 16 pixels on a side, and a pixel of the next one is mixed in."""
+
+GRID_PX = 32
+"""Parts begin where the whole's vector registers do, so that filters round alike: at blocks of JPEG and at cells."""
+
+
+def margins_px(params: Params) -> list[int]:
+    """For each value of the batch."""
+    numbers = {name: value for name, value in params.items() if isinstance(value, Tensor)}
+    count = len(next(iter(numbers.values())))
+    return [_margin({name: float(value[i]) for name, value in numbers.items()}) for i in range(count)]
+
+
+def widest_px(space: Space) -> int:
+    """The most of all values that its params can have."""
+    most = {param.name: param.high for param in space.numeric} | {"jpeg.quality": 0}
+    return _margin({name: float(value) for name, value in most.items()})
+
+
+def _margin(v: dict[str, float]) -> int:
+    return sum((_of_cells(v), DEMOSAIC + round(v["demosaic.median_passes"]), _of_luma_and_chroma(v)))
+
+
+def _of_cells(v: dict[str, float]) -> int:
+    """Defects look at the next cell, denoising at several scales."""
+    denoised = max(v["raw_denoise.luma"], v["raw_denoise.chroma"]) > 0
+    return CELL * (1 + (reach_of(SCALES) if denoised else 0))
+
+
+def _of_luma_and_chroma(v: dict[str, float]) -> int:
+    local = v["local.compression"] > 0 or v["local.detail"] != 0
+    denoised = max(
+        reach_of(v[f"denoise.{which}_scales"]) if v[f"denoise.{which}"] > 0 else 0
+        for which in ("luma", "chroma")
+    )
+    sharpened = len(gaussian(v["sharpen.radius"])) // 2 if v["sharpen.amount"] > 0 else 0
+    return (
+        (reach_px(v["local.radius"]) if local else 0)
+        + denoised
+        + sharpened
+        + (JPEG if v["jpeg.quality"] < 100 else 0)
+    )
