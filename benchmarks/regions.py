@@ -1,9 +1,9 @@
 """What large scenes cost by regions against whole: `python benchmarks/regions.py [--threads 2] [--candidates 4]`.
 
-Prints a Markdown table: seconds a candidate of rendering and of scoring, on a 3840x2160 photograph through the synthetic
-chain, and on raw captures of 12 and 24 megapixels (made from a photograph) through the raw ISP with every param drawn at
-random, as a search draws them. Both sides in one process, the same candidates, whole and regions in turn; medians over
-candidates. Random fields and what depends on the scene alone are made before, as in a run.
+Prints a Markdown table: seconds a candidate of rendering and of scoring, on a 3840x2160 photograph through the
+synthetic chain, and on raw captures of 12 and 24 megapixels (made from a photograph) through the raw ISP with every
+param drawn at random, as a search draws them. Both sides in one process, the same candidates, whole and regions in
+turn; means over candidates. What depends on the scene alone is made before, as in a run.
 """
 
 import argparse
@@ -80,9 +80,7 @@ def drawn(pipeline: Pipeline, count: int) -> list[Candidate]:
     return [pipeline.space.complete(pipeline.space.from_unit(point)) for point in points]
 
 
-def row(
-    case: str, pipeline: Pipeline, scene: Scene, name: str, candidates: Sequence[Candidate]
-) -> str:
+def row(case: str, pipeline: Pipeline, scene: Scene, name: str, candidates: Sequence[Candidate]) -> str:
     """One line of the table."""
     objective = build("objective", name)
     by_regions = looked_at([scene], pipeline, [objective], full_frame=False)
@@ -96,7 +94,7 @@ def row(
             (trial,) = evaluator.evaluate([candidate], 0)
             assert trial.error is None, trial.error
             seconds[place].append((evaluator.render_s - before[0], evaluator.score_s - before[1]))
-    whole, parts = ([statistics.median(column) for column in zip(*one, strict=True)] for one in seconds)
+    whole, parts = ([statistics.mean(column) for column in zip(*one, strict=True)] for one in seconds)
     width, height = scene.image.shape[-1], scene.image.shape[-2]
     return (
         f"| {case} {width}x{height} | {name} | {whole[0]:.2f} + {whole[1]:.2f} | {parts[0]:.2f} + {parts[1]:.2f} | "

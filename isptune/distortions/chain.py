@@ -28,8 +28,8 @@ def distort_in_turn(
         images: [batch, 3, H, W]; may be an expanded view of one image. Not written to.
         steps: distortions with their levels [batch], in the catalogue's units.
         seeds: of each step's random field.
-        sample: [1, 3, h, w], a small image that goes through the same steps, and from which what they take from all of an
-            image is taken; None for the images themselves.
+        sample: [1, 3, h, w], a small image that goes through the same steps, and from which what they take from all of
+            an image is taken; None for the images themselves.
         window: where the images lie in a larger frame, whose random fields they see.
 
     Raises:

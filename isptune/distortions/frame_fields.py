@@ -1,4 +1,4 @@
-"""Random fields of a whole frame, of which the parts of it are rendered: a part sees the noise that it has in the whole."""
+"""Random fields of a whole frame, of which parts are rendered: a part sees the noise that it has in the whole."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -24,7 +24,9 @@ class FrameFields:
         self._limit = limit_bytes
         self._kept: OrderedDict[tuple[object, ...], tuple[Tensor, Tensor]] = OrderedDict()
 
-    def field(self, draw: Callable[..., Tensor], shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    def field(
+        self, draw: Callable[..., Tensor], shape: tuple[int, ...], generator: torch.Generator
+    ) -> Tensor:
         """What `draw(shape, generator=generator)` gives; the generator goes on as if it had been drawn now."""
         key = (repr(draw), shape, generator.get_state().numpy().tobytes())
         if key not in self._kept:

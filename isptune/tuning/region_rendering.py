@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import final
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from isptune.arrays import Images
 from isptune.errors import RenderError
@@ -28,15 +30,22 @@ KEPT_CUTS = 24
 """Parts of scenes that are kept for the next candidates."""
 
 
+Part = Float[Tensor, "batch 3 _ _"]
+"""Pictures of a region, one a candidate: regions have sizes of their own."""
+
+Row = Float[Tensor, "batch 3 1 pixels"]
+"""Pictures of all regions of a scene as one row of pixels for each candidate, as which they are kept."""
+
+
 @dataclass(frozen=True, eq=False)
 class Shown:
     """Pictures of candidates, [batch, 3, H, W]: whole, or of regions."""
 
     whole: Images | None
     regions: Sequence[Region] = ()
-    parts: Sequence[Images] = ()
+    parts: Sequence[Part] = ()
 
-    def of(self, region: Region | None) -> Images:
+    def of(self, region: Region | None) -> Part:
         """What lies in a region; None for all of it, which only whole pictures have."""
         if region is not None and region in self.regions:
             return self.parts[self.regions.index(region)]
@@ -44,12 +53,12 @@ class Shown:
         return self.whole if region is None else region.of(self.whole)
 
 
-def joined(parts: Sequence[Images]) -> Images:
-    """Pictures of regions as one row of pixels for each candidate, as which they are kept."""
+def joined(parts: Sequence[Part]) -> Row:
+    """Pictures of regions as one row."""
     return torch.cat([part.flatten(2) for part in parts], 2)[:, :, None]
 
 
-def parted_again(row: Images, regions: Sequence[Region]) -> list[Images]:
+def parted_again(row: Row, regions: Sequence[Region]) -> list[Part]:
     """The pictures of regions that `joined` made one row of."""
     lengths = [region.width * region.height for region in regions]
     pieces = row[:, :, 0].split(lengths, 2)
@@ -76,7 +85,7 @@ class RegionRenderer:
 
     def render(
         self, scene: Scene, regions: Sequence[Region], candidates: Sequence[Candidate], seed: int
-    ) -> list[Images]:
+    ) -> list[Part]:
         """For each region its pictures, [batch, 3, H, W], one a candidate; candidates are of equal choices.
 
         A candidate's picture does not depend on the others: each has the margin that it needs itself.
@@ -85,7 +94,7 @@ class RegionRenderer:
             RenderError: the pipeline's, or its pictures are not of their scenes' size.
         """
         margins = self._margins(candidates)
-        rows: list[list[Images]] = [[] for _ in candidates]
+        rows: list[list[Part]] = [[] for _ in candidates]
         for margin in dict.fromkeys(margins):
             group = [i for i, own in enumerate(margins) if own == margin]
             parts = self._with_margin(scene, regions, margin, [candidates[i] for i in group], seed)
@@ -108,7 +117,7 @@ class RegionRenderer:
         margin: int,
         candidates: Sequence[Candidate],
         seed: int,
-    ) -> list[Images]:
+    ) -> list[Part]:
         width, height = size_of(scene)
         windows = [widened(region, margin, self._support.grid_px, (width, height)) for region in regions]
         if sum(one.width * one.height for one in windows) > MOST_OF_FRAME * width * height:
@@ -120,9 +129,9 @@ class RegionRenderer:
 
     def _cut_from_whole(
         self, scene: Scene, regions: Sequence[Region], candidates: Sequence[Candidate], seed: int
-    ) -> list[Images]:
+    ) -> list[Part]:
         limit = batch_limit(size_of(scene), self._device, self._pipeline.facts.max_batch)
-        pieces: list[list[Images]] = []
+        pieces: list[list[Part]] = []
         for start in range(0, len(candidates), limit):
             images = self._rendered(scene, candidates[start : start + limit], seed)
             pieces.append([region.of(images) for region in regions])

@@ -81,7 +81,9 @@ def in_words(scenes: Sequence[Scene], pipeline: Pipeline, objectives: Sequence[O
     width, height = size_of(first)
     others = f", and {more} more" if more else ""
     apart = all(rendered_apart(scene, pipeline, objectives) for scene in chosen)
-    rendered = "rendered and scored" if apart else "scored, by what does not need all of it, and rendered whole"
+    rendered = (
+        "rendered and scored" if apart else "scored, by what does not need all of it, and rendered whole"
+    )
     count, side = len(regions_of(first)), regions_of(first)[0].width
     return (
         f"{first.name} is large ({width}x{height}){others}: {count} regions of {side}x{side} are {rendered} "

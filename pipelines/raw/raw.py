@@ -4,8 +4,8 @@ Every stage is a function of `pipelines.stages` on a batch in which each image h
 where its mathematics is (all but the choice of a demosaicing direction, medians, and JPEG). What comes before the
 first stage whose values differ within a batch is computed once for all, and kept for the next batch.
 
-Of a large capture (`isptune.scenes.large`) the mean brightness that local tone mapping brings regions nearer to is that of
-a sample of its cells which goes through the same stages, so that a part can be rendered by itself.
+Of a large capture (`isptune.scenes.large`) the mean brightness that local tone mapping brings regions nearer to is that
+of a sample of its cells which goes through the same stages, so that a part can be rendered by itself.
 """
 
 from collections import OrderedDict
@@ -52,7 +52,7 @@ KEPT_PARTS = 24
 
 
 class RawISP:
-    """Pipeline, NarrowsSupport, WritesParameterFiles, EditsParameterFiles and EditsFilesOfSeries: renders raw scenes."""
+    """Renders raw scenes: Pipeline, NarrowsSupport, WritesParameterFiles, EditsParameterFiles, EditsFilesOfSeries."""
 
     def __init__(self, stages: Sequence[Stage] = STAGES):
         self.stages = tuple(stages)
@@ -81,7 +81,9 @@ class RawISP:
                 f"{scene.name} is a photograph; the raw ISP needs a raw file, or unprocessed:FILE to make one of it"
             )
         shot = self._shot_of(scene, scene.raw)
-        knobs = self._with_mean([_knobs(stage, params, scene.raw.mosaic.device) for stage in self.stages], shot)
+        knobs = self._with_mean(
+            [_knobs(stage, params, scene.raw.mosaic.device) for stage in self.stages], shot
+        )
         batch = _batch_size(params)
         shared = next((i for i, own in enumerate(knobs) if not _equal(own)), len(knobs))
         beginning = self._beginning(shot, knobs[:shared])

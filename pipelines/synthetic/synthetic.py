@@ -18,8 +18,9 @@ d_5  jpeg            strength = 100 - quality   96
 and the map is `warped` with seed 0 (`pipelines.synthetic.hidden_map`). Chain, ranges, family and seed are options; any
 distortion of the catalogue can be a stage.
 
-Of a large scene (`isptune.scenes.large`) what a stage takes from all of its picture, such as the mean that contrast turns
-about, is taken from a sample of its pixels that goes through the same stages, so that a part can be rendered by itself.
+Of a large scene (`isptune.scenes.large`) what a stage takes from all of its picture, such as the mean that contrast
+turns about, is taken from a sample of its pixels that goes through the same stages, so that a part can be rendered by
+itself.
 """
 
 import math

@@ -101,7 +101,9 @@ RAW = {
 @pytest.fixture(scope="module")
 def raw():
     upper = torch.cat((photograph(384, 348), photograph(384, 348).flip(3)), 3)
-    return raw_scene("astronaut", replace(capture_of(torch.cat((upper, upper.flip(2)), 2), noise=0.01), optics=None))
+    return raw_scene(
+        "astronaut", replace(capture_of(torch.cat((upper, upper.flip(2)), 2), noise=0.01), optics=None)
+    )
 
 
 @pytest.mark.usefixtures("_all_are_large")
