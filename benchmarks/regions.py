@@ -22,8 +22,6 @@ from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.regions import looked_at
 from pipelines.raw.unprocessing import random_camera, unprocess
 
-OBJECTIVES = ("scorenet", "niqe", "ssim")
-
 
 def main() -> None:
     """Time what was asked for, and print the table."""
@@ -32,7 +30,8 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--candidates", type=int, default=4)
-    parser.add_argument("--cases", nargs="*", default=["synthetic", "raw12", "raw24"])
+    parser.add_argument("--cases", nargs="*", default=list(CASES))
+    parser.add_argument("--objectives", nargs="*", default=["scorenet", "niqe", "ssim"])
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
@@ -41,7 +40,7 @@ def main() -> None:
     for case in options.cases:
         pipeline, scene = CASES[case]()
         candidates = drawn(pipeline, options.candidates)
-        for objective in OBJECTIVES:
+        for objective in options.objectives:
             print(row(case, pipeline, scene, objective, candidates), flush=True)
 
 

@@ -89,12 +89,13 @@ def through_regions(scene: Scene) -> Scene:
     return replace(scene, metadata={**scene.metadata, **told})
 
 
-def cut_out(scene: Scene, window: Region) -> Scene:
+def cut_out(scene: Scene, window: Region, inner: Region) -> Scene:
     """The part of a scene that lies in a window, to be rendered as it is in the whole.
 
     Args:
         scene: whole.
         window: of a raw capture on even numbers.
+        inner: what of the window is wanted, in the window.
     """
     box = window.left, window.top, window.width, window.height
     return replace(
@@ -106,5 +107,14 @@ def cut_out(scene: Scene, window: Region) -> Scene:
         raw=None if scene.raw is None else scene.raw.cropped(*box),
         rendered=None,
         halves=None,
-        cut=Cut(scene, window.left, window.top),
+        cut=Cut(scene, window.left, window.top, inner),
     )
+
+
+def widened(region: Region, margin: int, grid: int, size: tuple[int, int]) -> Region:
+    """A region with a margin, out to a grid, as far as a picture of this width and height goes."""
+    width, height = size
+    left, top = (max(0, (edge - margin) // grid * grid) for edge in (region.left, region.top))
+    right = min(width, -(-(region.left + region.width + margin) // grid) * grid)
+    bottom = min(height, -(-(region.top + region.height + margin) // grid) * grid)
+    return Region(left, top, right - left, bottom - top)

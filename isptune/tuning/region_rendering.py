@@ -18,7 +18,7 @@ from isptune.errors import RenderError
 from isptune.facts import Support
 from isptune.interfaces import NarrowsSupport, Pipeline
 from isptune.scenes.focus import Region
-from isptune.scenes.large import cut_out, size_of
+from isptune.scenes.large import cut_out, size_of, widened
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.tuning.batches import batch_limit, to_params
@@ -81,7 +81,7 @@ class RegionRenderer:
     def __init__(self, pipeline: Pipeline, support: Support, device: torch.device):
         self._pipeline, self._support, self._device = pipeline, support, device
         # A cut holds the scene that it is of, so that the scene's id is not given to another one.
-        self._cuts: OrderedDict[tuple[int, Region], Scene] = OrderedDict()
+        self._cuts: OrderedDict[tuple[int, Region, Region], Scene] = OrderedDict()
 
     def render(
         self, scene: Scene, regions: Sequence[Region], candidates: Sequence[Candidate], seed: int
@@ -123,7 +123,7 @@ class RegionRenderer:
         if sum(one.width * one.height for one in windows) > MOST_OF_FRAME * width * height:
             return self._cut_from_whole(scene, regions, candidates, seed)
         return [
-            within(region, window).of(self._rendered(self._cut(scene, window), candidates, seed))
+            within(region, window).of(self._rendered(self._cut(scene, region, window), candidates, seed))
             for region, window in zip(regions, windows, strict=True)
         ]
 
@@ -147,23 +147,14 @@ class RegionRenderer:
             )
         return images
 
-    def _cut(self, scene: Scene, window: Region) -> Scene:
-        key = (id(scene), window)
+    def _cut(self, scene: Scene, region: Region, window: Region) -> Scene:
+        key = (id(scene), region, window)
         if key not in self._cuts:
-            self._cuts[key] = cut_out(scene, window)
+            self._cuts[key] = cut_out(scene, window, within(region, window))
             while len(self._cuts) > KEPT_CUTS:
                 self._cuts.popitem(last=False)
         self._cuts.move_to_end(key)
         return self._cuts[key]
-
-
-def widened(region: Region, margin: int, grid: int, size: tuple[int, int]) -> Region:
-    """A region with a margin, out to a grid, as far as a picture of this width and height goes."""
-    width, height = size
-    left, top = (max(0, (edge - margin) // grid * grid) for edge in (region.left, region.top))
-    right = min(width, -(-(region.left + region.width + margin) // grid) * grid)
-    bottom = min(height, -(-(region.top + region.height + margin) // grid) * grid)
-    return Region(left, top, right - left, bottom - top)
 
 
 def within(region: Region, window: Region) -> Region:

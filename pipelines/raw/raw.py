@@ -15,16 +15,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isptune.arrays import Images, Params
+from isptune.arrays import Images, OtherImages, Params
 from isptune.errors import ConfigError, RenderError
 from isptune.facts import EditedFile, PipelineFacts, Support
+from isptune.scenes.large import widened
 from isptune.scenes.noise_estimate import measured_noise
 from isptune.scenes.raw_capture import RawCapture
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate, Space
 from pipelines.raw.libcamera.writing import left_out, to_libcamera
 from pipelines.raw.params import refuse_any
-from pipelines.raw.reach import GRID_PX, margins_px, widest_px
+from pipelines.raw.reach import GRID_PX, margins_px, widest_after_local_px, widest_px
 from pipelines.raw.stages.local_contrast import mean_luma
 from pipelines.raw.stages_in_order import STAGES, Knobs, Shot, Stage, shot_of
 
@@ -57,6 +58,8 @@ class RawISP:
     def __init__(self, stages: Sequence[Stage] = STAGES):
         self.stages = tuple(stages)
         self.space = Space(tuple(param for stage in stages for param in stage.params))
+        complete = self.stages == STAGES
+        self._after_local_px = widest_after_local_px(self.space) if complete else 0
         self.facts = PipelineFacts(
             max_batch=64,
             uses_seed=False,
@@ -65,7 +68,7 @@ class RawISP:
             file_formats=(FORMAT,),
             left_out={FORMAT: tuple(left_out(self.space.names))},
             suffixes={FORMAT: ".json"},
-            support=Support(widest_px(self.space), GRID_PX) if self.stages == STAGES else None,
+            support=Support(widest_px(self.space), GRID_PX) if complete else None,
         )
         self._beginnings: OrderedDict[tuple[Any, ...], Tensor] = OrderedDict()
         self._shots: OrderedDict[RawCapture, Shot] = OrderedDict()
@@ -88,14 +91,14 @@ class RawISP:
         shared = next((i for i, own in enumerate(knobs) if not _equal(own)), len(knobs))
         beginning = self._beginning(shot, knobs[:shared])
         if shared == len(knobs):
-            return beginning.expand(batch, -1, -1, -1).clone()
+            return _put_back(beginning, shot).expand(batch, -1, -1, -1).clone()
         piece = batch
         if beginning.device.type == "cpu":
             piece = max(1, PIXELS_A_PIECE // (shot.capture.size[0] * shot.capture.size[1]))
         parts = [
             self._rest(shot, beginning, knobs, shared, slice(i, i + piece)) for i in range(0, batch, piece)
         ]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        return _put_back(parts[0] if len(parts) == 1 else torch.cat(parts), shot)
 
     def margins_px(self, params: Params) -> list[int]:
         """How far each looks: local tone mapping and denoising as far as they are strong."""
@@ -146,6 +149,8 @@ class RawISP:
     def _run(self, shot: Shot, images: Tensor, knobs: Sequence[Knobs], start: int) -> Tensor:
         for stage, own in zip(self.stages[start:], knobs, strict=False):
             images = stage.run(images, own, shot)
+            if stage.name == "local" and shot.last is not None:
+                images = shot.last.of(images)
         return images
 
     def _with_mean(self, knobs: Sequence[Knobs], shot: Shot) -> list[Knobs]:
@@ -167,7 +172,8 @@ class RawISP:
         """The scene's capture; of a part of a scene, as it is in the whole."""
         if scene.cut is None or scene.cut.whole.raw is None:
             return self._shot(capture)
-        return self._shot(scene.cut.whole.raw).part(capture, scene.cut.left, scene.cut.top)
+        last = widened(scene.cut.inner, self._after_local_px, GRID_PX, capture.size)
+        return self._shot(scene.cut.whole.raw).part(capture, scene.cut.left, scene.cut.top, last)
 
     def _shot(self, capture: RawCapture) -> Shot:
         """The capture with its noise, which is measured once where it is not known."""
@@ -176,6 +182,15 @@ class RawISP:
             while len(self._shots) > KEPT:
                 self._shots.popitem(last=False)
         return self._shots[capture]
+
+
+def _put_back(images: Images, shot: Shot) -> OtherImages:
+    """Pictures of the size of the capture's part; black where nothing is wanted."""
+    if shot.last is None:
+        return images
+    (width, height), last = shot.capture.size, shot.last
+    right, bottom = width - last.left - last.width, height - last.top - last.height
+    return torch.nn.functional.pad(images, (last.left, right, last.top, bottom))
 
 
 def _refuse_others(file_format: str) -> None:

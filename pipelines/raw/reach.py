@@ -29,12 +29,22 @@ def margins_px(params: Params) -> list[int]:
 
 def widest_px(space: Space) -> int:
     """The most of all values that its params can have."""
+    return _margin(_widest(space))
+
+
+def widest_after_local_px(space: Space) -> int:
+    """The same of the stages after local tone mapping."""
+    return _of_the_last(_widest(space))
+
+
+def _widest(space: Space) -> dict[str, float]:
     most = {param.name: param.high for param in space.numeric} | {"jpeg.quality": 0}
-    return _margin({name: float(value) for name, value in most.items()})
+    return {name: float(value) for name, value in most.items()}
 
 
 def _margin(v: dict[str, float]) -> int:
-    return sum((_of_cells(v), DEMOSAIC + round(v["demosaic.median_passes"]), _of_luma_and_chroma(v)))
+    demosaicing = DEMOSAIC + round(v["demosaic.median_passes"])
+    return _of_cells(v) + demosaicing + _of_local(v) + _of_the_last(v)
 
 
 def _of_cells(v: dict[str, float]) -> int:
@@ -43,16 +53,16 @@ def _of_cells(v: dict[str, float]) -> int:
     return CELL * (1 + (reach_of(SCALES) if denoised else 0))
 
 
-def _of_luma_and_chroma(v: dict[str, float]) -> int:
-    local = v["local.compression"] > 0 or v["local.detail"] != 0
+def _of_local(v: dict[str, float]) -> int:
+    active = v["local.compression"] > 0 or v["local.detail"] != 0
+    return reach_px(v["local.radius"]) if active else 0
+
+
+def _of_the_last(v: dict[str, float]) -> int:
+    """Of what comes after local tone mapping."""
     denoised = max(
         reach_of(v[f"denoise.{which}_scales"]) if v[f"denoise.{which}"] > 0 else 0
         for which in ("luma", "chroma")
     )
     sharpened = len(gaussian(v["sharpen.radius"])) // 2 if v["sharpen.amount"] > 0 else 0
-    return (
-        (reach_px(v["local.radius"]) if local else 0)
-        + denoised
-        + sharpened
-        + (JPEG if v["jpeg.quality"] < 100 else 0)
-    )
+    return denoised + sharpened + (JPEG if v["jpeg.quality"] < 100 else 0)

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from isptune.scenes.focus import Region
 from isptune.scenes.large import is_large, sample_step
 from isptune.scenes.raw_capture import NoiseModel, Optics, RawCapture
 from isptune.space import Param
@@ -29,12 +30,15 @@ class Shot:
         capture, noise: of the sensor.
         sample: of a large capture a small one, of single cells of it, from which the mean of its light is taken.
         place: of a part of a capture, that and where it lies: left, top, width, height.
+        last: of a part, what of it the stages after local tone mapping still need; local tone mapping looks far, and
+            they cost half of the time.
     """
 
     capture: RawCapture
     noise: NoiseModel
     sample: "Shot | None" = None
     place: tuple[RawCapture, int, int, int, int] | None = None
+    last: Region | None = None
 
     @property
     def optics(self) -> Optics:
@@ -42,11 +46,11 @@ class Shot:
         width, height = self.capture.size
         return self.capture.optics or Optics(width / 2, height / 2, (width**2 + height**2) ** 0.5 / 2)
 
-    def part(self, cut: RawCapture, left: int, top: int) -> "Shot":
+    def part(self, cut: RawCapture, left: int, top: int, last: Region) -> "Shot":
         """What was cut from it, as it is in the whole."""
         x, y, radius = self.optics
         cut = replace(cut, optics=Optics(x - left, y - top, radius))
-        return Shot(cut, self.noise, self.sample, (self.capture, left, top, *cut.size))
+        return Shot(cut, self.noise, self.sample, (self.capture, left, top, *cut.size), last)
 
 
 def shot_of(capture: RawCapture, noise: NoiseModel) -> Shot:

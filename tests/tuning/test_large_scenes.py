@@ -39,7 +39,9 @@ def _of_patches():
         "skin-like": (544, 448, np.broadcast_to([0.85, 0.62, 0.5], (384, 384, 3))),
     }
     for top, left, patch in patches.values():
-        grain = random.uniform(-0.02, 0.02, (384, 384, 1))  # so that they are not as flat as what is about them
+        grain = random.uniform(
+            -0.02, 0.02, (384, 384, 1)
+        )  # so that they are not as flat as what is about them
         picture[top : top + 384, left : left + 384] = patch + grain
     places = {why: (left, top) for why, (top, left, _) in patches.items()}
     return torch.from_numpy(picture).float().permute(2, 0, 1)[None].contiguous(), places

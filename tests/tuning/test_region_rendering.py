@@ -10,10 +10,11 @@ from isptune.distortions import CATALOGUE
 from isptune.facts import PipelineFacts, Support
 from isptune.registry import build
 from isptune.scenes.focus import Region
+from isptune.scenes.large import widened
 from isptune.scenes.scene import load_scenes, raw_scene
 from isptune.tuning.batches import to_params
 from isptune.tuning.evaluate import Evaluator
-from isptune.tuning.region_rendering import RegionRenderer, joined, parted_again, widened
+from isptune.tuning.region_rendering import RegionRenderer, joined, parted_again
 from pipelines.raw.raw import RawISP
 from pipelines.synthetic.synthetic import Stage, SyntheticISP, parse_chain
 from tests import toys
