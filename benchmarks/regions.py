@@ -1,14 +1,16 @@
-"""What large scenes cost by regions against whole: `python benchmarks/regions.py [--threads 2] [--candidates 4]`.
+"""What large scenes cost by regions against whole: `python benchmarks/regions.py [--threads 2] [--candidates 6]`.
 
-Prints a Markdown table: seconds a candidate of rendering and of scoring, on a 3840x2160 photograph through the
-synthetic chain, and on raw captures of 12 and 24 megapixels (made from a photograph) through the raw ISP with every
-param drawn at random, as a search draws them. Both sides in one process, the same candidates, whole and regions in
-turn; means over candidates. What depends on the scene alone is made before, as in a run.
+Prints a Markdown table: seconds a candidate of rendering and of scoring, and CPU seconds of both over all threads, on a
+3840x2160 photograph through the synthetic chain, and on raw captures of 12 and 24 megapixels (made from a photograph)
+through the raw ISP with every param drawn at random, as a search draws them. Both sides in one process, the same
+candidates. What depends on the scene alone is made before, as in a run. What regions cost depends on the candidate, how
+far it looks: they are rendered for all, whole frames for the first ones only (`--whole 1`).
 """
 
 import argparse
-import statistics
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -19,6 +21,7 @@ from isptune.registry import build
 from isptune.scenes.scene import Scene, load_scenes, photograph, raw_scene
 from isptune.space import Candidate
 from isptune.tuning.evaluate import Evaluator
+from isptune.tuning.memory import Memory
 from isptune.tuning.regions import looked_at
 from pipelines.raw.unprocessing import random_camera, unprocess
 
@@ -29,19 +32,21 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--candidates", type=int, default=4)
+    parser.add_argument("--candidates", type=int, default=6)
+    parser.add_argument("--whole", type=int, default=1)
     parser.add_argument("--cases", nargs="*", default=list(CASES))
     parser.add_argument("--objectives", nargs="*", default=["scorenet", "niqe", "ssim"])
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
-    print("| scene | objective | whole, render + score, s | regions, render + score, s | ratio |")
-    print("|---|---|---|---|---|")
+    print(
+        "| scene | objective | whole: render + score, s | regions | ratio | whole, CPU s | regions | ratio |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     for case in options.cases:
         pipeline, scene = CASES[case]()
-        candidates = drawn(pipeline, options.candidates)
-        for objective in options.objectives:
-            print(row(case, pipeline, scene, objective, candidates), flush=True)
+        for line in rows(case, pipeline, scene, options.objectives, options):
+            print(line, flush=True)
 
 
 def large_photograph(width: int, height: int) -> Scene:
@@ -79,26 +84,62 @@ def drawn(pipeline: Pipeline, count: int) -> list[Candidate]:
     return [pipeline.space.complete(pipeline.space.from_unit(point)) for point in points]
 
 
-def row(case: str, pipeline: Pipeline, scene: Scene, name: str, candidates: Sequence[Candidate]) -> str:
-    """One line of the table."""
-    objective = build("objective", name)
-    by_regions = looked_at([scene], pipeline, [objective], full_frame=False)
-    sides = [Evaluator(pipeline, {name: objective}, [one]) for one in (scene, *by_regions)]
-    for evaluator in sides:
-        evaluator.evaluate(candidates[:1], 0)  # what is made once
-    seconds: list[list[tuple[float, float]]] = [[], []]
-    for candidate in candidates[1:]:
-        for place, evaluator in enumerate(sides):
-            before = evaluator.render_s, evaluator.score_s
-            (trial,) = evaluator.evaluate([candidate], 0)
+@dataclass
+class Cost:
+    """Of one way of looking: seconds and CPU seconds, sums over candidates."""
+
+    render: float = 0.0
+    render_cpu: float = 0.0
+    score: dict[str, float] = field(default_factory=dict)
+    score_cpu: dict[str, float] = field(default_factory=dict)
+
+    def of(self, name: str, count: int) -> tuple[float, float, float]:
+        """Rendering, scoring, and the CPU seconds of both, a candidate."""
+        cpu = self.render_cpu + self.score_cpu[name]
+        return self.render / count, self.score[name] / count, cpu / count
+
+
+def cost(pipeline: Pipeline, scene: Scene, names: Sequence[str], candidates: Sequence[Candidate]) -> Cost:
+    """What candidates cost; pictures are rendered once for all objectives."""
+    total = Cost(score=dict.fromkeys(names, 0.0), score_cpu=dict.fromkeys(names, 0.0))
+    memory = Memory(pipeline.facts.uses_seed)
+    evaluators = {n: Evaluator(pipeline, {n: build("objective", n)}, [scene], memory=memory) for n in names}
+    for candidate in candidates:
+        for place, (name, evaluator) in enumerate(evaluators.items()):
+            if place == 0:
+                began, cpu = time.perf_counter(), time.process_time()
+                evaluator.shown([candidate], evaluator.scenes[0], 0)
+                total.render += time.perf_counter() - began
+                total.render_cpu += time.process_time() - cpu
+            cpu, before = time.process_time(), evaluator.score_s
+            (trial,) = evaluator.evaluate([candidate], 0, keep=True)
             assert trial.error is None, trial.error
-            seconds[place].append((evaluator.render_s - before[0], evaluator.score_s - before[1]))
-    whole, parts = ([statistics.mean(column) for column in zip(*one, strict=True)] for one in seconds)
-    width, height = scene.image.shape[-1], scene.image.shape[-2]
-    return (
-        f"| {case} {width}x{height} | {name} | {whole[0]:.2f} + {whole[1]:.2f} | {parts[0]:.2f} + {parts[1]:.2f} | "
-        f"{sum(whole) / sum(parts):.1f} |"
+            total.score[name] += evaluator.score_s - before
+            total.score_cpu[name] += time.process_time() - cpu
+    return total
+
+
+def rows(
+    case: str, pipeline: Pipeline, scene: Scene, names: Sequence[str], options: argparse.Namespace
+) -> list[str]:
+    """Lines of the table, one an objective."""
+    objectives = [build("objective", name) for name in names]
+    (seen,) = looked_at([scene], pipeline, objectives, full_frame=False)
+    candidates = drawn(pipeline, options.candidates)
+    cost(pipeline, seen, names, candidates[:1])  # what is made once
+    parts, whole = (
+        cost(pipeline, seen, names, candidates),
+        cost(pipeline, scene, names, candidates[: options.whole]),
     )
+    lines = []
+    for name in names:
+        a, b = whole.of(name, options.whole), parts.of(name, options.candidates)
+        size = f"{scene.image.shape[-1]}x{scene.image.shape[-2]}"
+        lines.append(
+            f"| {case} {size} | {name} | {a[0]:.2f} + {a[1]:.2f} | {b[0]:.2f} + {b[1]:.2f} | "
+            f"{(a[0] + a[1]) / (b[0] + b[1]):.1f} | {a[2]:.1f} | {b[2]:.1f} | {a[2] / b[2]:.1f} |"
+        )
+    return lines
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from isptune.scenes.scene import Cut, Scene
 LARGE_PIXELS = 1 << 22
 """A scene of more pixels is large: 4.2 megapixels, so that full HD and what is cut to it are not."""
 
-SIDE = 384
-"""Of a region, pixels: sixteen blocks of NIQE, room for all scales of MS-SSIM, whole blocks of JPEG."""
+SIDE = 288
+"""Of a region, pixels: nine blocks of NIQE, room for all scales of MS-SSIM, whole blocks of JPEG."""
 
 KINDS = ("detail", "flat", "skin-like", "dark", "bright", "colour")
 """What regions show, the first choice first; where the scene lacks one, there is one that is typical of it."""
@@ -65,7 +65,8 @@ def choose_regions(image: Images) -> tuple[Place, ...]:
     step = sample_step((image.shape[-1], image.shape[-2]), STUDIED_PIXELS)
     small = (image[0, :, ::step, ::step] * 255).round().clamp(0, 255).to(torch.uint8)
     picture = np.ascontiguousarray(small.cpu().numpy().transpose(1, 2, 0))
-    side = min(SIDE // step // BLOCK * BLOCK, *(length // BLOCK * BLOCK for length in picture.shape[:2]))
+    wide = -(-SIDE // (step * BLOCK)) * BLOCK
+    side = min(wide, *(length // BLOCK * BLOCK for length in picture.shape[:2]))
     wanted = wanted_of(picture, (side // BLOCK, side // BLOCK))
     found: list[Place] = []
     for why in (*KINDS, "typical"):
@@ -79,7 +80,7 @@ def choose_regions(image: Images) -> tuple[Place, ...]:
 
 def _enlarged(place: Place, step: int) -> Place:
     left, top, width, height = place.box
-    return Place(place.why, (step * left, step * top, step * width, step * height))
+    return Place(place.why, (step * left, step * top, min(SIDE, step * width), min(SIDE, step * height)))
 
 
 def through_regions(scene: Scene) -> Scene:

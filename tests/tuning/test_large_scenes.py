@@ -53,9 +53,19 @@ def test_regions_show_what_they_were_chosen_for():
     assert set(found) == {"flat", *places}
     for why, (left, top) in places.items():
         box = found[why]
-        assert abs(box[0] - left) <= 32, why
-        assert abs(box[1] - top) <= 32, why
-        assert box[2:] == (384, 384)
+        assert left <= box[0] <= left + 384 - 288, why
+        assert top <= box[1] <= top + 384 - 288, why
+        assert box[2:] == (288, 288)
+
+
+@pytest.mark.parametrize("size", [(2900, 1600), (4000, 3000), (6000, 4000), (21000, 200)])
+def test_regions_have_the_same_size_in_every_large_picture(size):
+    width, height = size
+    gradient = torch.linspace(0, 1, width).expand(1, 3, height, width)
+    boxes = [place.box for place in choose_regions(gradient)]
+    side = min(288, height // 32 * 32)
+    assert len(boxes) > 2
+    assert {box[2:] for box in boxes} == {(side, side)}
 
 
 def test_the_choice_is_the_same_each_time_and_no_two_share_a_pixel():
