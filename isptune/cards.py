@@ -5,6 +5,7 @@ An entry point of the group `isptune.cards` names a package that has a `cards.to
 it stands in.
 """
 
+import functools
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -82,7 +83,9 @@ def read_cards() -> Cards:
     return found
 
 
+@functools.cache
 def _read(package: str) -> Cards:
+    """What one package says; its file does not change while the program runs, and a command asks several times."""
     spec = importlib.util.find_spec(package)
     places = [] if spec is None else list(spec.submodule_search_locations or ())
     file = next((path for place in places if (path := Path(place, FILE)).is_file()), None)

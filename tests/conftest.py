@@ -1,4 +1,4 @@
-"""Shapes and types are checked at run time in all tests; toy plug-ins stand beside the real ones."""
+"""Shapes are checked at run time in all tests; toy plug-ins stand beside the real ones."""
 
 import io
 import os
@@ -10,9 +10,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from jaxtyping import install_import_hook
 
-import tests.typechecking  # noqa: F401 - the hook looks it up by name
+from tests.typechecking import modules_with_arrays
 
-install_import_hook(["isptune", "objectives", "pipelines"], "tests.typechecking.typechecked")
+install_import_hook(modules_with_arrays(), "tests.typechecking.typechecked")
 
 import matplotlib
 import pytest

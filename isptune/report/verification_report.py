@@ -32,6 +32,8 @@ def print_verified(found: "Verified", console: "Console") -> None:
     print_table(console, title, head, rows)
     for one in found.worse:
         print_line(console, f"worse on {one.scene}: {one.objective} loses {number(one.loss)}", "yellow")
+    if found.doubt is not None:
+        print_line(console, found.doubt, "yellow")
     for reason in found.failures.values():
         print_line(console, f"does not pass: {reason}", "yellow")
     if found.passed:
@@ -48,6 +50,7 @@ def to_dict(found: "Verified") -> dict[str, Any]:
     return {
         "passed": found.passed,
         "reasons": list(found.failures.values()),
+        "doubt": found.doubt,
         "old": found.old,
         "new": found.new,
         "objectives": {

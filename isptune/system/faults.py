@@ -1,6 +1,7 @@
 """What is wrong with plain data that shall become a record, in words: where, which value, and what is allowed."""
 
 import difflib
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -58,13 +59,19 @@ def _type_of(kind: Any, step: str | int) -> Any:
     """The type of what is one step inside of a type; None where nothing can be."""
     kind = _bare(kind)
     if is_dataclass(kind):
-        return get_type_hints(kind, include_extras=True).get(str(step))
+        return _fields(kind).get(str(step))
     arguments = get_args(kind)
     if get_origin(kind) in (None, Union, UnionType, Literal) or not arguments:
         return None
     if get_origin(kind) is tuple and arguments[-1] is not Ellipsis:
         return arguments[int(step)] if int(step) < len(arguments) else None
     return arguments[0] if get_origin(kind) is tuple else arguments[-1]
+
+
+@functools.cache
+def _fields(record: type) -> dict[str, Any]:
+    """The types of a record's fields; to work them out takes longer than all else that is asked of a file."""
+    return get_type_hints(record, include_extras=True)
 
 
 def in_words(said: str, value: Any, kind: Any) -> str:

@@ -105,6 +105,17 @@ class Verified:
         }
 
     @property
+    def doubt(self) -> str | None:
+        """What the verdict of the first objective does not rest on; None where it has an interval."""
+        first = next(iter(self.directions))
+        if self.measured.objectives[first].difference.n > 1:
+            return None
+        return (
+            "too few pictures for an interval: whether the gain is more than chance is not known; "
+            f"verify on {ENOUGH_SCENES} scenes or more"
+        )
+
+    @property
     def failures(self) -> dict[tuple[str, str], str]:
         """Why the new set does not pass, by what fails: (`objective` or `scene`, its name).
 

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from isptune.scenes.raw_capture import RawCapture
     from objectives.charts.photon_transfer import Transfer
 
+OFF = 0.5
+"""Relative deviation of variances from the line above which it is not one noise; texture in single shots made 0.26."""
+
 
 @click.command()
 @click.argument("shots", metavar="SHOTS...", nargs=-1, required=True)
@@ -109,6 +112,10 @@ def _told(one: "Transfer") -> str:
         f"ISO {one.iso:g}: shot {noise.shot:.3g}, read {noise.read:.3g}{fit}, variances off by {one.off_by:.1%} "
         f"({' and '.join(from_what)}){'; ' + ', '.join(extras) if extras else ''}"
     )
+    if one.off_by > OFF:
+        text += (
+            "; warning: the variances do not follow the line: are all shots of one camera, and of this ISO?"
+        )
     if one.narrow:
         text += "; warning: all of one brightness, which cannot tell shot and read noise apart: add other exposures"
     return text

@@ -44,6 +44,12 @@ class TakenWith:
     model: str | None = None
     exif: Mapping[tuple[int, int], Any] = field(default_factory=dict)
 
+    def at_iso(self, iso: float | None) -> "TakenWith":
+        """The same with what is known of its ISO besides; of one that the tag cannot hold, or of None, as it is."""
+        if iso is None or not 1 <= round(iso) < 1 << 16:
+            return self
+        return replace(self, exif={**self.exif, _EXIF["ISOSpeedRatings"]: round(iso)})
+
     def exif_directory(self, offset: int) -> bytes:
         """The tags as a little-endian Exif directory that stands at an offset of its file."""
         entries, values = [], b""

@@ -154,6 +154,7 @@ def write_scene(path: Path, scene: Scene) -> None:
         if scene.raw is not None:
             source = scene.metadata.get("path")
             taken = TakenWith() if source is None else taken_with(Path(source))
+            taken = taken.at_iso(scene.metadata.get("iso"))
             order = str(scene.metadata.get("cfa", "RGGB"))
             write_dng(path, _before_red(scene.raw, order), order, taken=taken)
             os.truncate(path, max(SMALLEST_RAW_FILE, path.stat().st_size))

@@ -27,7 +27,6 @@ def _json(path):
 
 
 @pytest.mark.slow
-@pytest.mark.drawn
 def test_a_series_ends_in_a_table_a_page_and_a_set_for_each_condition(isptune, tmp_path):
     arguments = [*TOY, *THREE, "--generations", "5", "--out", "s"]
     status, out, err = isptune("tune-series", *arguments)

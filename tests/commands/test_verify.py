@@ -151,3 +151,9 @@ def test_an_objective_that_calls_it_worse_fails_it_and_one_that_is_not_sure_does
     directions = {"ssim": "maximize", "tv": "minimize", "niqe": "minimize"}
     found = Verified("old", "new", measured, directions)
     assert found.failures == {("objective", "tv"): "tv calls new worse than old"}
+
+
+def test_a_verdict_without_an_interval_says_so():
+    for gains, told in (((0.5,), True), ((0.5, 0.4), False)):
+        found = Verified("old", "new", HeldOut({"ssim": _pair(*gains)}, {}), {"ssim": "maximize"})
+        assert ("too few pictures for an interval" in (found.doubt or "")) == told

@@ -149,6 +149,15 @@ def test_a_box_of_a_photograph_without_an_edge_is_refused_and_a_noisy_edge_is_ta
     assert measured_optics(noisy, box, "edge").psf == pytest.approx(0.6, abs=0.25)
 
 
+def test_shots_of_several_isos_under_one_are_told_to_follow_no_line(tmp_path):
+    for seed, scale in enumerate((1, 1, 60)):
+        write_dng(tmp_path / f"{seed}.dng", sensor(steps(), seed, 1e-5 * scale, 1e-7 * scale))
+    shots = [str(tmp_path / f"{seed}.dng?iso=400") for seed in range(3)]
+    said = CliRunner().invoke(cli, ["calibrate", "noise", *shots, "--out", str(tmp_path / "camera.toml")])
+    assert said.exit_code == 0, said.output
+    assert "warning: the variances do not follow the line: are all shots of one camera" in said.output
+
+
 def test_shots_without_an_iso_are_refused_and_nothing_is_written(tmp_path):
     write_dng(tmp_path / "shot.dng", sensor(steps(64, 64), 0))
     out = tmp_path / "camera.toml"

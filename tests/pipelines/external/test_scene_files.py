@@ -10,11 +10,12 @@ import torch
 from isptune.errors import ConfigError, RenderError, SceneError
 from isptune.registry import build
 from isptune.scenes.images import write_image
+from isptune.scenes.pairs.shot_tags import read_tags
 from isptune.scenes.raw_files import read_raw
 from isptune.scenes.scene import load_scenes, raw_scene
 from pipelines.external.camera_tags import TakenWith, taken_with
 from pipelines.external.dng import write_dng
-from pipelines.external.scene_files import SceneFiles, file_scenes
+from pipelines.external.scene_files import SceneFiles, file_scenes, write_scene
 from tests.pipelines.developers import params_of as params_of_space
 from tests.pipelines.external.fake_isp import params_of, write_isp
 from tests.raw_captures import capture_of, photograph
@@ -45,6 +46,12 @@ def test_a_raw_capture_is_handed_over_as_a_dng_of_what_was_cut_out(tmp_path):
         build("pipeline", write_isp(tmp_path, script)).render(scene, params_of(), 0)
     capture, _ = read_raw(tmp_path / "seen.dng")
     assert torch.equal(capture.mosaic, scene.raw.mosaic)
+
+
+def test_the_iso_that_a_scene_was_made_for_stands_in_its_file(tmp_path):
+    for iso, told in ((3200, 3200), (1e6, None)):  # the tag holds 16 bits
+        write_scene(tmp_path / "a.dng", raw_scene("a", capture_of(photograph()), None, iso=iso))
+        assert read_tags(tmp_path / "a.dng").iso == told
 
 
 def test_a_file_scene_is_told_apart_by_its_bytes(tmp_path):
