@@ -9,7 +9,7 @@ import torch
 from isptune.errors import RunFolderError, one_line
 from isptune.facts import gathered_weights
 from isptune.runs.facts import BenchRecord, SceneRecord, read_bench, write_bench
-from isptune.runs.files import BENCH, CONFIG, PROVENANCE, RECOMMENDED
+from isptune.runs.files import CONFIG, PROVENANCE, RECOMMENDED
 from isptune.runs.provenance import Provenance, provenance_of, read_provenance, write_provenance
 from isptune.runs.settings import RunSettings, keys, read_settings, write_settings
 from isptune.system.claim import LOCK
@@ -48,9 +48,10 @@ def _with_regions_of_before(folder: Path, now: BenchRecord, extended: bool) -> B
     Raises:
         RunFolderError: the run would go on with other regions than it began with.
     """
-    if not (folder / BENCH).is_file():
+    try:
+        then = {scene.name: scene.regions for scene in read_bench(folder).scenes}
+    except RunFolderError:  # there is none yet, or a damaged one, which is written anew
         return now
-    then = {scene.name: scene.regions for scene in read_bench(folder).scenes}
     other = [scene for scene in now.scenes if then.get(scene.name, scene.regions) != scene.regions]
     if other and (extended or not (folder / RECOMMENDED).exists()):
         raise RunFolderError(f"{folder}: {_other_regions(other[0], bool(then[other[0].name]))}")
