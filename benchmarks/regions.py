@@ -100,20 +100,22 @@ class Cost:
 
 
 def cost(pipeline: Pipeline, scene: Scene, names: Sequence[str], candidates: Sequence[Candidate]) -> Cost:
-    """What candidates cost; pictures are rendered once for all objectives."""
+    """What candidates cost, in batches as in a run; pictures are rendered once for all objectives."""
     total = Cost(score=dict.fromkeys(names, 0.0), score_cpu=dict.fromkeys(names, 0.0))
     memory = Memory(pipeline.facts.uses_seed)
     evaluators = {n: Evaluator(pipeline, {n: build("objective", n)}, [scene], memory=memory) for n in names}
-    for candidate in candidates:
+    at_once = evaluators[names[0]].cuts[scene.name]
+    for start in range(0, len(candidates), at_once):
+        batch = candidates[start : start + at_once]
         for place, (name, evaluator) in enumerate(evaluators.items()):
             if place == 0:
                 began, cpu = time.perf_counter(), time.process_time()
-                evaluator.shown([candidate], evaluator.scenes[0], 0)
+                evaluator.shown(batch, evaluator.scenes[0], 0)
                 total.render += time.perf_counter() - began
                 total.render_cpu += time.process_time() - cpu
             cpu, before = time.process_time(), evaluator.score_s
-            (trial,) = evaluator.evaluate([candidate], 0, keep=True)
-            assert trial.error is None, trial.error
+            trials = evaluator.evaluate(batch, 0, keep=True)
+            assert not any(trial.error for trial in trials), trials
             total.score[name] += evaluator.score_s - before
             total.score_cpu[name] += time.process_time() - cpu
     return total
