@@ -53,6 +53,14 @@ def test_compare_runs_each_objective_alone(isptune, tmp_path):
     assert "redness" in out
 
 
+def test_compare_refuses_an_objective_that_alone_cannot_score_before_any_work(isptune, tmp_path):
+    status, out, err = isptune("compare", *TOY, *SHORT, "--objective", "picky:hopeless", "--out", "c")
+    assert status == 2
+    assert "picky:hopeless cannot score the start, which others can: " in err
+    assert "generation" not in out
+    assert not (tmp_path / "c" / "redness").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

@@ -9,11 +9,13 @@ from isptune.commands.early import check_writable
 from isptune.commands.options import settings_from, settings_options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
 
     from isptune.runs.settings import RunSettings
+    from isptune.tuning.bench import Bench
 
 
 @click.command()
@@ -99,13 +101,32 @@ def _run_each(
     from isptune.tuning.workers import opened_bench
 
     each = [replace(settings, objectives=(objective,)) for objective in settings.objectives]
-    folders = []
     with ExitStack() as stack:
         benches = [
             stack.enter_context(opened_bench(one, workers, own_files=True)) for one in each
         ]  # all, before one begins
-        for bench, objective in zip(benches, settings.objectives, strict=True):
-            folders.append(folder / slug(objective))
-            run_with_progress(bench, folders[-1], console, workers)
-            write_report(folders[-1])
+        folders = [folder / slug(objective) for objective in settings.objectives]
+        _refuse_blind(dict(zip(settings.objectives, benches, strict=True)), folders)
+        for bench, own in zip(benches, folders, strict=True):
+            run_with_progress(bench, own, console, workers)
+            write_report(own)
     return folders
+
+
+def _refuse_blind(benches: "Mapping[str, Bench]", folders: "Sequence[Path]") -> None:
+    """Raise ConfigError before hours of work if some objectives cannot score what others can."""
+    from isptune.errors import ConfigError
+    from isptune.library.running import start_error
+    from isptune.runs.log import RunLog
+
+    begun = [own.exists() and bool(RunLog(own).generations()) for own in folders]
+    errors = {
+        name: error
+        for (name, bench), known in zip(benches.items(), begun, strict=True)
+        if not known and (error := start_error(bench)) is not None
+    }
+    if errors and len(errors) < len(benches):
+        name, error = next(iter(errors.items()))
+        raise ConfigError(
+            f"{name} cannot score the start, which others can: {error}; leave it out, or give other scenes"
+        )

@@ -1,7 +1,7 @@
 """Votes without the page: simulated observers, files, and tables in the columns of pwcmp."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -244,12 +244,16 @@ def import_votes(
     votes = _usable(read_votes(Path(table), named, answers, winner), table, skip_bad, pictures)
     study = import_table(Path(folder), votes, title or Path(table).stem, pictures, tell_warning)
     people = {vote.observer for vote in votes.votes}
-    whose = "unknown observers" if people == {UNKNOWN} else f"{len(people)} observers"
+    whose = "unknown observers" if people == {UNKNOWN} else _counted(people, "observer")
     click.echo(
-        f"{folder}: {len(votes.votes)} votes of {whose} on {len(study.stimuli)} conditions "
-        f"in {len(study.scenes)} scenes; read as {votes.read_as}"
+        f"{folder}: {_counted(votes.votes, 'vote')} of {whose} on {_counted(study.stimuli, 'condition')} "
+        f"in {_counted(study.scenes, 'scene')}; read as {votes.read_as}"
     )
     click.echo(f"next: isptune study fit {folder}")
+
+
+def _counted(some: Sized, word: str) -> str:
+    return f"{len(some)} {word}{'' if len(some) == 1 else 's'}"
 
 
 def _usable(table: "VoteTable", name: str, skip_bad: bool, pictures: Path | None) -> "VoteTable":

@@ -83,15 +83,22 @@ def run_with_progress(
 
 
 def _try_start(bench: Bench, console: Console) -> None:
-    """Say at once if the start does not work. The end of the run needs the same picture, which is remembered."""
-    start = bench.space.complete({})
+    """Say at once if the start does not work."""
+    error = start_error(bench)
+    if error is not None:
+        console.print(f"the start cannot be evaluated: {error}", highlight=False, soft_wrap=True)
+
+
+def start_error(bench: Bench) -> str | None:
+    """Why the start cannot be evaluated, in one line; None if it can.
+
+    The end of the run needs the same picture, which is remembered.
+    """
     if any(objective.facts.rivals for objective in bench.evaluator.objectives.values()):
-        return  # they compare with others of a population: alone there is nothing to say, and the first one says it
+        return None  # they compare with others of a population: alone there is nothing to say
+    start = bench.space.complete({})
     (trial,) = bench.evaluator.evaluate([start], bench.seeds.to_confirm()[0], keep=True)
-    if trial.error is not None:
-        console.print(
-            f"the start cannot be evaluated: {one_line(trial.error)}", highlight=False, soft_wrap=True
-        )
+    return None if trial.error is None else one_line(trial.error)
 
 
 def _plan(bench: Bench, workers: str | None) -> Plan:

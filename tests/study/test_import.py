@@ -15,7 +15,7 @@ def test_votes_come_in_and_go_out_in_the_columns_of_pwcmp(isptune, tmp_path):
     (tmp_path / "votes.csv").write_text(TABLE)
     status, out, err = isptune("study", "import", "s", "votes.csv")
     assert status == 0, err
-    assert "4 votes of 2 observers on 3 conditions in 1 scenes" in out
+    assert "4 votes of 2 observers on 3 conditions in 1 scene;" in out
     assert isptune("study", "export", "s", "--out", "back.csv")[0] == 0
     text = TABLE.replace("session_id", "session").replace("a b", "a-b")
     assert (tmp_path / "back.csv").read_text() == text
@@ -76,7 +76,7 @@ def test_bad_rows_are_refused_or_skipped_and_counted(isptune, tmp_path):
     assert status == 0, err
     assert "skipped 1 of 4 rows" in err
     assert "skipped 1 votes on pictures that are not there: s/lost" in err
-    assert "s: 2 votes of 1 observers on 3 conditions" in out
+    assert "s: 2 votes of 1 observer on 3 conditions" in out
     assert all(stimulus.file for stimulus in read_study(tmp_path / "s").stimuli)
 
 

@@ -155,4 +155,5 @@ def watch(root: Path, host: str, port: int, say: Callable[[str], Any] = print) -
     token = owner_token(root, LINK)
     with closing(listen(host, port)) as listening:
         say(f"watch here: {address(host, listening.getsockname()[1])}/w/{token}")
-        run_until_stopped(application(root, token, hosts_of(host)), listening, host, say)
+        app = application(root, token, hosts_of(host))
+        run_until_stopped(app, listening, host, say, "runs go on")

@@ -108,8 +108,11 @@ def _time_words(
     if not times:
         return ""
     walls = [max(s.ended for s in spans) - min(s.began for s in spans) for _, spans in sorted(times.items())]
-    text = f"{in_time_words(sum(walls))} so far"
-    if record.answer or not running or asked is None:
+    took = in_time_words(sum(walls))
+    if record.answer:
+        return f"the search took {took}"
+    text = f"{took} so far"
+    if not running or asked is None:
         return text
     recent = sorted(times.items())[-RECENT:]
     pace_s = sum(walls[-RECENT:]) / max(1, sum(len(spans) for _, spans in recent))

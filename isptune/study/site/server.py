@@ -161,16 +161,22 @@ def on_loopback(study: Study) -> Iterator[tuple[str, str]]:
             thread.join(10)
 
 
-def run_until_stopped(app: Starlette, listening: socket.socket, host: str, say: Callable[[str], Any]) -> None:
-    """Answer requests until Ctrl-C; says first who can reach it."""
+def run_until_stopped(
+    app: Starlette,
+    listening: socket.socket,
+    host: str,
+    say: Callable[[str], Any],
+    then: str = "the votes stay",
+) -> None:
+    """Answer requests until Ctrl-C; says first who can reach it, and what Ctrl-C leaves."""
     if host not in LOOPBACK:
         everywhere = host in ("0.0.0.0", "::")
         who = "everyone on the networks of this machine" if everywhere else f"whoever can reach {host}"
         say(
-            f"warning: {who} can open these links; they and the votes travel unencrypted."
+            f"warning: {who} can open these links; they and what is sent travel unencrypted."
             " Without --host only this machine can."
         )
-    say("Ctrl-C stops the server; the votes stay.")
+    say(f"Ctrl-C stops the server; {then}.")
     settings = uvicorn.Config(
         app,
         log_level="warning",

@@ -62,6 +62,8 @@ def test_the_state_has_curves_knobs_and_the_time_left(runs, client):
     assert objective["best"] == pytest.approx(best[-1], rel=1e-4)
     assert [knob["name"] for knob in state["knobs"]] == ["denoise.strength", "sharpen.radius", "tone.points"]
     assert client.get(f"/w/{TOKEN}/state/compare/ssim").json()["phase"] == "stopped"
+    append_times(runs / "mine", 0, [Span(0.0, 60.0, 7.5)] * 8)
+    assert client.get(f"/w/{TOKEN}/state/mine").json()["time"] == "the search took 60 s"
 
 
 def test_pictures_are_those_of_the_run_and_names_lead_nowhere_else(runs, client, tmp_path):
