@@ -107,7 +107,7 @@ class RegionRenderer:
         assert self._support.margin_px is not None, "the support is not bounded"
         found = [self._support.margin_px] * len(candidates)
         if isinstance(self._pipeline, NarrowsSupport):
-            found = self._pipeline.margins_px(to_params(candidates, self._device))
+            found = self._pipeline.margins_px(to_params(candidates, torch.device("cpu")))
         return [math.ceil(one / self._support.grid_px) * self._support.grid_px for one in found]
 
     def _with_margin(

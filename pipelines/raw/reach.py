@@ -22,9 +22,9 @@ GRID_PX = 32
 
 def margins_px(params: Params) -> list[int]:
     """For each value of the batch."""
-    numbers = {name: value for name, value in params.items() if isinstance(value, Tensor)}
-    count = len(next(iter(numbers.values())))
-    return [_margin({name: float(value[i]) for name, value in numbers.items()}) for i in range(count)]
+    columns = {name: value.tolist() for name, value in params.items() if isinstance(value, Tensor)}
+    rows = zip(*columns.values(), strict=True)
+    return [_margin(dict(zip(columns, row, strict=True))) for row in rows]
 
 
 def widest_px(space: Space) -> int:
