@@ -26,6 +26,8 @@ class ObjectiveFacts:
             among these only; it has `ScoresAmong.score_among`. 0: a score stands for itself.
         whole_pictures: whether it can score whole pictures only, as one that measures the regions of a chart; the score
             of a crop would say something else.
+        by_regions: whether the mean over regions of a large picture stands for the whole of it: it looks at pixels at
+            their own resolution, and each neighbourhood counts for itself.
         splits_noise: whether it compares the two halves of a raw capture's noise: a run splits its scenes
             (`isptune.scenes.noise_halves`), and candidates render the first half.
         components: specs of the objectives that it is made of, which took part where it did.
@@ -39,6 +41,7 @@ class ObjectiveFacts:
     uses_reference: bool = False
     rivals: int = 0
     whole_pictures: bool = False
+    by_regions: bool = False
     splits_noise: bool = False
     components: tuple[str, ...] = ()
     weights: Mapping[str, str] = field(default_factory=dict)
@@ -68,6 +71,24 @@ class LevelFacts:
 
 
 @dataclass(frozen=True)
+class Support:
+    """How far a pipeline looks, whose pictures lie on their scenes pixel on pixel.
+
+    Parts of large scenes are rendered by themselves where that is bounded: cut with a margin, which is cut away again.
+    What a scene is cut from stands in its `cut`, for what depends on the place or draws noise.
+
+    Attributes:
+        margin_px: so far around a part of its picture it looks at most, whatever the values; None where it may look at
+            all of the scene.
+        grid_px: a part begins and ends at whole multiples of it, or at the picture's edge, as blocks of JPEG and the
+            filters of a sensor want it.
+    """
+
+    margin_px: int | None = None
+    grid_px: int = 1
+
+
+@dataclass(frozen=True)
 class PipelineFacts:
     """What a pipeline is.
 
@@ -85,6 +106,7 @@ class PipelineFacts:
             colours of its own, so that the photograph is the reference of such scenes (`twin:`).
         plain: values at which nothing of it smooths or sharpens, by the names of all params that can; empty where
             nobody knows.
+        support: how far it looks; None where nobody knows: its pictures are rendered and scored whole.
     """
 
     max_batch: int
@@ -96,6 +118,7 @@ class PipelineFacts:
     suffixes: Mapping[str, str] = field(default_factory=dict)
     neutral: bool = False
     plain: Mapping[str, float | int | str] = field(default_factory=dict)
+    support: Support | None = None
 
     def without_any_place(self, names: Sequence[str]) -> dict[str, str]:
         """The params that none of its file formats has a place for, with words that say so."""

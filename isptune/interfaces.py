@@ -50,6 +50,15 @@ class KnownLevels(Protocol):
 
 
 @runtime_checkable
+class NarrowsSupport(Protocol):
+    """A pipeline that looks less far at some values than `facts.support` says."""
+
+    def margins_px(self, params: Params) -> list[int]:
+        """For each value of the batch how far it looks, pixels; at most `facts.support.margin_px`."""
+        ...
+
+
+@runtime_checkable
 class WritesParameterFiles(Protocol):
     """A pipeline whose parameter sets can be written as files that a camera or a raw developer loads."""
 

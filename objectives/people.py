@@ -67,6 +67,7 @@ class People:
         self._regression, self._network = regression, network
         self.facts = ObjectiveFacts(
             direction="maximize",
+            by_regions=True,
             range=(-math.inf, math.inf),
             unit="predicted mean opinion (BIQ2021)",
             source="isptune's own regression; EfficientNet-Lite0 after Tan and Le 2019, arXiv:1905.11946; opinions of "

@@ -111,6 +111,7 @@ def facts_of(terms: Sequence[Term]) -> ObjectiveFacts:
         uses_reference=any(facts.uses_reference for facts in parts.values()),
         rivals=max(facts.rivals for facts in parts.values()),
         whole_pictures=any(facts.whole_pictures for facts in parts.values()),
+        by_regions=all(facts.by_regions for facts in parts.values()),
         splits_noise=any(facts.splits_noise for facts in parts.values()),
         components=tuple(name for spec, facts in parts.items() for name in (spec, *facts.components)),
         weights=gathered_weights(parts),

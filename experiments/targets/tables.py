@@ -100,8 +100,8 @@ def board(stood: Sequence[Standing], compared: int) -> str:
         "*l1*: the mean of the five levels as shares of their ranges where a search ended; 0 is pristine. *Gaming*: "
         "how far the end lies above the pristine picture by the score that led, in deviations of that score over the "
         "first generation, which all objectives share; below 0 the search fell short of what its objective likes "
-        "best (of psnr that is its cap of 100 dB). *Ends nearer than*: so many others, by more than chance (paired sign-flip "
-        "tests over photographs, Holm "
+        "best (of psnr that is its cap of 100 dB). *Ends nearer than*: so many others, by more than chance (paired "
+        "sign-flip tests over photographs, Holm "
         f"over all {compared} pairs; `pairs.csv` has them). *Score*: of one trial by one thread of a busy machine.",
         "",
     ]

@@ -98,6 +98,12 @@ _OPTIONS = [
     ),
     click.option("--crop", metavar="WxH[+X+Y]", help="Cut scenes, by default from the middle, for speed."),
     click.option("--resize", metavar="N|WxH", help="Resize scenes; one number is the longer side."),
+    click.option(
+        "--full-frame",
+        is_flag=True,
+        default=None,
+        help="Render and score all of large scenes (above 4.2 megapixels), not only regions that are chosen of them.",
+    ),
     click.option("--population", type=int, metavar="N", help="Candidates a generation. [30]"),
     click.option(
         "--generations",

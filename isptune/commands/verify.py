@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @PIPELINE_OPTION
 @click.option("--crop", metavar="WxH[+X+Y]", help="Cut scenes, by default from the middle.")
 @click.option("--resize", metavar="N|WxH", help="Resize scenes; one number is the longer side.")
+@click.option("--full-frame", is_flag=True, help="Look at all of large scenes, not only at regions.")
 @click.option(
     "--confirm",
     type=click.IntRange(1, 1000),
@@ -99,6 +100,8 @@ def verify(new: str, out: str | None, as_json: bool, **options: Any) -> None:
         raise ConfigError(f"{out}: exists; choose another --out")
     task = verifier(Path(new), **options)
     console = Console(markup=False, quiet=as_json)
+    if task.regions is not None:
+        console.print(task.regions, highlight=False, soft_wrap=True)
     with console.status("") as status:
         found: Verified = task.run(lambda done, total: status.update(f"{done:.0f} of {total} evaluations"))
     if out is not None:

@@ -41,7 +41,12 @@ ZOOMS = {
 """Zoom factors of the five severities. `arange` includes some stops by rounding error; so do the sources."""
 
 
-@distortion(group="blur", unit="px (sigma)", low=0, high=10, source=KADID)
+def _matlab_radius(sigma: float) -> int:
+    # A level of 0.1 comes back from float32 as 0.1000000015: that must not cost another pixel.
+    return math.ceil(2 * sigma - 1e-6)
+
+
+@distortion(group="blur", unit="px (sigma)", low=0, high=10, reach=_matlab_radius, source=KADID)
 def gaussian_blur(images: Images, level: Tensor, radius: str = "matlab") -> Images:
     """Gaussian blur.
 
@@ -64,7 +69,7 @@ def gaussian_blur(images: Images, level: Tensor, radius: str = "matlab") -> Imag
     return _nudge(blurred, [_side_of_white(s) for s in sigmas])
 
 
-@distortion(group="blur", unit="px (radius)", low=0, high=16, source=KADID)
+@distortion(group="blur", unit="px (radius)", low=0, high=16, reach=math.ceil, source=KADID)
 def lens_blur(images: Images, level: Tensor, kernel: str = "matlab") -> Images:
     """Blur by an antialiased disk, as a lens out of focus makes it.
 
@@ -84,7 +89,7 @@ def lens_blur(images: Images, level: Tensor, kernel: str = "matlab") -> Images:
     return convolve(images, [between(disk_of_arniqa, radius) for radius in level.tolist()])
 
 
-@distortion(group="blur", unit="px (radius)", low=0, high=16, source=DEPICTQA)
+@distortion(group="blur", unit="px (radius)", low=0, high=16, reach=math.ceil, source=DEPICTQA)
 def disk_blur(images: Images, level: Tensor) -> Images:
     """Blur by a hard-edged disk, mirrored at the image's border.
 
@@ -97,7 +102,7 @@ def disk_blur(images: Images, level: Tensor) -> Images:
     return _nudge(blurred, [_side_of_whole_means(radius) for radius in radii])
 
 
-@distortion(group="blur", unit="severity", low=0, high=5, source=IMAGENET_C)
+@distortion(group="blur", unit="severity", low=0, high=5, reach=10, source=IMAGENET_C)
 def defocus_blur(images: Images, level: Tensor) -> Images:
     """Blur by a disk that is itself slightly blurred.
 
@@ -149,11 +154,6 @@ def masked_gaussian_blur(images: Images, level: Tensor) -> Images:
     exponents = torch.tensor([gamma for gamma, _ in pairs], device=images.device)
     sharp = (1 - distance).clamp(min=0) ** exponents.view(-1, 1, 1, 1)
     return torch.lerp(blurred, images, sharp)
-
-
-def _matlab_radius(sigma: float) -> int:
-    # A level of 0.1 comes back from float32 as 0.1000000015: that must not cost another pixel.
-    return math.ceil(2 * sigma - 1e-6)
 
 
 def _nudge(images: Images, sides: list[float]) -> Images:

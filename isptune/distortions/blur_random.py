@@ -1,5 +1,7 @@
 """Blurs with chance in them: motion in a drawn direction, and pixels copied from drawn neighbours."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -39,6 +41,7 @@ GLASS = {
     low=0,
     high=30,
     stochastic=True,
+    reach=lambda length: math.ceil((max(length, 1) - 1) / 2) + 1,
     source=f"{KADID}; angle as in Agnolucci et al. 2024, ARNIQA, arXiv:2310.14918",
 )
 def motion_blur(images: Images, level: Tensor, draws: Draws) -> Images:
@@ -60,6 +63,7 @@ def motion_blur(images: Images, level: Tensor, draws: Draws) -> Images:
     low=0,
     high=5,
     stochastic=True,
+    reach=41,
     source=ANY_SIZE,
 )
 def gaussian_motion_blur(images: Images, level: Tensor, draws: Draws, steps: str = "imagenet_c") -> Images:

@@ -23,7 +23,7 @@ from isptune.distortions.threads import map_images
 from isptune.scenes.color import lab_to_rgb, rgb_to_lab
 
 
-@distortion(group="brightness", unit="amount", low=0.0, high=1.5, source=f"{ARNIQA} (brighten)")
+@distortion(group="brightness", unit="amount", low=0.0, high=1.5, reach=0, source=f"{ARNIQA} (brighten)")
 def brighten(images: Images, level: Tensor, swap_red_blue: bool = False) -> Images:
     """A tone curve lifts RGB (two thirds of the result) and the lightness of Lab (one third).
 
@@ -45,7 +45,7 @@ def brighten(images: Images, level: Tensor, swap_red_blue: bool = False) -> Imag
     return pointwise(lift, images, level)
 
 
-@distortion(group="brightness", unit="amount", low=0.0, high=1.2, source=f"{ARNIQA} (darken)")
+@distortion(group="brightness", unit="amount", low=0.0, high=1.2, reach=0, source=f"{ARNIQA} (darken)")
 def darken(images: Images, level: Tensor) -> Images:
     """A tone curve lowers RGB: the parabola through (0, 0), (1/2, 1/2 - level/2) and (1, 1), clipped.
 
@@ -55,7 +55,7 @@ def darken(images: Images, level: Tensor) -> Images:
 
 
 @distortion(
-    group="brightness", unit="shift", low=-1.0, high=1.0, signed=True,
+    group="brightness", unit="shift", low=-1.0, high=1.0, signed=True, reach=0,
     source=f"{ARNIQA} (mean shift); {DEPICTQA} (shift RGB)",
 )  # fmt: skip
 def mean_shift(images: Images, level: Tensor) -> Images:
@@ -64,7 +64,7 @@ def mean_shift(images: Images, level: Tensor) -> Images:
 
 
 @distortion(
-    group="brightness", unit="shift", low=-1.0, high=1.0, signed=True,
+    group="brightness", unit="shift", low=-1.0, high=1.0, signed=True, reach=0,
     source=f"{DEPICTQA} (shift HSV); {IMAGENET_C} (brightness)",
 )  # fmt: skip
 def value_shift(images: Images, level: Tensor, clip_value: bool = False) -> Images:
@@ -99,6 +99,7 @@ def value_shift(images: Images, level: Tensor, clip_value: bool = False) -> Imag
     high=6.0,
     identity=1.0,
     signed=True,
+    reach=0,
     source=f"{DEPICTQA} (gamma HSV)",
 )
 def value_gamma(images: Images, level: Tensor, eight_bit: bool = False) -> Images:
@@ -126,6 +127,7 @@ def value_gamma(images: Images, level: Tensor, eight_bit: bool = False) -> Image
     high=6.0,
     identity=1.0,
     signed=True,
+    reach=0,
     source=f"{DEPICTQA} (gamma RGB)",
 )
 def gamma(images: Images, level: Tensor, eight_bit: bool = False) -> Images:

@@ -27,6 +27,11 @@ class Distortion:
         source: authors, year, title, or the project that defined it.
         summary: one line for lists.
         function: `(images, level, **options)`, with the draws as third positional argument if stochastic.
+        reach: how far around a pixel it looks, without options: pixels, or what gives them for a level; None where it
+            looks at all of the image, or at where in it a pixel lies.
+        grid: a part of an image is cut at multiples of this, pixels, so that it becomes what it does in the whole.
+        statistic: of images [batch, ...], what it takes from all of each, where that is one statistic; the function
+            then takes it as the option `statistic`, and apart from it looks as far as `reach`.
     """
 
     name: str
@@ -40,13 +45,17 @@ class Distortion:
     identity: float = 0.0
     signed: bool = False
     stochastic: bool = False
+    reach: int | Callable[[float], int] | None = None
+    grid: int = 1
+    statistic: Callable[[Images], Tensor] | None = None
 
     def __call__(
         self,
         images: Images,
         level: Tensor | float,
-        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | Draws | None = None,
         shared: bool = False,
+        statistic: Tensor | None = None,
         **options: Any,
     ) -> Images:
         """Distort a batch; the result is clamped to [0, 1] and the input is not written to.
@@ -55,8 +64,9 @@ class Distortion:
             images: [batch, 3, H, W], in [0, 1].
             level: one for all, or [batch].
             generator: for stochastic distortions, on the CPU: one (from which a stream for each image is
-                seeded), or one for every image. Needed: there is no hidden random state.
+                seeded), or one for every image, or the draws themselves. Needed: there is no hidden random state.
             shared: let all images see the same random field, as common random numbers need it.
+            statistic: [batch, ...], in place of that of the images; see the class.
             options: variants of the definition that a preset asks for; see the function's docstring.
 
         Raises:
@@ -68,14 +78,20 @@ class Distortion:
         if not bool(active.any()):
             return images.clone()
         draws = self._draws(generator, shared, len(images))
+        given = {} if statistic is None else {"statistic": statistic}
         if bool(active.all()):
-            return self._apply(images, levels, draws, options)
+            return self._apply(images, levels, draws, {**options, **given})
         index = active.nonzero()[:, 0]
         result = images.clone()
+        options |= {key: value[index] for key, value in given.items()}
         result[index] = self._apply(
             images[index], levels[index], draws and draws.take(index.tolist()), options
         )
         return result
+
+    def reach_at(self, level: float) -> int | None:
+        """How far it looks at a level, pixels; None for all of the image."""
+        return self.reach(level) if callable(self.reach) else self.reach
 
     def magnitude(self, level: Tensor) -> Tensor:
         """Distance of levels from the identity, in the distortion's unit."""
@@ -105,10 +121,12 @@ class Distortion:
         )
 
     def _draws(
-        self, generator: torch.Generator | Sequence[torch.Generator] | None, shared: bool, batch: int
+        self, generator: torch.Generator | Sequence[torch.Generator] | Draws | None, shared: bool, batch: int
     ) -> Draws | None:
         if not self.stochastic:
             return None
+        if isinstance(generator, Draws):
+            return generator
         if generator is None:
             raise ConfigError(f"{self.name} draws random numbers: it needs a generator")
         return Draws.of(generator, batch, shared)

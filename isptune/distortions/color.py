@@ -24,7 +24,7 @@ _MASK_SIGMA_PX = 4.0
 
 
 @distortion(
-    group="color", unit="relative change", low=-1.0, high=3.0, signed=True,
+    group="color", unit="relative change", low=-1.0, high=3.0, signed=True, reach=0,
     source="linear interpolation from the luma (Haeberli and Voorhies 1994, Image Processing by Interpolation "
     "and Extrapolation); luma: ITU-R BT.601",
 )  # fmt: skip
@@ -39,7 +39,14 @@ def saturation(images: Images, level: Tensor) -> Images:
     return torch.lerp(luma(images), images, per_image(level + 1))
 
 
-@distortion(group="color", unit="amount", low=0.0, high=20.0, source=f"{ARNIQA} (colour diffusion)")
+def _diffusion_sigma(amount: float) -> float:
+    return 1.5 * amount + 2
+
+
+@distortion(
+    group="color", unit="amount", low=0.0, high=20.0, reach=lambda amount: math.ceil(2 * _diffusion_sigma(amount)),
+    source=f"{ARNIQA} (colour diffusion)",
+)  # fmt: skip
 def color_diffusion(
     images: Images, level: Tensor, swap_red_blue: bool = False, eight_bit: bool = False
 ) -> Images:
@@ -55,7 +62,7 @@ def color_diffusion(
         eight_bit: truncate the result to steps of 1/255, as ARNIQA's code does.
     """
     lab = pointwise(_to_lab_swapped if swap_red_blue else rgb_to_lab, images)
-    sigmas = [1.5 * amount + 2 for amount in level.tolist()]
+    sigmas = [_diffusion_sigma(amount) for amount in level.tolist()]
     blurred = convolve_separable(lab, [gaussian_taps(sigma, math.ceil(2 * sigma)) for sigma in sigmas])
     blurred[:, :1] = lab[:, :1]
 
@@ -90,7 +97,7 @@ def color_shift(images: Images, level: Tensor, draws: Draws, as_coded: bool = Fa
 
 
 @distortion(
-    group="color", unit="factor", low=-1.0, high=64.0, identity=1.0, signed=True,
+    group="color", unit="factor", low=-1.0, high=64.0, identity=1.0, signed=True, reach=0,
     source=f"{ARNIQA} (colour saturation 1); HSV: Smith 1978, doi:10.1145/800248.807361",
 )  # fmt: skip
 def saturation_hsv(images: Images, level: Tensor) -> Images:
@@ -116,6 +123,7 @@ def saturation_hsv(images: Images, level: Tensor) -> Images:
     high=12.0,
     identity=1.0,
     signed=True,
+    reach=0,
     source=f"{ARNIQA} (colour saturation 2)",
 )
 def saturation_lab(
@@ -139,7 +147,7 @@ def saturation_lab(
     return pointwise(scale, images, level)
 
 
-@distortion(group="color", unit="severity", low=0.0, high=5.0, source=f"{IMAGENET_C} (saturate)")
+@distortion(group="color", unit="severity", low=0.0, high=5.0, reach=0, source=f"{IMAGENET_C} (saturate)")
 def saturate(images: Images, level: Tensor) -> Images:
     """HSV saturation times a factor plus a shift, from the published pairs. Not monotone.
 

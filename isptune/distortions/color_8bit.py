@@ -22,7 +22,7 @@ from isptune.distortions.sources import DEPICTQA
 
 
 @distortion(
-    group="color", unit="factor", low=0.0, high=64.0, identity=1.0, signed=True,
+    group="color", unit="factor", low=0.0, high=64.0, identity=1.0, signed=True, reach=0,
     source=f"{DEPICTQA} (saturate by HSV); OpenCV's HSV of bytes",
 )  # fmt: skip
 def saturation_hsv_8bit(images: Images, level: Tensor) -> Images:
@@ -43,7 +43,7 @@ def saturation_hsv_8bit(images: Images, level: Tensor) -> Images:
 
 
 @distortion(
-    group="color", unit="factor", low=0.0, high=16.0, identity=1.0, signed=True,
+    group="color", unit="factor", low=0.0, high=16.0, identity=1.0, signed=True, reach=0,
     source=f"{DEPICTQA} (saturate by YCrCb); OpenCV's YCrCb of bytes",
 )  # fmt: skip
 def saturation_ycrcb(images: Images, level: Tensor) -> Images:

@@ -20,6 +20,8 @@ from isptune.errors import ConfigError
     unit="strength (100 - quality)",
     low=0,
     high=100,
+    reach=17,
+    grid=16,
     source="ITU-T T.81 (1992), Digital compression of continuous-tone still images; quality as in libjpeg",
 )
 def jpeg(images: Images, level: Tensor, to_8bit: str = "round") -> Images:

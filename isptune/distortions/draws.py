@@ -1,10 +1,12 @@
 """Random numbers for a batch: one stream for every image, or one that all images share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from isptune.distortions.frame_fields import Window
 from isptune.errors import ConfigError
 
 
@@ -20,14 +22,20 @@ class Draws:
     What a method returns has a leading dimension of `batch` (a stream for each image) or 1 (shared), and
     broadcasts over the batch either way. A function must draw the same count whatever the levels are, so
     that images with different levels see the same field.
+
+    Args:
+        generators: one for each image, or one for all.
+        batch: how many images there are.
+        window: where they lie in a larger frame; a field of their size is then that part of the frame's field.
     """
 
-    def __init__(self, generators: Sequence[torch.Generator], batch: int):
+    def __init__(self, generators: Sequence[torch.Generator], batch: int, window: Window | None = None):
         if len(generators) not in (1, batch):
             raise ConfigError(
                 f"{len(generators)} generators for a batch of {batch}: give one, or one an image"
             )
         self._generators = list(generators)
+        self._window = window
         self.batch = batch
 
     @classmethod
@@ -52,18 +60,23 @@ class Draws:
     def take(self, index: Sequence[int]) -> "Draws":
         """The streams of some of the images."""
         if self.shared:
-            return Draws(self._generators, len(index))
-        return Draws([self._generators[i] for i in index], len(index))
+            return Draws(self._generators, len(index), self._window)
+        return Draws([self._generators[i] for i in index], len(index), self._window)
 
     def normal(self, *shape: int, device: torch.device | str = "cpu") -> Tensor:
         """Standard normal numbers, [batch or 1, *shape]."""
-        return torch.stack([torch.randn(shape, generator=g) for g in self._generators]).to(device)
+        return self._drawn(torch.randn, shape).to(device)
 
     def uniform(self, *shape: int, device: torch.device | str = "cpu") -> Tensor:
         """Uniform numbers in [0, 1), [batch or 1, *shape]."""
-        return torch.stack([torch.rand(shape, generator=g) for g in self._generators]).to(device)
+        return self._drawn(torch.rand, shape).to(device)
 
     def integers(self, low: int, high: int, *shape: int, device: torch.device | str = "cpu") -> Tensor:
         """Whole numbers in [low, high), int64, [batch or 1, *shape]."""
-        drawn = [torch.randint(low, high, shape, generator=g) for g in self._generators]
-        return torch.stack(drawn).to(device)
+        return self._drawn(partial(torch.randint, low, high), shape).to(device)
+
+    def _drawn(self, draw: Callable[..., Tensor], shape: tuple[int, ...]) -> Tensor:
+        window = self._window
+        if window is None or not window.is_size(shape):
+            return torch.stack([draw(shape, generator=g) for g in self._generators])
+        return torch.stack([window.drawn(draw, shape, g) for g in self._generators])

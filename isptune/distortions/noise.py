@@ -32,7 +32,7 @@ _CHUNK = 32768
 
 
 @distortion(
-    group="noise", unit="variance", low=0.0, high=0.2, stochastic=True,
+    group="noise", unit="variance", low=0.0, high=0.2, stochastic=True, reach=0,
     source=f"{ARNIQA}; {DEPICTQA}; {IMAGENET_C} (gaussian noise, variance = sigma^2)",
 )  # fmt: skip
 def white_noise(images: Images, level: Tensor, draws: Draws) -> Images:
@@ -42,7 +42,7 @@ def white_noise(images: Images, level: Tensor, draws: Draws) -> Images:
 
 
 @distortion(
-    group="noise", unit="variance", low=0.0, high=0.05, stochastic=True, source=ARNIQA
+    group="noise", unit="variance", low=0.0, high=0.05, stochastic=True, reach=0, source=ARNIQA
 )  # fmt: skip
 def white_noise_ycbcr(images: Images, level: Tensor, draws: Draws) -> Images:
     """Gaussian noise of the given variance, added to Y, Cb and Cr.
@@ -54,7 +54,7 @@ def white_noise_ycbcr(images: Images, level: Tensor, draws: Draws) -> Images:
 
 
 @distortion(
-    group="noise", unit="severity", low=0.0, high=5.0, stochastic=True, source=DEPICTQA
+    group="noise", unit="severity", low=0.0, high=5.0, stochastic=True, reach=0, source=DEPICTQA
 )  # fmt: skip
 def gaussian_noise_ycrcb(images: Images, level: Tensor, draws: Draws) -> Images:
     """Gaussian noise in YCrCb, stronger in the colour channels.
@@ -70,7 +70,7 @@ def gaussian_noise_ycrcb(images: Images, level: Tensor, draws: Draws) -> Images:
 
 
 @distortion(
-    group="noise", unit="density", low=0.0, high=0.5, stochastic=True, source=ARNIQA
+    group="noise", unit="density", low=0.0, high=0.5, stochastic=True, reach=0, source=ARNIQA
 )  # fmt: skip
 def impulse_noise(images: Images, level: Tensor, draws: Draws) -> Images:
     """Samples set to 1 or 0 at random places, drawn with replacement.
@@ -85,7 +85,7 @@ def impulse_noise(images: Images, level: Tensor, draws: Draws) -> Images:
 
 
 @distortion(
-    group="noise", unit="fraction of samples", low=0.0, high=1.0, stochastic=True,
+    group="noise", unit="fraction of samples", low=0.0, high=1.0, stochastic=True, reach=0,
     source=f"{DEPICTQA}; {IMAGENET_C} (impulse noise); scikit-image, random_noise",
 )  # fmt: skip
 def salt_and_pepper(images: Images, level: Tensor, draws: Draws) -> Images:
@@ -94,7 +94,7 @@ def salt_and_pepper(images: Images, level: Tensor, draws: Draws) -> Images:
 
 
 @distortion(
-    group="noise", unit="variance", low=0.0, high=1.0, stochastic=True,
+    group="noise", unit="variance", low=0.0, high=1.0, stochastic=True, reach=0,
     source=f"{ARNIQA} (multiplicative noise); {DEPICTQA}; {IMAGENET_C} (speckle, variance = sigma^2)",
 )  # fmt: skip
 def speckle_noise(images: Images, level: Tensor, draws: Draws) -> Images:
@@ -104,7 +104,7 @@ def speckle_noise(images: Images, level: Tensor, draws: Draws) -> Images:
 
 
 @distortion(
-    group="noise", unit="sigma", low=0.0, high=0.5, stochastic=True, source=DEPICTQA
+    group="noise", unit="sigma", low=0.0, high=0.5, stochastic=True, reach=1, source=DEPICTQA
 )  # fmt: skip
 def correlated_noise(images: Images, level: Tensor, draws: Draws) -> Images:
     """Gaussian noise, then a 3x3 box over image and noise, so that neighbours share it.
@@ -118,7 +118,7 @@ def correlated_noise(images: Images, level: Tensor, draws: Draws) -> Images:
 
 
 @distortion(
-    group="noise", unit="1 / photons at white", low=0.0, high=1.0, stochastic=True,
+    group="noise", unit="1 / photons at white", low=0.0, high=1.0, stochastic=True, reach=0,
     source=f"{DEPICTQA}; {IMAGENET_C} (shot noise); quantiles: Giles 2016, Algorithm 955: Approximation of "
     "the Inverse Poisson Cumulative Distribution Function, doi:10.1145/2699466",
 )  # fmt: skip

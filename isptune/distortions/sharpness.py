@@ -17,7 +17,7 @@ _BINOMIAL = (1, 4, 6, 4, 1)
 """Sixteenths: OpenCV's Gaussian of 5 pixels when no sigma is given, close to a sigma of 1.1."""
 
 
-@distortion(group="sharpness", unit="amount", low=0.0, high=20.0, source=f"{ARNIQA} (high sharpen)")
+@distortion(group="sharpness", unit="amount", low=0.0, high=20.0, reach=6, source=f"{ARNIQA} (high sharpen)")
 def unsharp_lab(images: Images, level: Tensor, swap_red_blue: bool = False) -> Images:
     """Unsharp masking of Lab's lightness: level times its difference from a Gaussian blur.
 
@@ -40,7 +40,7 @@ def unsharp_lab(images: Images, level: Tensor, swap_red_blue: bool = False) -> I
     return pointwise(finish, lab)
 
 
-@distortion(group="sharpness", unit="amount", low=0.0, high=12.0, source=f"{DEPICTQA} (oversharpen)")
+@distortion(group="sharpness", unit="amount", low=0.0, high=12.0, reach=2, source=f"{DEPICTQA} (oversharpen)")
 def oversharpen(images: Images, level: Tensor, eight_bit: bool = False) -> Images:
     """Unsharp masking of RGB: level times the difference from a 5x5 binomial blur.
 

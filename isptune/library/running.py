@@ -13,6 +13,7 @@ from isptune.runs.files import RECOMMENDED
 from isptune.runs.log import RunLog
 from isptune.tuning.bench import Bench
 from isptune.tuning.handover import evaluations_of
+from isptune.tuning.regions import in_words
 from isptune.tuning.run import run
 from isptune.tuning.same_run import warnings_of
 from isptune.tuning.status import Status
@@ -64,6 +65,9 @@ def run_with_progress(
                 markup=False,
                 soft_wrap=True,
             )
+    objectives = list(bench.evaluator.objectives.values())
+    if regions := in_words(bench.scenes, bench.pipeline, objectives):
+        console.print(one_line(regions), highlight=False, markup=False, soft_wrap=True)
     writing = Writing(folder, written_run(folder, bench), bench.level_names, write_to, errors.print)
     writing.begin()
     if not RunLog(folder).generations():

@@ -60,7 +60,7 @@ def tune(
         progress: whether to show it.
         batched: whether the function renders a whole population at once.
         settings: any other setting of a run: population, generations, repeats, seed, optimizer, tune, start, stay_near,
-            aggregate, crop, resize, budget_time, confirm, second_opinions, device, pipeline_options.
+            aggregate, crop, resize, full_frame, budget_time, confirm, second_opinions, device, pipeline_options.
 
     Raises:
         ConfigError: something given does not fit; unknown settings are refused, the known ones listed.

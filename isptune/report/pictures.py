@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isptune.errors import RunFolderError
-from isptune.report.places import Place, places
+from isptune.report.places import places
 from isptune.runs.files import IMAGES, image_path
+from isptune.scenes.places import Place
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -154,7 +155,7 @@ class _Opened:
 
 
 def _opened(subject: Subject) -> _Opened:
-    first, second = (np.asarray(_read(path)) for path in list(subject.files.values())[:2])
+    first, second = (np.asarray(read_saved(path)) for path in list(subject.files.values())[:2])
     if first.shape != second.shape:
         names = " and ".join(list(subject.files)[:2])
         folder = next(iter(subject.files.values())).parent.parent
@@ -195,7 +196,7 @@ def _with_others(scene: _Opened, first: Cut, budget: int) -> BeforeAfter:
 
 def _pictures(scene: _Opened) -> dict[str, "Image"]:
     """By what they show; those of another size than the second are not of the same scene any more."""
-    pictures = {kind: _read(path) for kind, path in scene.subject.files.items()}
+    pictures = {kind: read_saved(path) for kind, path in scene.subject.files.items()}
     size = list(pictures.values())[1].size
     return {kind: picture for kind, picture in pictures.items() if picture.size == size}
 
@@ -222,7 +223,8 @@ def _overview(picture: "Image", place: Place) -> bytes:
     return _png(small)
 
 
-def _read(path: Path) -> "Image":
+def read_saved(path: Path) -> "Image":
+    """A picture of a run's folder. Raises RunFolderError."""
     from PIL import Image, UnidentifiedImageError
 
     try:

@@ -15,6 +15,7 @@ from isptune.report.distance_words import distances_disagree
 from isptune.report.importance import Importance, importance
 from isptune.report.page import render
 from isptune.report.pictures import compared, of_run
+from isptune.report.scored_regions import scored_regions
 from isptune.runs.answer import Answer, ScorePair, gamed
 from isptune.runs.facts import ObjectiveRecord
 from isptune.runs.files import REPORT
@@ -104,6 +105,7 @@ def _context(
         "pictures": pictures,
         "curves": curves_of(record, found),
         "pictures_left_out": left_out,
+        "scored_regions": scored_regions(record.folder, record.bench.scenes),
         "importance": _importance_notes(record, found),
         "opposed": gamed(answer.second_opinions) if answer else [],
         "front": answer.front[:FRONT_ROWS] if answer else (),

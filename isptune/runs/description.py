@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from isptune.interfaces import Objective, ScoresTogether
-from isptune.runs.facts import ObjectiveRecord, ParamRecord, SceneRecord
+from isptune.runs.facts import ObjectiveRecord, ParamRecord, RegionRecord, SceneRecord
 from isptune.scenes.scene import Scene
 from isptune.space import Choice, Integer, Param
 
@@ -17,11 +17,17 @@ def describe_params(params: Iterable[Param]) -> tuple[ParamRecord, ...]:
 
 def describe_scenes(scenes: Sequence[Scene]) -> tuple[SceneRecord, ...]:
     """Scenes as bench.json has them."""
-    sizes = [(scene.image.shape[-1], scene.image.shape[-2]) for scene in scenes]
-    return tuple(
-        SceneRecord(scene.name, *size, scene.reference is not None, str(scene.metadata.get("note", "")))
-        for scene, size in zip(scenes, sizes, strict=True)
+    return tuple(map(_describe_scene, scenes))
+
+
+def _describe_scene(scene: Scene) -> SceneRecord:
+    size, note = (scene.image.shape[-1], scene.image.shape[-2]), str(scene.metadata.get("note", ""))
+    chosen = scene.metadata.get("chosen", ())
+    regions = tuple(
+        RegionRecord(region.left, region.top, region.width, region.height, why)
+        for region, why in zip(scene.metadata["roi"] if chosen else (), chosen, strict=True)
     )
+    return SceneRecord(scene.name, *size, scene.reference is not None, note, regions)
 
 
 def describe_objective(name: str, objective: Objective) -> ObjectiveRecord:

@@ -101,6 +101,17 @@ class ObjectiveRecord:
 
 
 @dataclass(frozen=True)
+class RegionRecord:
+    """A region of a large scene, pixels, and what it was chosen for."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    why: str
+
+
+@dataclass(frozen=True)
 class SceneRecord:
     """One scene.
 
@@ -109,6 +120,7 @@ class SceneRecord:
         width, height: pixels.
         has_reference: whether it has a picture that others are compared with.
         note: what that picture is, where there is more to say; left out where there is not.
+        regions: that stand for all of it, in order; left out where all of it counts, or what the user named.
     """
 
     name: str
@@ -116,6 +128,7 @@ class SceneRecord:
     height: int
     has_reference: bool
     note: str = optional("")
+    regions: tuple[RegionRecord, ...] = optional(())
 
 
 @dataclass(frozen=True)

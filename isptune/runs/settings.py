@@ -46,6 +46,8 @@ class RunSettings:
         holdout: scenes that the search never sees, on which its result is compared with the start: a share of the
             scenes (`0.25`), or more scenes, as in `scenes`.
         crop, resize: see `isptune.scenes.scene.load_scenes`.
+        full_frame: whether all of a large scene is rendered and scored, not only regions that are chosen of it; see
+            `isptune.scenes.large`.
         population: candidates a generation and repeat.
         generations: the budget is population x generations evaluations for each repeat.
         budget_time: no further generation is begun after so long a search, `90min` or `2h30m`; None for no limit.
@@ -72,6 +74,7 @@ class RunSettings:
     holdout: tuple[str, ...] = optional(())
     crop: str | None = None
     resize: str | None = None
+    full_frame: bool = optional(False)
     population: int = 30
     generations: int = 50
     budget_time: str | None = None

@@ -14,7 +14,7 @@ from torch import Tensor
 from isptune.arrays import Images
 from isptune.errors import SceneError, UnknownName
 from isptune.registry import build, installed
-from isptune.scenes.focus import parse_focus, split_focus
+from isptune.scenes.focus import Region, parse_focus, split_focus
 from isptune.scenes.images import MAX_SIDE, Window, read_picture, refuse_too_large, to_images
 from isptune.scenes.names import BUNDLED, missing_scene
 from isptune.scenes.raw_capture import RawCapture, centre_of_about, on_grid, preview, with_measured_brightness
@@ -74,6 +74,20 @@ class Halves:
 
 
 @dataclass(frozen=True, eq=False)
+class Cut:
+    """Says of a scene that it is a part of a larger one and is to be rendered as it is there: noise, lens and all.
+
+    The part begins at `left` and `top` in the whole, pixels. Its picture is wanted in `inner`, and beyond may hold
+    anything.
+    """
+
+    whole: "Scene"
+    left: int
+    top: int
+    inner: Region
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """One pristine photograph or raw capture, with what is known of it.
 
@@ -95,6 +109,7 @@ class Scene:
     rendered: RenderedReference | None = None
     masked: Bool[Tensor, "1 1 _ _"] | None = None
     halves: Halves | None = None
+    cut: Cut | None = None
 
     @property
     def sha256(self) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import torch
 
 from isptune.arrays import Params
-from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 
 PIXELS_A_BATCH = {"cpu": 2_500_000, "cuda": 128_000_000}
@@ -13,9 +12,9 @@ PIXELS_A_BATCH = {"cpu": 2_500_000, "cuda": 128_000_000}
 keeps freed memory: beyond it every new tensor pays for its pages again, which costs more than most filters."""
 
 
-def batch_limit(scene: Scene, device: torch.device, max_batch: int) -> int:
-    """How many images of a scene's size one batch may have; at least one."""
-    pixels = scene.image.shape[-2] * scene.image.shape[-1]
+def batch_limit(size: tuple[int, int], device: torch.device, max_batch: int) -> int:
+    """How many images of this width and height one batch may have; at least one."""
+    pixels = size[0] * size[1]
     budget = PIXELS_A_BATCH.get(device.type, PIXELS_A_BATCH["cpu"])
     return max(1, min(max_batch, budget // pixels))
 

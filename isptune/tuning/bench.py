@@ -25,6 +25,7 @@ from isptune.tuning.losses import LossRule
 from isptune.tuning.noise_seeds import NoiseSeeds
 from isptune.tuning.parts import RunParts
 from isptune.tuning.references import refuse_without_reference, with_references
+from isptune.tuning.regions import looked_at
 from isptune.tuning.together import check_scenes, require_fit
 
 
@@ -90,8 +91,9 @@ class Bench:
         rendered_at = self.pipeline.space.starting_at(at)
         making = (self.pipeline, rendered_at, self.seeds.to_confirm()[0], self.device)
         asked = {**self.objectives, **limited}
+        whole = [with_references(with_halves(part, asked, *making), *making) for part in both]
         self.scenes, self.held_out = (
-            with_references(with_halves(part, asked, *making), *making) for part in both
+            looked_at(part, self.pipeline, asked.values(), settings.full_frame) for part in whole
         )
         refuse_without_reference(asked, [*self.scenes, *self.held_out])
         self.evaluator = Evaluator(

@@ -10,14 +10,14 @@ from dataclasses import replace
 
 import torch
 
-from isptune.arrays import Images
 from isptune.interfaces import Objective
 from isptune.scenes.focus import Region
 from isptune.scenes.scene import Scene
 from isptune.tuning.evaluate import Evaluator
 from isptune.tuning.masks import compared
 from isptune.tuning.recommend import Reevaluated, with_jackknife
-from isptune.tuning.regions import part_of, regions_of
+from isptune.tuning.region_rendering import Shown
+from isptune.tuning.regions import counted, part_of
 
 SMALLEST = 128
 """Side of a crop at least, pixels: many objectives look at several scales."""
@@ -51,7 +51,7 @@ def with_crops(evaluator: Evaluator, entries: Sequence[Reevaluated], seed: int) 
     }
     found: list[dict[str, Mapping[str, Sequence[float]]]] = [{} for _ in working]
     for scene in evaluator.scenes:
-        pictures = [evaluator.render_one(entry.candidate, scene, seed) for entry in working]
+        pictures = [evaluator.shown([entry.candidate], scene, seed) for entry in working]
         tables: list[dict[str, Sequence[float]]] = [{} for _ in working]
         for name, objective in objectives.items():
             rows = _of_crops(objective, pictures, scene)
@@ -65,12 +65,11 @@ def with_crops(evaluator: Evaluator, entries: Sequence[Reevaluated], seed: int) 
     return [entry if entry.error is not None else next(done) for entry in entries]
 
 
-def _of_crops(objective: Objective, pictures: Sequence[Images], scene: Scene) -> list[list[float]]:
+def _of_crops(objective: Objective, pictures: Sequence[Shown], scene: Scene) -> list[list[float]]:
     """A row of scores a picture; no rows where the objective cannot score crops."""
-    together = torch.cat(list(pictures))
-    for regions in _grids(scene, together.shape[-1], together.shape[-2]):
+    for regions in _grids(objective, scene, pictures[0]):
         try:
-            rows = torch.stack([_at(objective, together, scene, region) for region in regions], 1)
+            rows = torch.stack([_at(objective, pictures, scene, region) for region in regions], 1)
         except Exception:  # a plug-in may raise anything; larger crops may do
             continue
         if bool(torch.isfinite(rows).all()):
@@ -78,19 +77,20 @@ def _of_crops(objective: Objective, pictures: Sequence[Images], scene: Scene) ->
     return []
 
 
-def _grids(scene: Scene, width: int, height: int) -> Iterator[Sequence[Region]]:
+def _grids(objective: Objective, scene: Scene, shown: Shown) -> Iterator[Sequence[Region]]:
     """Crops to try: a grid of many, then of fewer and larger ones; where some regions alone count, these are they."""
-    if own := regions_of(scene):
+    if own := counted(objective.facts, scene):
         if len(own) > 1:
             yield own
         return
+    height, width = shown.of(None).shape[-2:]
     for across in ACROSS:
         down, right = height // across, width // across
         if min(down, right) >= SMALLEST:
             yield [Region(x * right, y * down, right, down) for y in range(across) for x in range(across)]
 
 
-def _at(objective: Objective, pictures: Images, scene: Scene, region: Region) -> torch.Tensor:
-    crops = region.of(pictures)
+def _at(objective: Objective, pictures: Sequence[Shown], scene: Scene, region: Region) -> torch.Tensor:
+    crops = torch.cat([shown.of(region) for shown in pictures])
     part = replace(part_of(scene, region), image=crops[:1])
     return objective.score(compared(objective.facts, crops, part), part).double().cpu()

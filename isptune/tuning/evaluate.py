@@ -17,14 +17,17 @@ from isptune.runs.aggregate import parse_aggregate
 from isptune.runs.log import Trial
 from isptune.runs.times import Span
 from isptune.runs.unfinished import Outcome
+from isptune.scenes.focus import Region
+from isptune.scenes.large import size_of
 from isptune.scenes.scene import Scene
 from isptune.space import Candidate
 from isptune.tuning.batches import batch_limit, batches, halves, to_params
 from isptune.tuning.levels import known_levels, level_errors
 from isptune.tuning.masks import compared
-from isptune.tuning.memory import Key, Memory
+from isptune.tuning.memory import Key, Memory, of_regions
 from isptune.tuning.parts import OnPart, Part, RunParts, Stopwatch
-from isptune.tuning.regions import part_of, regions_of, weights_of
+from isptune.tuning.region_rendering import RegionRenderer, Shown, joined, parted_again
+from isptune.tuning.regions import counted, part_of, regions_of, rendered_apart, weights_of
 from isptune.tuning.rivals import RivalPictures, Rivals, rivals_among, score_beside
 from isptune.tuning.spans import Spans
 from isptune.tuning.together import Evidence, evidence_of, require_fit, together_among
@@ -90,6 +93,10 @@ class Evaluator:
         self.evidence: list[Evidence] = []
         self._known: dict[Key, Result] = {}
         self._rivals = RivalPictures(self._render)
+        self._apart = [rendered_apart(one, pipeline, self.objectives.values()) for one in self.scenes]
+        support = pipeline.facts.support
+        self._regions = None if support is None else RegionRenderer(pipeline, support, self.device)
+        self._parts: dict[tuple[int, Region], Scene] = {}
 
     def evaluate(
         self,
@@ -186,6 +193,15 @@ class Evaluator:
         (number,) = (i for i, own in enumerate(self.scenes) if own is scene)
         return self._render((candidate,), number, seed, keep)
 
+    @torch.inference_mode()
+    def shown(self, candidates: Sequence[Candidate], scene: Scene, seed: int) -> Shown:
+        """The pictures that are scored of candidates of equal choices on one of the evaluator's own scenes.
+
+        Raises RenderError.
+        """
+        (number,) = (i for i, own in enumerate(self.scenes) if own is scene)
+        return self._shown(tuple(candidates), number, seed, keep=True)
+
     def _results(self, part: Part, clock: Stopwatch) -> list[Result]:
         try:
             columns, evidence = self._scores(part, clock)
@@ -211,7 +227,7 @@ class Evaluator:
         """By objective one score a candidate, and by objective of all scenes together one piece of evidence."""
         scene = self.scenes[part.scene]
         with clock.rendering():
-            images = self._render(part.candidates, part.scene, part.seed, part.keep)
+            images = self._shown(part.candidates, part.scene, part.seed, part.keep)
             limit = self._batch_limit(part.scene)
             rivals = self._rivals.of(part.rivals, part.scene, part.seed, limit) if part.rivals else None
             if self.device.type == "cuda":
@@ -221,14 +237,16 @@ class Evaluator:
             evidence: dict[str, list[tuple[float, ...]]] = {}
             for name, objective in self.objectives.items():
                 if isinstance(objective, ScoresTogether):
-                    shown = compared(objective.facts, images, scene)
+                    shown = compared(objective.facts, images.of(None), scene)
                     evidence[name] = evidence_of(objective, shown, scene)
                     scores[name] = [float(objective.together([own])) for own in evidence[name]]
                     continue
                 others = rivals.others(part.candidates) if rivals else None
-                found = _where_it_counts(objective, images, scene, rivals, others)
-                if found.shape != (len(images),):
-                    raise ScoreError(f"gave scores of shape {tuple(found.shape)} for {len(images)} images")
+                found = self._where_it_counts(objective, images, part.scene, rivals, others)
+                if found.shape != (len(part.candidates),):
+                    raise ScoreError(
+                        f"gave scores of shape {tuple(found.shape)} for {len(part.candidates)} images"
+                    )
                 scores[name] = found.double().cpu().tolist()
             del images  # giving their memory back takes time too, and belongs here
         return scores, evidence
@@ -242,13 +260,63 @@ class Evaluator:
 
         return self.memory.rendered(candidates, scene, seed, keep, anew)
 
+    def _shown(self, candidates: tuple[Candidate, ...], scene: int, seed: int, keep: bool) -> Shown:
+        """Whole pictures, or those of regions where nothing looks at more."""
+        if not self._apart[scene] or self._regions is None:
+            return Shown(self._render(candidates, scene, seed, keep))
+        renderer, whole = self._regions, self.scenes[scene]
+        regions = regions_of(whole)
+
+        def anew(wanted: tuple[Candidate, ...]) -> Images:
+            return joined(renderer.render(whole, regions, wanted, seed))
+
+        rows = self.memory.rendered(candidates, of_regions(scene), seed, keep, anew)
+        return Shown(None, regions, parted_again(rows, regions))
+
     @property
     def cuts(self) -> dict[str, int]:
         """By scene into how many pictures at most a population is cut; the memory may make it fewer."""
         return {scene.name: self._batch_limit(place) for place, scene in enumerate(self.scenes)}
 
     def _batch_limit(self, scene: int) -> int:
-        return batch_limit(self.scenes[scene], self.device, self.pipeline.facts.max_batch)
+        size = size_of(self.scenes[scene])
+        if self._apart[scene]:
+            size = max(
+                ((one.width, one.height) for one in regions_of(self.scenes[scene])),
+                key=lambda size: size[0] * size[1],
+            )
+        return batch_limit(size, self.device, self.pipeline.facts.max_batch)
+
+    def _where_it_counts(
+        self,
+        objective: Objective,
+        shown: Shown,
+        scene: int,
+        rivals: Rivals | None,
+        others: Bool[Tensor, "batch other"] | None,
+    ) -> Scores:
+        """The scores of pictures, or the means of those of the scene's regions of interest."""
+        beside = None if rivals is None else rivals.images
+        regions = counted(objective.facts, self.scenes[scene])
+        if not regions:
+            return _scored(objective, shown.of(None), self.scenes[scene], beside, others)
+        parts = [
+            _scored(
+                objective,
+                shown.of(region),
+                self._part(scene, region),
+                None if beside is None else region.of(beside),
+                others,
+            )
+            for region in regions
+        ]
+        return torch.stack(parts).mean(0)
+
+    def _part(self, scene: int, region: Region) -> Scene:
+        """The scene in a region, the same each time, so that what objectives prepare of its reference stands."""
+        if (scene, region) not in self._parts:
+            self._parts[scene, region] = part_of(self.scenes[scene], region)
+        return self._parts[scene, region]
 
     def _trial(
         self,
@@ -298,30 +366,17 @@ def _found(outcome: Outcome) -> list[Result]:
     ]
 
 
-def _where_it_counts(
+def _scored(
     objective: Objective,
     images: Images,
     scene: Scene,
-    rivals: Rivals | None,
+    beside: OtherImages | None,
     others: Bool[Tensor, "batch other"] | None,
 ) -> Scores:
-    """The scores of images, or the means of those of the scene's regions of interest."""
-
-    def score(scene: Scene, images: Images, beside: OtherImages | None) -> Scores:
-        shown = compared(objective.facts, images, scene)
-        if beside is None or others is None:
-            return objective.score(shown, scene)
-        return score_beside(objective, shown, compared(objective.facts, beside, scene), others, scene)
-
-    beside = None if rivals is None else rivals.images
-    regions = () if objective.facts.whole_pictures else regions_of(scene)
-    if not regions:
-        return score(scene, images, beside)
-    parts = [
-        score(part_of(scene, region), region.of(images), None if beside is None else region.of(beside))
-        for region in regions
-    ]
-    return torch.stack(parts).mean(0)
+    shown = compared(objective.facts, images, scene)
+    if beside is None or others is None:
+        return objective.score(shown, scene)
+    return score_beside(objective, shown, compared(objective.facts, beside, scene), others, scene)
 
 
 def _finite(found: Found) -> Result:

@@ -13,6 +13,12 @@ LIMIT_BYTES = 1 << 29
 """Of the pictures that are kept."""
 
 Key = tuple[int, int | None, tuple[tuple[str, float | str], ...]]
+"""The scene's number, the seed where it counts, and the values; see `of_regions` for the pictures of regions."""
+
+
+def of_regions(scene: int) -> int:
+    """What stands for a scene's number where pictures of its regions are kept beside whole ones."""
+    return -1 - scene
 
 
 @final

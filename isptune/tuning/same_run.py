@@ -1,13 +1,14 @@
 """Whether a folder holds the run that is to go on in it: the same settings, pictures, weights, programs and machine."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from isptune.errors import RunFolderError, one_line
 from isptune.facts import gathered_weights
-from isptune.runs.facts import write_bench
+from isptune.runs.facts import BenchRecord, SceneRecord, read_bench, write_bench
 from isptune.runs.files import CONFIG, PROVENANCE, RECOMMENDED
 from isptune.runs.provenance import Provenance, provenance_of, read_provenance, write_provenance
 from isptune.runs.settings import RunSettings, keys, read_settings, write_settings
@@ -33,12 +34,37 @@ def begin_or_check(folder: Path, bench: Bench, extend: bool = False) -> bool:
     if extend and not (folder / CONFIG).exists():
         raise RunFolderError(f"{folder}: holds no run that could go on with --extend")
     extended = _check_settings(folder, bench.settings, extend)
-    write_bench(folder, bench.description())
+    write_bench(folder, _with_regions_of_before(folder, bench.description(), extended))
     if (folder / PROVENANCE).exists():
         _check_provenance(folder, bench, extended)
     else:
         write_provenance(folder, provenance(bench))
     return extended
+
+
+def _with_regions_of_before(folder: Path, now: BenchRecord, extended: bool) -> BenchRecord:
+    """What bench.json is to hold; a finished run keeps the regions of its scenes.
+
+    Raises:
+        RunFolderError: the run would go on with other regions than it began with.
+    """
+    try:
+        then = {scene.name: scene.regions for scene in read_bench(folder).scenes}
+    except RunFolderError:  # there is none yet, or a damaged one, which is written anew
+        return now
+    other = [scene for scene in now.scenes if then.get(scene.name, scene.regions) != scene.regions]
+    if other and (extended or not (folder / RECOMMENDED).exists()):
+        raise RunFolderError(f"{folder}: {_other_regions(other[0], bool(then[other[0].name]))}")
+    kept = tuple(replace(scene, regions=then.get(scene.name, scene.regions)) for scene in now.scenes)
+    return replace(now, scenes=kept)
+
+
+def _other_regions(scene: SceneRecord, had_regions: bool) -> str:
+    before = "other regions" if had_regions else "all"
+    return (
+        f"this run began when {before} of the scene {scene.name!r} counted, and another version of isptune looks at "
+        "regions that it chooses; go on with the version that provenance.json names, or choose another --out"
+    )
 
 
 def take_budget(folder: Path, settings: RunSettings) -> None:

@@ -16,7 +16,7 @@ from isptune.errors import ConfigError, ScoreError
 from isptune.interfaces import ChecksScenes, Objective, ScoresTogether
 from isptune.runs.unfinished import MOST_EVIDENCE
 from isptune.scenes.scene import Scene
-from isptune.tuning.regions import regions_of
+from isptune.tuning.regions import chosen_of, regions_of
 
 ENOUGH_SCENES = 3
 """From so many scenes on, an interval is over scenes: that is what other scenes will be like."""
@@ -42,7 +42,7 @@ def require_fit(objectives: Mapping[str, Objective], scenes: Sequence[Scene], ag
         )
     if len({float(scene.metadata.get("weight", 1.0)) for scene in scenes}) > 1:
         raise ConfigError(f"{says}: scenes can have no weights")
-    focused = next((scene.name for scene in scenes if regions_of(scene)), None)
+    focused = next((scene.name for scene in scenes if regions_of(scene) and not chosen_of(scene)), None)
     if focused is not None:
         raise ConfigError(f"{says}, as whole pictures: {focused} can have no regions of interest")
     beside = next((name for name in names if objectives[name].facts.rivals), None)

@@ -27,6 +27,7 @@ from isptune.tuning.holdout import parted
 from isptune.tuning.noise_seeds import NoiseSeeds
 from isptune.tuning.parts import OnPart
 from isptune.tuning.references import refuse_without_reference, with_references
+from isptune.tuning.regions import in_words, looked_at
 from isptune.tuning.set_files import read_for
 from isptune.tuning.together import check_scenes
 from isptune.tuning.verification import Verified, compare_on
@@ -51,6 +52,12 @@ class Verifier:
     new: Candidate
     seeds: Sequence[int]
     max_loss: float | None
+
+    @property
+    def regions(self) -> str | None:
+        """One line on the large scenes that are looked at through regions; None where there are none."""
+        evaluator = self.evaluator
+        return in_words(evaluator.scenes, evaluator.pipeline, list(evaluator.objectives.values()))
 
     def run(self, on_part: OnPart = lambda done, total: None) -> Verified:
         """Evaluate both. Raises AllFailed if one cannot be."""
@@ -81,6 +88,7 @@ def verifier(
     pipeline_options: Sequence[str],
     crop: str | None,
     resize: str | None,
+    full_frame: bool,
     confirm: int,
     seed: int,
     max_loss: float | None,
@@ -96,6 +104,7 @@ def verifier(
         objectives: specs; of a run none for its own.
         pipeline, pipeline_options: where the sets do not say.
         crop, resize: see `load_scenes`.
+        full_frame: whether all of large scenes counts; so it does where it did in the run.
         confirm, seed: how many noise seeds, and which.
         max_loss: see `Verified`.
         device: where to compute.
@@ -128,6 +137,8 @@ def verifier(
     at = read_settings(new).reference_at if new.is_dir() else None
     making = (built, built.space.starting_at(old if at is None else at), seeds[0], where)
     found = with_references(with_halves(found, judges, *making), *making)
+    all_of_it = full_frame or (new.is_dir() and read_settings(new).full_frame)
+    found = looked_at(found, built, judges.values(), all_of_it)
     evaluator = Evaluator(built, judges, found, where)
     refuse_without_reference(judges, found)
     check_scenes(judges, found)

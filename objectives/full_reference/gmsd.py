@@ -45,6 +45,7 @@ def gmsd(argument: str | None = None) -> FullReference:
         view=view,
         facts=ObjectiveFacts(
             direction="minimize",
+            by_regions=view.of_every_place,
             range=(0.0, 0.5),  # the largest standard deviation of numbers in [0, 1]
             unit="deviation",
             source="Xue, Zhang, Mou and Bovik 2014, Gradient magnitude similarity deviation: a highly "

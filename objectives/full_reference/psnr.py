@@ -30,6 +30,7 @@ def psnr(argument: str | None = None) -> FullReference:
         view=view,
         facts=ObjectiveFacts(
             direction="maximize",
+            by_regions=view.of_every_place,
             range=(0.0, PSNR_CAP_DB),
             unit="dB",
             source="Huynh-Thu and Ghanbari 2008, Scope of validity of PSNR in image/video quality "

@@ -48,6 +48,11 @@ class View:
     border: int = 0
     fit: Fit = "none"
 
+    @property
+    def of_every_place(self) -> bool:
+        """Whether each place is compared for itself: nothing is fitted to the picture, or cut from its sides."""
+        return self.fit == "none" and not self.border
+
     def of_reference(self, reference: Reference) -> Part:
         """The reference as it is compared; luma is repeated over the three channels."""
         return self._channel(self._inside(reference))

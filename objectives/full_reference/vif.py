@@ -72,6 +72,7 @@ def vif(argument: str | None = None) -> FullReference:
         view=view,
         facts=ObjectiveFacts(
             direction="maximize",
+            by_regions=view.of_every_place,
             range=(0.0, float("inf")),
             unit="share of information",
             source="Sheikh and Bovik 2006, Image information and visual quality, "

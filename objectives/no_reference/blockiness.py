@@ -30,6 +30,7 @@ def blockiness(argument: str | None = None) -> NoReference:
         name="blockiness",
         facts=ObjectiveFacts(
             direction="minimize",
+            by_regions=True,
             range=(-1.0, 1.0),
             unit="ratio",
             source="after Wang, Sheikh and Bovik 2002, No-reference perceptual quality assessment of JPEG "

@@ -100,6 +100,7 @@ def brisque_refit(argument: str | None = None) -> Brisque:
     ours = not regression.opencv
     facts = ObjectiveFacts(
         direction="maximize" if ours else "minimize",
+        by_regions=True,
         # Cut off at 0, ours would give an optimizer no slope wherever pictures are worse than any photograph.
         range=(-float("inf"), float("inf")) if ours else (0.0, 100.0),
         unit="predicted mean opinion (BIQ2021)" if ours else "predicted difference mean opinion (LIVE)",

@@ -35,6 +35,7 @@ def jpeg_trace(argument: str | None = None) -> NoReference:
         name="jpeg_trace",
         facts=ObjectiveFacts(
             direction="minimize",
+            by_regions=True,
             range=(-1.0, 1.0),
             unit="share of coefficients",
             source="after Luo, Huang and Qiu 2010, JPEG error analysis and its applications to digital "

@@ -39,6 +39,7 @@ PRISTINE_FILE = BUNDLED / "niqe_pristine.safetensors"
 
 FACTS = ObjectiveFacts(
     direction="minimize",
+    by_regions=True,
     range=(0.0, float("inf")),
     unit="Mahalanobis distance",
     source='Mittal, Soundararajan and Bovik 2013, Making a "completely blind" image quality analyzer, '

@@ -43,6 +43,7 @@ def noise(argument: str | None = None) -> NoReference:
         name="noise",
         facts=ObjectiveFacts(
             direction="minimize",
+            by_regions=True,
             range=(0.0, math.inf),
             unit="levels of 255",
             source="Immerkær 1996, Fast noise variance estimation, doi:10.1006/cviu.1996.0060",

@@ -22,6 +22,7 @@ def sharpness(argument: str | None = None) -> NoReference:
         name="sharpness",
         facts=ObjectiveFacts(
             direction="maximize",
+            by_regions=True,
             range=(0.0, (4 * 255.0) ** 2),
             unit="levels^2 of 255",
             source="Pech-Pacheco, Cristóbal, Chamorro-Martínez and Fernández-Valdivia 2000, Diatom "

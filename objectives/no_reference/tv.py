@@ -20,6 +20,7 @@ def tv(argument: str | None = None) -> NoReference:
         name="tv",
         facts=ObjectiveFacts(
             direction="minimize",
+            by_regions=True,
             range=(0.0, 2.0),
             unit="mean absolute difference of neighbours, [0, 1] images",
             source="Rudin, Osher and Fatemi 1992, Nonlinear total variation based noise removal algorithms, "

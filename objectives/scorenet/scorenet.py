@@ -38,6 +38,7 @@ from objectives.scorenet.prompts import HEADS, Head, PromptLearner, level_embedd
 
 FACTS = ObjectiveFacts(
     direction="maximize",
+    by_regions=True,
     range=(0.0, 1.0),
     unit="quality, 0 (bad) to 1 (excellent)",
     source="Rashidi, Aghakasiri, Zhang, Sattarifard, Zhang and Gao 2026, ScoreNet: Netting lightweight quality scores "

@@ -1,12 +1,14 @@
 """The stages of the raw ISP in their order: what each does with its params."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
-from torch.nn.functional import pixel_shuffle
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from isptune.scenes.focus import Region
+from isptune.scenes.large import is_large, sample_step
 from isptune.scenes.raw_capture import NoiseModel, Optics, RawCapture
 from isptune.space import Param
 from pipelines.raw.params import PARAMS
@@ -16,19 +18,62 @@ from pipelines.raw.stages.planes import where_active
 Knobs = Mapping[str, Tensor | str]
 """The values of one stage, by the name after the dot: [batch], or one choice for all."""
 
+SAMPLE_CELLS = 1 << 14
+"""About so many are taken of a large capture."""
+
 
 @dataclass(frozen=True, eq=False)
 class Shot:
-    """A capture with its noise."""
+    """A capture with its noise.
+
+    Attributes:
+        capture, noise: of the sensor.
+        sample: of a large capture a small one, of single cells of it, from which the mean of its light is taken.
+        place: of a part of a capture, that and where it lies: left, top, width, height.
+        last: of a part, what of it the stages after local tone mapping still need; local tone mapping looks far, and
+            they cost half of the time.
+    """
 
     capture: RawCapture
     noise: NoiseModel
+    sample: "Shot | None" = None
+    place: tuple[RawCapture, int, int, int, int] | None = None
+    last: Region | None = None
 
     @property
     def optics(self) -> Optics:
         """Where the lens points: the middle where it is not known."""
         width, height = self.capture.size
         return self.capture.optics or Optics(width / 2, height / 2, (width**2 + height**2) ** 0.5 / 2)
+
+    def part(self, cut: RawCapture, left: int, top: int, last: Region) -> "Shot":
+        """What was cut from it, as it is in the whole."""
+        x, y, radius = self.optics
+        cut = replace(cut, optics=Optics(x - left, y - top, radius))
+        return Shot(cut, self.noise, self.sample, (self.capture, left, top, *cut.size), last)
+
+
+def shot_of(capture: RawCapture, noise: NoiseModel) -> Shot:
+    """A capture, with a sample where it is large."""
+    shot = Shot(capture, noise)
+    return replace(shot, sample=_sample(shot)) if is_large(capture.size) else shot
+
+
+def _sample(shot: Shot) -> Shot:
+    """Cells on a grid, as a capture of their own."""
+    cells = pixel_unshuffle(shot.capture.mosaic, 2)
+    step = sample_step((cells.shape[-1], cells.shape[-2]), SAMPLE_CELLS)
+    first = step // 2
+    x, y, radius = shot.optics
+    shift = 2 * first + 1 - step  # so that the middle of a cell stays where it is
+    return Shot(
+        replace(
+            shot.capture,
+            mosaic=pixel_shuffle(cells[..., first::step, first::step], 2).contiguous(),
+            optics=Optics((x - shift) / step, (y - shift) / step, radius / step),
+        ),
+        shot.noise,
+    )
 
 
 @dataclass(frozen=True)
@@ -98,7 +143,10 @@ def _tone(x: Tensor, k: Any, shot: Shot) -> Tensor:
 
 def _local(x: Tensor, k: Any, shot: Shot) -> Tensor:
     active = (k["compression"] > 0) | (k["detail"] != 0)
-    return where_active(local_contrast.local_contrast, x, active, k["compression"], k["detail"], k["radius"])
+    mean = (k["mean"],) if "mean" in k else ()
+    return where_active(
+        local_contrast.local_contrast, x, active, k["compression"], k["detail"], k["radius"], *mean
+    )
 
 
 def _denoise(x: Tensor, k: Any, shot: Shot) -> Tensor:

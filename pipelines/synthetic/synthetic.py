@@ -17,8 +17,13 @@ d_5  jpeg            strength = 100 - quality   96
 
 and the map is `warped` with seed 0 (`pipelines.synthetic.hidden_map`). Chain, ranges, family and seed are options; any
 distortion of the catalogue can be a stage.
+
+Of a large scene (`isptune.scenes.large`) what a stage takes from all of its picture, such as the mean that contrast
+turns about, is taken from a sample of its pixels that goes through the same stages, so that a part can be rendered by
+itself.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,11 +35,16 @@ from isptune.arrays import Images, Levels, Params
 from isptune.distortions import get
 from isptune.distortions.catalogue import Distortion
 from isptune.distortions.chain import distort_in_turn
+from isptune.distortions.frame_fields import FrameFields, Window
 from isptune.errors import ConfigError
-from isptune.facts import LevelFacts, PipelineFacts
+from isptune.facts import LevelFacts, PipelineFacts, Support
+from isptune.scenes.large import is_large, sampled, size_of
 from isptune.scenes.scene import Scene
 from pipelines.synthetic.hidden_map import hidden_map
 from pipelines.synthetic.knobs import settings_of, space_of, stages_of
+
+GRID_PX = 32
+"""Parts begin where the whole's vector registers do, so that filters round alike; a multiple of JPEG's grid."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,14 @@ class Stage:
         downwards = distortion.high - distortion.identity < distortion.identity - distortion.low
         return distortion.identity - d if downwards and not distortion.signed else distortion.identity + d
 
+    @property
+    def reach(self) -> int | None:
+        """How far it looks at most, pixels; None for all of the picture."""
+        magnitudes = (0.0, self.range, -self.range) if self.distortion.signed else (0.0, self.range)
+        levels = self.catalogue_level(torch.tensor(magnitudes, dtype=torch.float64)).tolist()
+        found = [self.distortion.reach_at(level) for level in levels]
+        return max((one for one in found if one is not None), default=0) if None not in found else None
+
 
 class SyntheticISP:
     """Pipeline and KnownLevels: renders a photograph through the chain; knows the true levels."""
@@ -77,7 +95,8 @@ class SyntheticISP:
             LevelFacts(name, stage.range, stage.distortion.unit)
             for name, stage in zip(names, self.chain, strict=True)
         )
-        self.facts = PipelineFacts(max_batch=512, levels=levels)
+        self.facts = PipelineFacts(max_batch=512, levels=levels, support=_support(self.chain))
+        self._fields = FrameFields()
 
     @property
     def optimum(self) -> dict[str, float]:
@@ -100,7 +119,24 @@ class SyntheticISP:
             (stage.distortion, stage.catalogue_level(levels[:, i]).to(images.device, torch.float32))
             for i, stage in enumerate(self.chain)
         ]
-        return distort_in_turn(images, steps, [(seed * 1_000_003 + i) % 2**63 for i in range(len(steps))])
+        seeds = [(seed * 1_000_003 + i) % 2**63 for i in range(len(steps))]
+        whole = scene if scene.cut is None else scene.cut.whole
+        sample = sampled(whole.image) if is_large(size_of(whole)) else None
+        return distort_in_turn(images, steps, seeds, sample, self._window(scene))
+
+    def _window(self, scene: Scene) -> Window | None:
+        """Where a scene that is cut from another lies in it."""
+        if scene.cut is None:
+            return None
+        (across, down), (width, height) = size_of(scene.cut.whole), size_of(scene)
+        return Window((down, across), scene.cut.left, scene.cut.top, (height, width), self._fields)
+
+
+def _support(chain: Sequence[Stage]) -> Support:
+    """How far a chain looks: as far as all of its stages together."""
+    found = [stage.reach for stage in chain]
+    margin = sum(one for one in found if one is not None) if None not in found else None
+    return Support(margin, math.lcm(GRID_PX, *(stage.distortion.grid for stage in chain)))
 
 
 def build(argument: str | None, **options: Any) -> SyntheticISP:

@@ -18,6 +18,9 @@ from pipelines.raw.stages.sensor import Cells
 _PAD = 6
 """Cells on each side: how far the longest chain of filters reaches."""
 
+REACH_PX = 2 * _PAD
+"""How far it looks, pixels."""
+
 
 def demosaic(cells: Cells, method: str, held: bool = False) -> Images:
     """Camera RGB, [batch, 3, H, W], from cells [batch, 4, H / 2, W / 2]; may leave [0, 1].

@@ -2,7 +2,9 @@
 
 import math
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch.nn import functional as F
 
 from isptune.arrays import Images
@@ -15,7 +17,20 @@ EPSILON = 0.004
 """Variance of luma above which an edge counts as one and belongs to the large part: 6 per cent of white, squared."""
 
 
-def local_contrast(images: Images, compression: Values, detail: Values, radius: Values) -> Images:
+def reach_px(radius: float) -> int:
+    """How far around a pixel it looks, pixels: two blurs at the small size, and the cells about their ends."""
+    return SHRINK * (2 * (len(_taps(radius)) // 2) + 2)
+
+
+def mean_luma(images: Images) -> Values:
+    """The mean that regions approach."""
+    # In float64, so that a batch and an image alone round to the same number.
+    return images[:, 0].double().mean((1, 2)).float()
+
+
+def local_contrast(
+    images: Images, compression: Values, detail: Values, radius: Values, mean: Values | None = None
+) -> Images:
     """Bring regions nearer to each other, and raise what is finer than regions.
 
     Luma I is split by a guided filter with itself as the guide (He, Sun and Tang 2013, "Guided image filtering",
@@ -31,12 +46,12 @@ def local_contrast(images: Images, compression: Values, detail: Values, radius: 
         compression: how much regions approach the picture's mean, 0 to 1, [batch].
         detail: how much finer structures are raised, -1 to 2, [batch].
         radius: of a region, px, [batch].
+        mean: of luma, in place of that of the images, [batch].
     """
     luma = images[:, :1]
     base = _base(luma, radius)
-    # In float64, so that a batch and an image alone round to the same number.
-    mean = luma.double().mean((1, 2, 3), keepdim=True).float()
-    change = spread(compression) * (mean - base) + spread(detail) * (luma - base)
+    middle = spread(mean_luma(images) if mean is None else mean)
+    change = spread(compression) * (middle - base) + spread(detail) * (luma - base)
     lifted = (luma + change).clamp(0, 1)
     # Colour goes with luma, but is not blown up where luma was next to nothing.
     ratio = ((lifted + 0.05) / (luma.clamp(min=0) + 0.05)).clamp(0.25, 4)
@@ -47,7 +62,7 @@ def _base(luma: Planes, radius: Values) -> Planes:
     height, width = luma.shape[-2:]
     # Whole blocks only; the last rows and columns are repeated to fill them.
     small = F.avg_pool2d(F.pad(luma, (0, -width % SHRINK, 0, -height % SHRINK), mode="replicate"), SHRINK)
-    taps = [gaussian(sigma / SHRINK / math.sqrt(3)) for sigma in radius.tolist()]
+    taps = [_taps(one) for one in radius.tolist()]
     mean, power = blur(small, taps), blur(small.square(), taps)
     variance = (power - mean.square()).clamp(min=0)
     slope = variance / (variance + EPSILON)  # (1)
@@ -56,3 +71,7 @@ def _base(luma: Planes, radius: Values) -> Planes:
         ..., :height, :width
     ]
     return large[:, :1] * luma + large[:, 1:]  # (3)
+
+
+def _taps(radius: float) -> Float[np.ndarray, " taps"]:
+    return gaussian(radius / SHRINK / math.sqrt(3))

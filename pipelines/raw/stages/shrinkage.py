@@ -32,6 +32,11 @@ WINDOW = 5
 """Side of the neighbourhood whose energy decides over a coefficient."""
 
 
+def reach_of(scales: float) -> int:
+    """How far around a sample so many scales look: as far as all their filters, and a window at the last."""
+    return sum(2 * 2**scale for scale in range(round(scales))) + WINDOW // 2
+
+
 def shrink(planes: Planes, sigma: Tensor, scales: Values, keep: Values) -> Planes:
     """Attenuate what is no stronger than noise.
 
