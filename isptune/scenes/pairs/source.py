@@ -124,16 +124,12 @@ def _in_words(cleans: list[Shot], found: Overlay) -> str:
     x, y = found.offset[:2]
     many = f"the mean of {found.used} clean shots" if found.used > 1 else cleans[0].name
     return (
-        f"compared with the pipeline's picture of {many}; it lies {_signed(x)}, {_signed(y)} px beside the noisy shot, "
-        f"of which {_signed(found.residual[0])}, {_signed(found.residual[1])} px are left after a shift by whole "
+        f"compared with the pipeline's picture of {many}; it lies {x:+z.2f}, {y:+z.2f} px beside the noisy shot, "
+        f"of which {found.residual[0]:+z.2f}, {found.residual[1]:+z.2f} px are left after a shift by whole "
         f"filter periods and taken out of the picture; samples x{found.ratio:.4g} ({found.how}); "
         f"noise {100 * found.noise[1]:.2g} % of the range against {100 * found.noise[0]:.2g} %; "
         f"{100 * float(found.masked.mean()):.3g} % masked"
     )
-
-
-def _signed(pixels: float) -> str:
-    return f"{round(pixels, 2) + 0.0:+.2f}"  # no minus before what is rounded to 0
 
 
 def _digest(set_file: str | None) -> str:
